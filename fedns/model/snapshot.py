@@ -1,0 +1,90 @@
+"""The one immutable value that everything is compiled from: all facts merged, verdicts judged.
+
+Law: built by `assemble` from the previous snapshot, new facts and a time; unchanged services are
+shared with the previous snapshot, so a turn costs what changed and not what exists.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from fedns.model.facts import Api, NodeZone, Port, ShardFacts
+from fedns.model.policy import TrafficPolicy
+
+State = Literal["unknown", "healthy", "degraded", "draining", "unhealthy"]
+EvidenceKind = Literal["operator", "readiness", "probe", "passive", "nodes", "reachability"]
+Says = Literal["up", "down", "degraded", "draining", "unknown"]
+
+
+class Evidence(Struct, frozen=True, gc=False):
+    """One fact about health as `explain` shows it. `at` is when it was last confirmed."""
+
+    kind: EvidenceKind
+    says: Says
+    detail: str
+    at: float
+
+
+class Verdict(Struct, frozen=True, gc=False):
+    """The judged health of one shard. `held_until` > now: a change to `pending` waits (damping)."""
+
+    state: State = "unknown"
+    reason: str = "not judged yet"
+    since: float = 0.0
+    held_until: float = 0.0
+    flaps: int = 0
+    pending: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Shard(Struct, frozen=True, gc=False):
+    """One member's part of a service, judged. `addresses` include resolved hostnames (keep-last-good)."""
+
+    member: str
+    region: str
+    zones: tuple[str, ...]
+    facts: ShardFacts
+    addresses: tuple[str, ...]
+    verdict: Verdict
+    next_change: float | None = None
+    """Seconds until probes or expiry could next change the state, at judging time; None: unknown."""
+
+
+class Service(Struct, frozen=True):
+    """A federated service: shards sorted by member name; `last_good` members were the last to serve.
+
+    `tombstone`: Unix time when the last member stopped declaring it (None: declared)."""
+
+    namespace: str
+    name: str
+    policy: TrafficPolicy
+    shards: tuple[Shard, ...]
+    ports: tuple[Port, ...]
+    last_good: tuple[str, ...] = ()
+    tombstone: float | None = None
+
+
+class Member(Struct, frozen=True):
+    """A cluster of the fleet. `zones` and `region` are what names are made of (may be empty)."""
+
+    name: str
+    region: str
+    zones: tuple[str, ...]
+    labels: Mapping[str, str]
+    nodes: tuple[NodeZone, ...]
+    api: Api
+    api_since: float
+    read_at: float
+
+
+class Snapshot(Struct, frozen=True):
+    """`services` maps `namespace/name`; `touched` are the keys that differ from the previous snapshot
+    (None: all, because the members' places changed)."""
+
+    at: float = 0.0
+    members: Mapping[str, Member] = {}
+    services: Mapping[str, Service] = {}
+    touched: frozenset[str] | None = frozenset()
+    wake_at: float | None = None
+    """When time alone can next change a verdict (an order expires, a hold ends); None: never."""
