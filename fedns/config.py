@@ -1,0 +1,306 @@
+"""`fedns.yaml`: what one installation is told, composed of small frozen structs.
+
+Law: every unknown key, bad value and unreachable path is a `Problem` with file:line and a hint, and
+all are found in one run. `Loaded.config` is None when anything is misspelt or wrong; a path that
+cannot be reached is a problem too, yet the configuration stands: a server restarted without its
+sources must serve from its persisted tables. Nobody is handed the whole `Config` but `app`.
+"""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from typing import Annotated, Literal, NamedTuple
+
+from msgspec import Struct
+
+from fedns import schema
+from fedns.errors import Problem
+from fedns.model import policy
+
+DEFAULT_FILE = "fedns.yaml"
+ADMIN = "127.0.0.1:9053"
+"""The admin API is unauthenticated, so it is bound to loopback unless told otherwise."""
+
+
+class Address(NamedTuple):
+    """Where to listen; port 0 takes any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def address(text: str, reader: schema.Reader | None = None) -> Address:
+    """`127.0.0.1:53`, `[::1]:53`."""
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        raise schema.Bad(f"{text!r} is not ADDRESS:PORT", 'write "127.0.0.1:53" or "[::1]:53"') from None
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise schema.Bad(f"{text!r} has no valid port", 'write "127.0.0.1:53" or "[::1]:53"')
+    return Address(host, int(port))
+
+
+def literal(text: str, reader: schema.Reader) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise schema.Bad(f"{text!r} is not an IP address") from None
+
+
+def prefix(text: str, reader: schema.Reader) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as error:
+        raise schema.Bad(
+            f"{text!r} is not a prefix: {error}", "write 10.64.0.0/14 or 2001:db8::/32"
+        ) from None
+
+
+def positive(text: str, reader: schema.Reader) -> float:
+    value = schema.seconds(text)
+    if value <= 0:
+        raise schema.Bad(f"{text!r} must be more than zero")
+    return value
+
+
+def ttl_seconds(text: str, reader: schema.Reader) -> int:
+    """A TTL: whole seconds, at most a week (RFC 8767 section 4 advises that cap)."""
+    value = schema.seconds(text)
+    if value != int(value) or value > 604800:
+        raise schema.Bad(f"{text!r} is not a TTL", "whole seconds, at most 7d")
+    return int(value)
+
+
+def count(text: str, reader: schema.Reader) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 1024):
+        raise schema.Bad(f"{text!r} is not a number from 1 to 1024")
+    return int(text)
+
+
+def fraction(text: str, reader: schema.Reader) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise schema.Bad(f"{text!r} is not a number from 0 to 1")
+    return value
+
+
+Label = Annotated[str, schema.label]
+Host = Annotated[str, schema.hostname]
+Directory = Annotated[str, schema.directory]
+Listen = Annotated[Address, address]
+Ip = Annotated[str, literal]
+Prefix = Annotated[str, prefix]
+Seconds = Annotated[float, positive]
+TtlSeconds = Annotated[int, ttl_seconds]
+Count = Annotated[int, count]
+Fraction = Annotated[float, fraction]
+
+
+class TtlBounds(Struct, frozen=True):
+    min: TtlSeconds = 5
+    max: TtlSeconds = 30
+
+
+class Dns(Struct, frozen=True):
+    """`compat: v1` answers as Kubernetes federation v1 did, its known defects included."""
+
+    listen: tuple[Listen, ...] = (Address("127.0.0.1", 5300),)
+    workers: Count = 2
+    ttl: TtlBounds = TtlBounds()
+    compat: Literal["fedns", "v1"] = "fedns"
+
+
+class Gateway(Struct, frozen=True):
+    """Accepted so that one file serves both schemes; the gateway itself is not served yet."""
+
+    listen: tuple[Listen, ...] = ()
+    workers: Count = 2
+
+
+class Admin(Struct, frozen=True):
+    listen: Listen = address(ADMIN)
+
+
+class Health(Struct, frozen=True):
+    """Defaults for every probe and for the damping of flapping shards; times are seconds."""
+
+    interval: Seconds = 5.0
+    timeout: Seconds = 2.0
+    fall: Count = 3
+    rise: Count = 5
+    on_all_unhealthy: Literal["open", "closed"] = "open"
+    hold: Annotated[float, schema.duration] = 30.0
+    hold_max: Annotated[float, schema.duration] = 300.0
+    hold_reset: Annotated[float, schema.duration] = 600.0
+    degraded_below: Fraction = 0.5
+
+
+class Fleet(Struct, frozen=True):
+    """Where fleet-wide objects (`TrafficPolicy`) are; empty: nowhere."""
+
+    manifests: Directory = ""
+    kubeconfig: Annotated[str, schema.anywhere] = ""
+    context: str = ""
+
+
+class Member(Struct, frozen=True):
+    """One cluster. `region` and `zones` may be left to the labels of its nodes."""
+
+    name: Host
+    region: Label = ""
+    zones: tuple[Label, ...] = ()
+    labels: Mapping[str, str] = {}
+    manifests: Directory = ""
+    kubeconfig: Annotated[str, schema.anywhere] = ""
+    context: str = ""
+    clients: tuple[Prefix, ...] = ()
+
+
+class Place(Struct, frozen=True):
+    """Clients whose address is in `prefix` are at this place."""
+
+    prefix: Prefix
+    region: Label
+    zone: Label = ""
+
+
+class Config(Struct, frozen=True):
+    """The whole file; paths are absolute, times are seconds."""
+
+    federation: Label
+    domain: Host
+    nameservers: Mapping[str, tuple[Ip, ...]] = {}
+    state: Annotated[str, schema.anywhere] = ""
+    zones: tuple[Directory, ...] = ()
+    fleet: Fleet = Fleet()
+    members: tuple[Member, ...] = ()
+    places: tuple[Place, ...] = ()
+    dns: Dns = Dns()
+    gateway: Gateway = Gateway()
+    admin: Admin = Admin()
+    health: Health = Health()
+    tombstone: Annotated[float, schema.duration] = 300.0
+    """How long names of a deleted service go on existing (NODATA instead of NXDOMAIN), seconds."""
+
+
+class Loaded(NamedTuple):
+    """`config` is None when it cannot be used; `problems` are all there are, in file order."""
+
+    config: Config | None
+    problems: tuple[Problem, ...]
+
+
+def load(path: str) -> Loaded:
+    """Reads `path`. Never raises for what stands in it."""
+    reader = schema.Reader(path)
+    return _finish(reader, reader.document(Config))
+
+
+def parse(data: bytes, path: str = DEFAULT_FILE) -> Loaded:
+    """As `load`, from bytes that stood in `path`."""
+    reader = schema.Reader(path)
+    return _finish(reader, reader.parse(data, Config))
+
+
+def _finish(reader: schema.Reader, config: Config | None) -> Loaded:
+    if config is not None:
+        for check in CHECKS:
+            check(config, reader)
+        config = _complete(config, reader.base)
+    found = sorted((*reader.problems, *reader.warnings), key=_position)
+    return Loaded(None if reader.problems else config, tuple(found))
+
+
+def _position(problem: Problem) -> tuple[int, str]:
+    line = problem.where.rpartition(":")[2]
+    return (int(line) if line.isdigit() else 0, problem.what)
+
+
+def _complete(config: Config, base: str) -> Config:
+    """Defaults that depend on the file: state beside it; name server names in canonical form."""
+    values = {field: getattr(config, field) for field in config.__struct_fields__}
+    values["state"] = config.state or os.path.join(base, "state")
+    values["nameservers"] = {name.rstrip(".").lower(): ips for name, ips in config.nameservers.items()}
+    return Config(**values)
+
+
+def _check_members(config: Config, reader: schema.Reader) -> None:
+    seen: set[str] = set()
+    for index, member in enumerate(config.members):
+        path: schema.Path = ("members", index)
+        if member.name in seen:
+            reader.bad((*path, "name"), f"member {member.name!r} is written twice")
+        seen.add(member.name)
+        if member.kubeconfig:
+            hint = "write `manifests:` with a directory of `kubectl get svc,endpointslices,nodes -A -o yaml`"
+            reader.bad((*path, "kubeconfig"), f"member {member.name!r}: kubeconfig is not served yet", hint)
+        elif not member.manifests:
+            hint = "write `manifests: members/NAME/`"
+            reader.bad(path, f"member {member.name!r} has no source", hint)
+
+
+def _check_fleet(config: Config, reader: schema.Reader) -> None:
+    if config.fleet.kubeconfig:
+        reader.bad(
+            ("fleet", "kubeconfig"), "fleet.kubeconfig is not served yet", "write `manifests:` instead"
+        )
+
+
+def _check_nameservers(config: Config, reader: schema.Reader) -> None:
+    for name, addresses in config.nameservers.items():
+        path: schema.Path = ("nameservers", name)
+        try:
+            host = schema.hostname(name, reader)
+        except schema.Bad as error:
+            reader.bad(path, error.what)
+            continue
+        if not addresses and (host == config.domain or host.endswith("." + config.domain)):
+            reader.bad(
+                path, f"name server {name!r} is inside {config.domain} and has no address", "add one: glue"
+            )
+
+
+def _check_numbers(config: Config, reader: schema.Reader) -> None:
+    if config.dns.ttl.min > config.dns.ttl.max:
+        reader.bad(("dns", "ttl"), f"ttl.min {config.dns.ttl.min} is above ttl.max {config.dns.ttl.max}")
+    if config.health.timeout > config.health.interval:
+        reader.bad(
+            ("health", "timeout"), "health.timeout is longer than health.interval", "probes would pile up"
+        )
+    if not config.dns.listen:
+        reader.bad(("dns", "listen"), "dns.listen is empty", 'write ["127.0.0.1:5300"]')
+
+
+CHECKS = (_check_members, _check_fleet, _check_nameservers, _check_numbers)
+"""What one value cannot say about itself; run only on a file whose values are all good."""
+
+
+def probe(config: Config) -> policy.ProbeSpec:
+    """What a probe is where its policy does not say."""
+    health = config.health
+    return policy.ProbeSpec(
+        interval=health.interval, timeout=health.timeout, fall=health.fall, rise=health.rise
+    )
+
+
+def defaults(config: Config) -> policy.TrafficPolicy:
+    """The policy of a service that has none of its own."""
+    health = config.health
+    return policy.TrafficPolicy(
+        ttl=policy.Ttl(config.dns.ttl.min, config.dns.ttl.max),
+        on_all_unhealthy=health.on_all_unhealthy,
+        health=policy.HealthSettings(
+            hold=health.hold,
+            hold_max=health.hold_max,
+            hold_reset=health.hold_reset,
+            degraded_below=health.degraded_below,
+        ),
+    )
