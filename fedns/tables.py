@@ -1,0 +1,260 @@
+"""The table store: what the control process publishes and every worker reads (LMDB, bytes in, bytes out).
+
+Law: one writer; one transaction publishes one generation; readers see a whole generation or none.
+Every commit is synced, so a crash leaves the last generation. Each database carries an additive digest
+of its entries, kept by `publish` and checked by `verify`: LMDB itself has no checksums, and a flipped
+bit must never become an answer. Knows no DNS: keys that begin with 0xff are the store's own business.
+"""
+
+import fcntl
+import os
+import struct
+import sys
+import zlib
+from collections.abc import Iterator, Mapping
+
+import lmdb
+
+from fedns.errors import StateError
+
+META = b"\xffmeta"  # db "dns": generation and publication time, written by publish itself
+ZONES = b"\xffzones"
+READY = b"\xffready"  # absent until the first sync is done
+DATABASES = ("dns", "state")
+MAP_SIZE = 1 << 35  # address space, not disk: the file stays as small as its pages
+READERS = 1024  # reader slots: workers, command line tools and those that died without leaving
+CORRUPT_EXIT = 65  # EX_DATAERR: what a process says when its table is damaged
+
+_META = struct.Struct(">Qd")
+_DIGEST = struct.Struct(">QQ")
+_MASK = (1 << 64) - 1
+_BULK = 100_000  # changes from which on LMDB's cache of dirty pages is worth giving back
+
+Changes = Mapping[str, Mapping[bytes, bytes | None]]
+
+
+def fingerprint(key: bytes, value: bytes) -> int:
+    """One entry's term of the additive digest."""
+    return zlib.crc32(value, zlib.crc32(key))
+
+
+class View:
+    """One generation, as of one read transaction; `get` is the bound lookup in db "dns"."""
+
+    __slots__ = ("close", "get")
+
+    def __init__(self, txn: lmdb.Transaction) -> None:
+        self.get = txn.get
+        self.close = txn.abort
+
+    @property
+    def generation(self) -> int:
+        return self.published()[0]
+
+    def published(self) -> tuple[int, float]:
+        """Generation and unix time of its publication; (0, 0.0) for an empty store."""
+        raw = self.get(META)
+        return _META.unpack(raw) if raw else (0, 0.0)
+
+
+class Writer:
+    """The one writer. A second one on the same directory is refused with StateError."""
+
+    def __init__(self, path: str, map_size: int = MAP_SIZE) -> None:
+        self._path, self._map_size = path, map_size
+        self._lock = _lock(path)
+        try:
+            self._open()
+        except (lmdb.Error, OSError) as error:
+            os.close(self._lock)
+            raise StateError(f"{path}: cannot open the tables: {error}") from error
+
+    def _open(self) -> None:
+        self._env = lmdb.open(self._path, map_size=self._map_size, max_dbs=4, max_readers=READERS)
+        self._env.reader_check()
+        self._dbs = {name: self._env.open_db(name.encode()) for name in DATABASES}
+        self._digests = self._env.open_db(b"digest")
+
+    def generation(self) -> int:
+        raw = self.get("dns", META)
+        return int(_META.unpack(raw)[0]) if raw else 0
+
+    def get(self, db: str, key: bytes) -> bytes | None:
+        with self._env.begin(self._dbs[db]) as txn:
+            value: bytes | None = txn.get(key)
+            return value
+
+    def items(self, db: str) -> Iterator[tuple[bytes, bytes]]:
+        with self._env.begin(self._dbs[db]) as txn:
+            yield from txn.cursor()
+
+    def view(self) -> View:
+        """For the writer's own process; LMDB allows an environment only once per process."""
+        return View(self._env.begin(self._dbs["dns"]))
+
+    def publish(self, changes: Changes, now: float) -> int:
+        """One generation: None deletes, equal values are skipped, no difference means no commit.
+
+        Raises StateError (disk full, map full, damage); readers then keep the previous generation.
+        """
+        try:
+            return self._publish(changes, now)
+        except (lmdb.Error, OSError) as error:
+            self._reopen()
+            raise StateError(f"{self._path}: cannot publish: {error}") from error
+
+    def _publish(self, changes: Changes, now: float) -> int:
+        txn = self._env.begin(write=True)
+        try:
+            touched = sum(self._apply(txn, name, entries) for name, entries in changes.items())
+            raw = txn.get(META, db=self._dbs["dns"])
+            generation = int(_META.unpack(raw)[0]) if raw else 0
+            if not touched:
+                txn.abort()
+                return generation
+            self._apply(txn, "dns", {META: _META.pack(generation + 1, now)})
+            txn.commit()
+        except BaseException:
+            txn.abort()
+            raise
+        if touched >= _BULK:
+            self._reopen()
+        return generation + 1
+
+    def _apply(self, txn: lmdb.Transaction, name: str, entries: Mapping[bytes, bytes | None]) -> int:
+        db = self._dbs[name]
+        digest = count = touched = 0
+        for key in sorted(entries):
+            old: bytes | None = txn.get(key, db=db)
+            new = entries[key]
+            if old == new:
+                continue
+            touched += 1
+            if old is not None:
+                digest -= fingerprint(key, old)
+                count -= 1
+            if new is None:
+                txn.delete(key, db=db)
+            else:
+                txn.put(key, new, db=db)
+                digest += fingerprint(key, new)
+                count += 1
+        if touched:
+            self._account(txn, name, digest, count)
+        return touched
+
+    def _account(self, txn: lmdb.Transaction, name: str, digest: int, count: int) -> None:
+        key = name.encode()
+        raw = txn.get(key, db=self._digests)
+        old = _DIGEST.unpack(raw) if raw else (0, 0)
+        txn.put(key, _DIGEST.pack((old[0] + digest) & _MASK, old[1] + count), db=self._digests)
+
+    def _reopen(self) -> None:
+        """After trouble (LMDB panics for good on a failed meta write) or a bulk load (frees its pages)."""
+        self._env.close()
+        try:
+            self._open()
+        except (lmdb.Error, OSError) as error:
+            raise StateError(f"{self._path}: cannot reopen the tables: {error}") from error
+
+    def close(self) -> None:
+        self._env.close()
+        os.close(self._lock)
+
+
+class Reader:
+    """A reader in a process of its own (workers, command line). StateError when absent or damaged."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        try:
+            self.identity = identity(path)
+            self._env = lmdb.open(
+                path, map_size=0, readonly=True, create=False, max_dbs=4, max_readers=READERS
+            )
+            self._dbs = {name: self._env.open_db(name.encode(), create=False) for name in DATABASES}
+        except (lmdb.Error, OSError) as error:
+            raise StateError(f"{path}: cannot read the tables: {error}") from error
+
+    def view(self) -> View:
+        """A new read transaction (about 1 us); close it soon, it keeps old pages from being reused."""
+        return View(self._env.begin(self._dbs["dns"]))
+
+    def items(self, db: str) -> Iterator[tuple[bytes, bytes]]:
+        with self._env.begin(self._dbs[db]) as txn:
+            yield from txn.cursor()
+
+    def close(self) -> None:
+        self._env.close()
+
+
+def identity(path: str) -> tuple[int, int]:
+    """Which file the tables are now: it differs after quarantine and rebuild. OSError when absent."""
+    status = os.stat(os.path.join(path, "data.mdb"))
+    return status.st_dev, status.st_ino
+
+
+def verify(path: str) -> str | None:
+    """The reason why the tables are damaged, or None when sound. May die of SIGBUS: run it in a child."""
+    try:
+        with lmdb.open(path, map_size=0, readonly=True, create=False, max_dbs=4, max_readers=READERS) as env:
+            size = os.path.getsize(os.path.join(path, "data.mdb"))
+            wanted = (env.info()["last_pgno"] + 1) * env.stat()["psize"]
+            if size < wanted:
+                return f"data.mdb is {size} bytes long, its pages need {wanted}"
+            return _digests(env)
+    except (lmdb.Error, OSError) as error:
+        return str(error)
+
+
+def _digests(env: lmdb.Environment) -> str | None:
+    dbs = {name: env.open_db(name.encode(), create=False) for name in (*DATABASES, "digest")}
+    with env.begin() as txn:
+        for name in DATABASES:
+            raw = txn.get(name.encode(), db=dbs["digest"])
+            wanted = _DIGEST.unpack(raw) if raw else (0, 0)
+            total = count = 0
+            for key, value in txn.cursor(dbs[name]):
+                total += fingerprint(key, value)
+                count += 1
+            if (total & _MASK, count) != wanted:
+                return f"db {name}: {count} entries do not match the digest of {wanted[1]}"
+    return None
+
+
+def quarantine(path: str, now: float) -> str:
+    """Moves damaged tables aside and says where; whoever still has them open keeps the old file."""
+    target = f"{path}.corrupt-{int(now)}"
+    while os.path.exists(target):
+        target += "x"
+    os.rename(path, target)
+    return target
+
+
+def _lock(path: str) -> int:
+    try:
+        os.makedirs(path, exist_ok=True)
+        fd = os.open(os.path.join(path, "writer.lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise StateError(f"{path}: {error.strerror}") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(fd)
+        raise StateError(f"{path}: another fedns writes these tables") from error
+    return fd
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m fedns.tables verify PATH`: 0 sound, 65 damaged."""
+    if len(arguments) != 2 or arguments[0] != "verify":
+        print("usage: python -m fedns.tables verify PATH", file=sys.stderr)
+        return 64
+    reason = verify(arguments[1])
+    if reason:
+        print(reason, file=sys.stderr)
+    return CORRUPT_EXIT if reason else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,109 @@
+"""The table store: generations, digests, and what damage looks like to those who read it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fedns import tables
+from fedns.errors import StateError
+
+
+def _verify(path: Path) -> int:
+    command = [sys.executable, "-m", "fedns.tables", "verify", str(path)]
+    return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode
+
+
+def _filled(path: Path, count: int = 2000) -> None:
+    writer = tables.Writer(str(path))
+    writer.publish({"dns": {b"name%06d" % i: b"value%d" % i * 9 for i in range(count)}}, 1.0)
+    writer.close()
+
+
+def test_a_publication_is_one_generation(tmp_path: Path) -> None:
+    writer = tables.Writer(str(tmp_path / "t"))
+    assert writer.generation() == 0
+    assert writer.publish({"dns": {b"a": b"1", b"b": b"2"}, "state": {b"s": b"x"}}, 10.5) == 1
+    view = writer.view()
+    assert view.published() == (1, 10.5)
+    assert writer.publish({"dns": {b"a": None, b"b": b"3"}}, 11.0) == 2
+    assert (view.get(b"a"), view.get(b"b"), view.generation) == (b"1", b"2", 1)
+    view.close()
+    assert (writer.get("dns", b"a"), writer.get("dns", b"b")) == (None, b"3")
+    assert list(writer.items("state")) == [(b"s", b"x")]
+    writer.close()
+    assert tables.verify(str(tmp_path / "t")) is None
+
+
+def test_equal_values_publish_nothing(tmp_path: Path) -> None:
+    writer = tables.Writer(str(tmp_path))
+    assert writer.publish({"dns": {b"a": b"1"}}, 1.0) == 1
+    assert writer.publish({"dns": {b"a": b"1", b"gone": None}}, 2.0) == 1
+    assert writer.view().published() == (1, 1.0)
+    writer.close()
+
+
+def test_the_digest_follows_changes_and_a_new_writer_goes_on(tmp_path: Path) -> None:
+    for turn in range(3):
+        writer = tables.Writer(str(tmp_path))
+        writer.publish({"dns": {b"k%d" % i: b"%d" % (i * turn) for i in range(50)}}, float(turn))
+        writer.publish({"dns": {b"k%d" % turn: None}, "state": {b"t": b"%d" % turn}}, float(turn))
+        writer.close()
+        assert tables.verify(str(tmp_path)) is None
+    reader = tables.Reader(str(tmp_path))
+    assert reader.view().generation == 6
+    reader.close()
+
+
+def test_a_second_writer_is_refused(tmp_path: Path) -> None:
+    writer = tables.Writer(str(tmp_path))
+    with pytest.raises(StateError, match="another fedns"):
+        tables.Writer(str(tmp_path))
+    writer.close()
+    tables.Writer(str(tmp_path)).close()
+
+
+def test_absent_tables_are_a_state_error(tmp_path: Path) -> None:
+    with pytest.raises(StateError):
+        tables.Reader(str(tmp_path / "none"))
+
+
+def test_a_full_store_keeps_the_last_generation(tmp_path: Path) -> None:
+    writer = tables.Writer(str(tmp_path), map_size=1 << 20)
+    writer.publish({"dns": {b"a": b"1"}}, 1.0)
+    with pytest.raises(StateError, match="MAP_FULL|mapsize"):
+        writer.publish({"dns": {b"%d" % i: b"x" * 1000 for i in range(5000)}}, 2.0)
+    assert (writer.generation(), writer.get("dns", b"a")) == (1, b"1")
+    assert writer.publish({"dns": {b"a": b"2"}}, 3.0) == 2
+    writer.close()
+    assert tables.verify(str(tmp_path)) is None
+
+
+def test_a_flipped_bit_is_found(tmp_path: Path) -> None:
+    _filled(tmp_path)
+    assert _verify(tmp_path) == 0
+    data = tmp_path / "data.mdb"
+    raw = bytearray(data.read_bytes())
+    raw[raw.rindex(b"value1234") + 3] ^= 0x10
+    data.write_bytes(raw)
+    assert _verify(tmp_path) == tables.CORRUPT_EXIT
+
+
+@pytest.mark.parametrize("keep", [0, 1000, 8192, 50_000])
+def test_a_truncated_file_is_found(tmp_path: Path, keep: int) -> None:
+    _filled(tmp_path)
+    os.truncate(tmp_path / "data.mdb", keep)
+    assert _verify(tmp_path) != 0
+
+
+def test_quarantine_moves_the_tables_aside(tmp_path: Path) -> None:
+    path = tmp_path / "tables"
+    _filled(path, 10)
+    before = tables.identity(str(path))
+    first = tables.quarantine(str(path), 5.0)
+    assert not path.exists() and Path(first).exists()
+    _filled(path, 10)
+    assert tables.identity(str(path)) != before
+    assert tables.quarantine(str(path), 5.0) != first
