@@ -1,0 +1,209 @@
+"""What one name of the answer table holds, and its bytes.
+
+Law: a value begins with two fixed slot records (A at 0, AAAA at SLOT.size), so that the hot path reads
+one record with one unpack and copies a ready body. Everything else follows for the slow path.
+No special key of the table (`\\xffzones`, ...) ends in a zero byte, so no question can reach one.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+A, CNAME, SOA, AAAA = 1, 5, 6, 28
+
+# Node flags
+APEX, CUT, DNAME, OCCLUDED, WILD, SERVICE, STALE = 1, 2, 4, 8, 16, 32, 64
+
+# Slot kinds as stored. SLOW is also the value of an absent slot.
+SLOW, PLAIN, ROTATE, NODATA, WEIGHTED = range(5)
+STALE_SLOT = 8
+
+ZONES, READY, META = b"\xffzones", b"\xffready", b"\xffmeta"
+
+SLOT = struct.Struct("<B2sIIHB")  # kind, ancount (network order), start, end, rotate_at, unit
+SLOT_AT = {A: 0, AAAA: SLOT.size}
+_ABSENT = SLOT.pack(SLOW, b"\0\0", 0, 0, 0, 0)
+_HEAD = struct.Struct("<HHIHH")  # zone, flags, start of rrsets, rrsets, children
+_BODIES = 2 * SLOT.size + _HEAD.size
+_RRSET = struct.Struct("<HIH")  # type, ttl, count
+_VARIANTS = struct.Struct("<HH")  # schedule length, variants
+_VARIANT = struct.Struct("<HI")  # ancount, length
+_ZONE = struct.Struct("<BHI")  # apex length, soa length, soa ttl
+
+
+class RRset(NamedTuple):
+    """One RRset; `rdatas` are uncompressed wire rdata."""
+
+    type: int
+    ttl: int
+    rdatas: tuple[bytes, ...]
+
+
+class Slot(NamedTuple):
+    """A ready answer for one type: all that follows the question, compressed against a name at offset 12.
+
+    From `rotate_at` on the body is equal-sized address records of `unit` bytes. A weighted slot has a
+    `schedule` of indices into `variants`, each (ancount, body), and an empty `body`. `nodata`: the zone's SOA
+    is appended as authority. `stale`: an EDNS query is told so (EDE 3).
+    """
+
+    ancount: int
+    body: bytes
+    rotate_at: int = 0
+    unit: int = 0
+    schedule: bytes = b""
+    variants: tuple[tuple[int, bytes], ...] = ()
+    nodata: bool = False
+    stale: bool = False
+
+
+class Node(NamedTuple):
+    """One existing name. `children` is a virtual subtree: relative wire labels without the root -> RRsets."""
+
+    zone: int
+    flags: int
+    rrsets: tuple[RRset, ...] = ()
+    slots: Mapping[int, Slot] = {}
+    children: tuple[tuple[bytes, tuple[RRset, ...]], ...] = ()
+    stale: bool = False
+
+
+class Zone(NamedTuple):
+    """An authoritative zone: lower-case wire apex and its SOA rdata (uncompressed)."""
+
+    apex: bytes
+    soa: bytes
+    soa_ttl: int
+
+    @property
+    def serial(self) -> bytes:
+        return self.soa[-20:-16]
+
+    @property
+    def negative_ttl(self) -> int:
+        """Seconds a negative answer may be kept (RFC 2308 section 5)."""
+        return min(self.soa_ttl, int.from_bytes(self.soa[-4:], "big"))
+
+
+def encode(node: Node) -> bytes:
+    records, bodies, at = [], [], _BODIES
+    for rtype in (A, AAAA):
+        slot = node.slots.get(rtype)
+        if slot is None:
+            records.append(_ABSENT)
+            continue
+        body = _weighted_body(slot) if slot.schedule else slot.body
+        ancount = slot.ancount.to_bytes(2, "big")
+        records.append(SLOT.pack(_kind(slot), ancount, at, at + len(body), slot.rotate_at, slot.unit))
+        bodies.append(body)
+        at += len(body)
+    flags = node.flags | STALE if node.stale else node.flags
+    records.append(_HEAD.pack(node.zone, flags, at, len(node.rrsets), len(node.children)))
+    records += bodies
+    for rrset in node.rrsets:
+        _put_rrset(records, rrset)
+    for labels, rrsets in node.children:
+        records.append(bytes((len(labels), len(rrsets))) + labels)
+        for rrset in rrsets:
+            _put_rrset(records, rrset)
+    return b"".join(records)
+
+
+def decode(data: bytes) -> Node:
+    zone, flags, at, rrset_count, child_count = _HEAD.unpack_from(data, 2 * SLOT.size)
+    rrsets, at = _rrsets(data, at, rrset_count)
+    children = []
+    for _ in range(child_count):
+        size, count = data[at], data[at + 1]
+        labels = data[at + 2 : at + 2 + size]
+        child, at = _rrsets(data, at + 2 + size, count)
+        children.append((labels, child))
+    slots = {rtype: slot for rtype in (A, AAAA) if (slot := _slot(data, SLOT_AT[rtype])) is not None}
+    return Node(zone, flags & ~STALE, rrsets, slots, tuple(children), bool(flags & STALE))
+
+
+def encode_zones(zones: Sequence[Zone]) -> bytes:
+    parts = [_ZONE.pack(len(zone.apex), len(zone.soa), zone.soa_ttl) + zone.apex + zone.soa for zone in zones]
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=4)
+def decode_zones(data: bytes) -> tuple[Zone, ...]:
+    zones, at = [], 0
+    while at < len(data):
+        apex, soa, ttl = _ZONE.unpack_from(data, at)
+        at += _ZONE.size
+        zones.append(Zone(data[at : at + apex], data[at + apex : at + apex + soa], ttl))
+        at += apex + soa
+    return tuple(zones)
+
+
+def variant(body: bytes, number: int) -> tuple[int, bytes]:
+    """The (ancount, body) that a stored weighted body gives to the query with this number."""
+    length, count = _VARIANTS.unpack_from(body)
+    index = body[_VARIANTS.size + number % length]
+    return _variants(body, _VARIANTS.size + length, count)[index]
+
+
+def _kind(slot: Slot) -> int:
+    if slot.schedule:
+        kind = WEIGHTED
+    elif slot.nodata:
+        kind = NODATA
+    elif slot.unit and len(slot.body) - slot.rotate_at > slot.unit:
+        kind = ROTATE
+    else:
+        kind = PLAIN
+    return kind | STALE_SLOT if slot.stale else kind
+
+
+def _weighted_body(slot: Slot) -> bytes:
+    parts = [_VARIANTS.pack(len(slot.schedule), len(slot.variants)), slot.schedule]
+    parts += [_VARIANT.pack(count, len(body)) + body for count, body in slot.variants]
+    return b"".join(parts)
+
+
+def _variants(body: bytes, at: int, count: int) -> list[tuple[int, bytes]]:
+    variants = []
+    for _ in range(count):
+        ancount, size = _VARIANT.unpack_from(body, at)
+        at += _VARIANT.size
+        variants.append((ancount, body[at : at + size]))
+        at += size
+    return variants
+
+
+def _slot(data: bytes, record: int) -> Slot | None:
+    kind, ancount, start, end, rotate_at, unit = SLOT.unpack_from(data, record)
+    if kind == SLOW:
+        return None
+    body, stale, kind = data[start:end], bool(kind & STALE_SLOT), kind & ~STALE_SLOT
+    count = int.from_bytes(ancount, "big")
+    if kind != WEIGHTED:
+        return Slot(count, body, rotate_at, unit, nodata=kind == NODATA, stale=stale)
+    length, number = _VARIANTS.unpack_from(body)
+    schedule = body[_VARIANTS.size : _VARIANTS.size + length]
+    variants = tuple(_variants(body, _VARIANTS.size + length, number))
+    return Slot(count, b"", rotate_at, unit, schedule, variants, stale=stale)
+
+
+def _put_rrset(parts: list[bytes], rrset: RRset) -> None:
+    parts.append(_RRSET.pack(rrset.type, rrset.ttl, len(rrset.rdatas)))
+    for rdata in rrset.rdatas:
+        parts.append(len(rdata).to_bytes(2, "big"))
+        parts.append(rdata)
+
+
+def _rrsets(data: bytes, at: int, count: int) -> tuple[tuple[RRset, ...], int]:
+    rrsets = []
+    for _ in range(count):
+        rtype, ttl, number = _RRSET.unpack_from(data, at)
+        at += _RRSET.size
+        rdatas = []
+        for _ in range(number):
+            end = at + 2 + (data[at] << 8 | data[at + 1])
+            rdatas.append(data[at + 2 : end])
+            at = end
+        rrsets.append(RRset(rtype, ttl, tuple(rdatas)))
+    return tuple(rrsets), at

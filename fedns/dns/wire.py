@@ -1,0 +1,88 @@
+"""The octets of DNS messages: numbers, and names in wire form.
+
+Law: a name here is uncompressed wire bytes ending in the zero label; lower-casing with `bytes.lower` is
+safe because no length octet (at most 63) is a letter.
+"""
+
+HEADER = 12  # octets
+STREAM = 65535  # a limit of this size means a stream transport: no EDNS size applies
+OWN_SIZE = 1232  # octets of UDP payload that survive common paths unfragmented (RFC 9715)
+CLASSIC_SIZE = 512  # octets without EDNS (RFC 1035 section 2.3.4)
+MAX_NAME = 255
+
+NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED = range(6)
+YXDOMAIN = 6
+BADVERS = 16
+
+A, NS, CNAME, SOA, PTR, MX, TXT, AAAA, SRV, DNAME, OPT, DS = 1, 2, 5, 6, 12, 15, 16, 28, 33, 39, 41, 43
+IXFR, AXFR, MAILB, MAILA, ANY, HINFO = 251, 252, 253, 254, 255, 13
+IN, CH, CLASS_ANY = 1, 3, 255
+
+QR, AA, TC, RD = 0x8000, 0x0400, 0x0200, 0x0100
+
+ROOT = b"\0"
+WILD = b"\x01*"
+
+
+def parent(name: bytes) -> bytes:
+    """The name without its first label; the root has no parent."""
+    return name[1 + name[0] :]
+
+
+def ancestors(name: bytes) -> list[bytes]:
+    """The name and all above it, the root last."""
+    found = [name]
+    while name[0]:
+        name = name[1 + name[0] :]
+        found.append(name)
+    return found
+
+
+def labels(name: bytes) -> int:
+    """How many labels, the root not counted."""
+    count = position = 0
+    while name[position]:
+        position += 1 + name[position]
+        count += 1
+    return count
+
+
+def below(name: bytes, top: bytes) -> bool:
+    """Whether `name` is `top` or under it, at a label boundary. Both in the same case."""
+    if not name.endswith(top):
+        return False
+    cut, position = len(name) - len(top), 0
+    while position < cut:
+        position += 1 + name[position]
+    return position == cut
+
+
+def read_name(packet: bytes, at: int) -> int:
+    """The offset after the uncompressed name at `at`, or -1 when it is malformed.
+
+    A question has nothing before it to point to, so a compression pointer there is an error.
+    """
+    start, end = at, len(packet)
+    while at < end:
+        size = packet[at]
+        if size == 0:
+            return at + 1 if at + 1 - start <= MAX_NAME else -1
+        if size > 63:
+            return -1
+        at += 1 + size
+    return -1
+
+
+def skip_name(packet: bytes, at: int) -> int:
+    """The offset after the possibly compressed name at `at`, or -1. Pointers are not followed."""
+    end = len(packet)
+    while at < end:
+        size = packet[at]
+        if size == 0:
+            return at + 1
+        if size >= 0xC0:
+            return at + 2 if at + 2 <= end else -1
+        if size > 63:
+            return -1
+        at += 1 + size
+    return -1
