@@ -1,0 +1,52 @@
+"""What every test may ask for: outside tools, and outside vectors.
+
+Law: a test that lacks its tool or its vectors is skipped with the reason, never passed in silence;
+where the gate says they must be there (FEDNS_REQUIRE_TOOLS=1, FEDNS_REQUIRE_VECTORS=1) it fails.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+VECTORS = Path(os.environ.get("FEDNS_VECTORS", ROOT.parent / "shared" / "vectors"))
+
+# Debian keeps the servers out of an ordinary user's PATH.
+os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+
+
+def _missing(what: str, switch: str) -> None:
+    if os.environ.get(switch) == "1":
+        pytest.fail(f"{what} (and {switch}=1 says it must be there)", pytrace=False)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[[str], str]:
+    """`tool("kdig")` -> its path; skips where it is not installed, or fails where it must be."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            _missing(f"{name} is not installed", "FEDNS_REQUIRE_TOOLS")
+        return path or ""
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Callable[[str], Any]:
+    """`vectors("rfc_examples.json")` -> its parsed content; skips where the vectors are not beside us."""
+
+    def load(name: str) -> Any:
+        path = VECTORS / name
+        if not path.is_file():
+            _missing(f"no vectors at {path}", "FEDNS_REQUIRE_VECTORS")
+        return json.loads(path.read_text())
+
+    return load
