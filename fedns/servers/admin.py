@@ -1,0 +1,228 @@
+"""The admin API: what the server knows, for people, scrapers and orchestrators.
+
+Law: it knows no model and decides nothing; `Views` is handed in and returns values of `api`. Every
+route is a row of `ROUTES`, from which both the router and the OpenAPI description are made. There
+is no authentication, so it binds to loopback unless the configuration says otherwise, and a
+command is refused when the Host header is a name that DNS could have been rebound to.
+"""
+
+import asyncio
+import ipaddress
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import islice
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+from aiohttp import web
+
+from fedns.servers import api, openapi
+
+LIMIT = 1000
+"""Rows of a list when the request names no `limit`: a fleet may hold hundreds of thousands."""
+MAX_LIMIT = 1_000_000
+MAX_BODY = 64 << 10
+"""The largest body of a command, bytes."""
+
+
+class Views(Protocol):
+    """What the composition root provides. Called in the event loop; `metrics` in a thread."""
+
+    def ready(self) -> str:
+        """Empty when queries can be answered, else why not."""
+
+    def status(self) -> api.Status: ...
+    def members(self) -> Iterable[api.Member]: ...
+    def services(self) -> Iterable[api.Service]: ...
+    def shards(self) -> Iterable[api.Shard]: ...
+    def problems(self) -> Iterable[api.Problem]: ...
+    def orders(self) -> Iterable[api.Order]: ...
+    def metrics(self) -> bytes: ...
+
+    def explain(self, name: str, rtype: str, source: str) -> object:
+        """Any value msgspec can encode. Raises ValueError where the question makes no sense."""
+
+    def zone(self, origin: str) -> str | None:
+        """A master file of one zone (empty `origin`: the federation's); None: not served here."""
+
+    def add_order(self, order: api.NewOrder) -> api.Order:
+        """Raises ValueError where target or word make no sense."""
+
+    def remove_order(self, target: str) -> bool:
+        """False where there was none."""
+
+
+class Call(NamedTuple):
+    """One request, with what a handler may use."""
+
+    views: Views
+    request: web.Request
+
+
+def _json(value: object, status: int = 200) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+
+
+def _fault(status: int, error: str) -> web.Response:
+    return _json(api.Fault(error), status)
+
+
+async def _healthz(call: Call) -> web.Response:
+    return web.Response(text="ok\n")
+
+
+async def _readyz(call: Call) -> web.Response:
+    why = call.views.ready()
+    return web.Response(text=f"not ready: {why}\n" if why else "ok\n", status=503 if why else 200)
+
+
+async def _metrics(call: Call) -> web.Response:
+    body = await asyncio.to_thread(call.views.metrics)
+    return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+async def _status(call: Call) -> web.Response:
+    return _json(call.views.status())
+
+
+def _matches(item: object, query: dict[str, str]) -> bool:
+    return all(getattr(item, key) == value for key, value in query.items())
+
+
+def _listing(
+    kind: type[api.Page], rows: str, filters: tuple[str, ...] = ()
+) -> Callable[[Call], Awaitable[web.Response]]:
+    """A handler for the rows of `Views.<rows>()`, cut to those equal in the filters asked for."""
+
+    async def listing(call: Call) -> web.Response:
+        query = dict(call.request.query)
+        limit = query.pop("limit", str(LIMIT))
+        if not limit.isascii() or not limit.isdigit() or len(limit) > 7:
+            return _fault(400, f"limit: {limit!r} is not a number")
+        unknown = sorted(set(query) - set(filters))
+        if unknown:
+            return _fault(400, f"unknown parameter {unknown[0]!r}; known: {', '.join((*filters, 'limit'))}")
+        wanted = min(int(limit), MAX_LIMIT)
+        matching = (item for item in getattr(call.views, rows)() if _matches(item, query))
+        found = list(islice(matching, wanted + 1))
+        return _json({"at": time.time(), "truncated": len(found) > wanted, "items": found[:wanted]})
+
+    return listing
+
+
+async def _explain(call: Call) -> web.Response:
+    query = call.request.query
+    if not query.get("name"):
+        return _fault(400, "parameter 'name' is missing")
+    try:
+        return _json(call.views.explain(query["name"], query.get("type", "A").upper(), query.get("from", "")))
+    except ValueError as error:
+        return _fault(400, str(error))
+
+
+async def _zone(call: Call) -> web.Response:
+    origin = call.request.query.get("origin", "")
+    text = call.views.zone(origin)
+    if text is None:
+        return _fault(404, f"{origin!r} is not a zone served here")
+    return web.Response(text=text, content_type="text/dns")
+
+
+def _trusted(request: web.Request) -> bool:
+    host = (request.host or "").rpartition(":")[0] if ":" in request.host.rpartition("]")[2] else request.host
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host == "localhost"
+    return True
+
+
+async def _add_order(call: Call) -> web.Response:
+    if not _trusted(call.request) or call.request.content_type != "application/json":
+        return _fault(
+            403, "commands need an IP address or localhost as Host, and Content-Type application/json"
+        )
+    try:
+        order = msgspec.json.decode(await call.request.read(), type=api.NewOrder)
+        return _json(call.views.add_order(order), 201)
+    except (msgspec.DecodeError, ValueError) as error:
+        return _fault(400, str(error))
+
+
+async def _remove_order(call: Call) -> web.Response:
+    if not _trusted(call.request):
+        return _fault(403, "commands need an IP address or localhost as Host")
+    target = call.request.query.get("target", "")
+    if call.views.remove_order(target):
+        return web.Response(status=204)
+    return _fault(404, f"no order for {target!r}")
+
+
+async def _openapi(call: Call) -> web.Response:
+    return _json(openapi.describe(ROUTES))
+
+
+class Route(NamedTuple):
+    """One row: what the router and the description need. `produces` None: plain text."""
+
+    method: str
+    path: str
+    handler: Callable[[Call], Awaitable[web.Response]]
+    summary: str
+    produces: Any = None
+    parameters: tuple[str, ...] = ()
+    consumes: Any = None
+    status: int = 200
+
+
+ROUTES = (
+    Route("GET", "/healthz", _healthz, "200 while the control process runs"),
+    Route("GET", "/readyz", _readyz, "200 when queries can be answered, else 503 and why not"),
+    Route("GET", "/metrics", _metrics, "Prometheus metrics, the workers' included"),
+    Route("GET", "/api/v1/status", _status, "The whole at a glance", api.Status),
+    Route("GET", "/api/v1/members", _listing(api.Members, "members", ("name", "region")),
+          "Member clusters", api.Members, ("name", "region", "limit")),
+    Route("GET", "/api/v1/services", _listing(api.Services, "services", ("service",)),
+          "Federated services", api.Services, ("service", "limit")),
+    Route("GET", "/api/v1/shards", _listing(api.Shards, "shards", ("service", "member", "region", "state")),
+          "Shards with verdict and evidence", api.Shards, ("service", "member", "region", "state", "limit")),
+    Route("GET", "/api/v1/problems", _listing(api.Problems, "problems", ("source",)),
+          "Bad input in force", api.Problems, ("source", "limit")),
+    Route("GET", "/api/v1/explain", _explain, "Why a name is answered as it is, step by step",
+          dict[str, Any], ("name", "type", "from")),
+    Route("GET", "/api/v1/zone", _zone, "One zone as a master file (RFC 1035)", None, ("origin",)),
+    Route("GET", "/api/v1/orders", _listing(api.Orders, "orders", ("target", "word")),
+          "Operator's orders in force", api.Orders, ("target", "word", "limit")),
+    Route("POST", "/api/v1/orders", _add_order, "Give an order: up, down or drain",
+          api.Order, (), api.NewOrder, 201),
+    Route("DELETE", "/api/v1/orders", _remove_order, "Take an order back", None, ("target",), None, 204),
+    Route("GET", "/api/v1/openapi.json", _openapi, "This description", dict[str, Any]),
+)  # fmt: skip
+
+
+class Admin:
+    """The listener. `start` returns the port it got (for port 0)."""
+
+    def __init__(self, views: Views) -> None:
+        app = web.Application(client_max_size=MAX_BODY)
+        for route in ROUTES:
+            app.router.add_route(route.method, route.path, _bound(views, route))
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+
+    async def start(self, host: str, port: int) -> int:
+        """Raises OSError when the address cannot be bound."""
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port)
+        await site.start()
+        bound: tuple[Any, ...] = self._runner.addresses[0]
+        return int(bound[1])
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+
+
+def _bound(views: Views, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
+        return await route.handler(Call(views, request))
+
+    return handle

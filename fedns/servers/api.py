@@ -1,0 +1,154 @@
+"""The shapes of the admin API: what it says, and what the command line and the console read.
+
+Law: plain values and no behaviour; times are Unix seconds, and `age` is seconds before `at` of the
+answer. The OpenAPI description is made from these structs, so it cannot drift from them.
+"""
+
+from msgspec import Struct
+
+
+class Evidence(Struct, frozen=True):
+    """One fact about health: `kind` operator, readiness, probe, passive, nodes or reachability."""
+
+    kind: str
+    says: str
+    detail: str
+    age: float
+
+
+class Shard(Struct, frozen=True):
+    """One member's part of a service and its verdict. `age`: seconds in this state."""
+
+    service: str
+    member: str
+    region: str
+    zones: list[str]
+    state: str
+    reason: str
+    since: float
+    age: float
+    held_until: float
+    pending: str
+    flaps: int
+    addresses: list[str]
+    hostnames: list[str]
+    endpoints_ready: int | None
+    endpoints_total: int | None
+    evidence: list[Evidence]
+
+
+class Service(Struct, frozen=True):
+    """A federated service. `serving` counts shards that may be answered; `last_good` served last."""
+
+    service: str
+    strategy: str
+    on_all_unhealthy: str
+    serving: int
+    total: int
+    states: dict[str, int]
+    last_good: list[str]
+    declared: bool
+
+
+class Member(Struct, frozen=True):
+    """A cluster. `api` is its API's reachability, `age` how long ago its facts were last read."""
+
+    name: str
+    region: str
+    zones: list[str]
+    labels: dict[str, str]
+    api: str
+    api_since: float
+    age: float | None
+    shards: int
+    states: dict[str, int]
+    nodes_ready: int
+    nodes_total: int
+
+
+class Problem(Struct, frozen=True):
+    """Bad input in force: `source` is what read it (`member:NAME`, `fleet`, `zones`, `config`)."""
+
+    source: str
+    where: str
+    what: str
+    hint: str
+
+
+class Order(Struct, frozen=True):
+    """An operator's word (`up`, `down`, `drain`) in force until `until` (null: until taken back)."""
+
+    target: str
+    word: str
+    issued: float
+    until: float | None
+    reason: str
+
+
+class NewOrder(Struct, frozen=True, forbid_unknown_fields=True):
+    """`seconds`: how long it holds (null: until taken back)."""
+
+    target: str
+    word: str
+    seconds: float | None = None
+    reason: str = ""
+
+
+class Table(Struct, frozen=True):
+    """The published answers: generation, how old, and the size in names (null: not counted)."""
+
+    generation: int
+    published: float
+    age: float
+    names: int | None = None
+
+
+class Status(Struct, frozen=True):
+    """The whole at a glance. `ready` is empty when queries can be answered, else it says why not."""
+
+    version: str
+    config: str
+    federation: str
+    domain: str
+    at: float
+    started: float
+    ready: str
+    table: Table
+    members: int
+    services: int
+    shards: dict[str, int]
+    problems: int
+    orders: int
+
+
+class Page(Struct, frozen=True):
+    """What lists have in common: `truncated` when more matched than `limit`."""
+
+    at: float
+    truncated: bool
+
+
+class Members(Page, frozen=True):
+    items: list[Member]
+
+
+class Services(Page, frozen=True):
+    items: list[Service]
+
+
+class Shards(Page, frozen=True):
+    items: list[Shard]
+
+
+class Problems(Page, frozen=True):
+    items: list[Problem]
+
+
+class Orders(Page, frozen=True):
+    items: list[Order]
+
+
+class Fault(Struct, frozen=True):
+    """Any answer of status 400 and above."""
+
+    error: str
