@@ -1,0 +1,105 @@
+"""A snapshot as the admin API tells it: for people, so with ages instead of times where they ask "how long?".
+
+Law: pure; nothing is judged here. What may serve is asked of the model, never worked out again.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from fedns.errors import Problem
+from fedns.model import facts, snapshot
+from fedns.servers import api
+
+
+def member(value: snapshot.Member, states: Mapping[str, int], now: float) -> api.Member:
+    return api.Member(
+        name=value.name,
+        region=value.region,
+        zones=list(value.zones),
+        labels=dict(value.labels),
+        api=value.api,
+        api_since=value.api_since,
+        age=now - value.read_at if value.read_at else None,
+        shards=sum(states.values()),
+        states=dict(states),
+        nodes_ready=sum(zone.ready for zone in value.nodes),
+        nodes_total=sum(zone.total for zone in value.nodes),
+    )
+
+
+def members(snap: snapshot.Snapshot, now: float) -> Iterator[api.Member]:
+    """All members by name."""
+    counts: dict[str, Counter[str]] = {}
+    for service in snap.services.values():
+        for one in service.shards:
+            counts.setdefault(one.member, Counter())[one.verdict.state] += 1
+    for name in sorted(snap.members):
+        yield member(snap.members[name], counts.get(name, {}), now)
+
+
+def key(service: snapshot.Service) -> str:
+    return f"{service.namespace}/{service.name}"
+
+
+def services(snap: snapshot.Snapshot) -> Iterator[api.Service]:
+    """All services by name."""
+    for _, value in sorted(snap.services.items()):
+        states = Counter(one.verdict.state for one in value.shards)
+        yield api.Service(
+            service=key(value),
+            strategy=value.policy.strategy,
+            on_all_unhealthy=value.policy.on_all_unhealthy,
+            serving=states["healthy"] + states["degraded"] + states["unknown"],
+            total=len(value.shards),
+            states=dict(states),
+            last_good=list(value.last_good),
+            declared=value.tombstone is None,
+        )
+
+
+def shards(snap: snapshot.Snapshot, now: float) -> Iterator[api.Shard]:
+    """All shards by service, then member."""
+    for _, value in sorted(snap.services.items()):
+        name = key(value)
+        for one in value.shards:
+            yield shard(name, one, now)
+
+
+def shard(service: str, value: snapshot.Shard, now: float) -> api.Shard:
+    verdict, readiness = value.verdict, value.facts.readiness
+    return api.Shard(
+        service=service,
+        member=value.member,
+        region=value.region,
+        zones=list(value.zones),
+        state=verdict.state,
+        reason=verdict.reason,
+        since=verdict.since,
+        age=max(0.0, now - verdict.since) if verdict.since else 0.0,
+        held_until=verdict.held_until,
+        pending=verdict.pending,
+        flaps=verdict.flaps,
+        addresses=list(value.addresses),
+        hostnames=list(value.facts.hostnames),
+        endpoints_ready=None if readiness is None else sum(zone.ready for zone in readiness),
+        endpoints_total=None if readiness is None else sum(zone.total for zone in readiness),
+        evidence=[
+            api.Evidence(one.kind, one.says, one.detail, max(0.0, now - one.at) if one.at else 0.0)
+            for one in verdict.evidence
+        ],
+    )
+
+
+def states(snap: snapshot.Snapshot) -> dict[str, int]:
+    """How many shards are in which state."""
+    return dict(Counter(one.verdict.state for value in snap.services.values() for one in value.shards))
+
+
+def problems(by_source: Mapping[str, Iterable[Problem]]) -> Iterator[api.Problem]:
+    for source in sorted(by_source):
+        for one in sorted(by_source[source]):
+            yield api.Problem(source, one.where, one.what, one.hint)
+
+
+def order(value: facts.Order) -> api.Order:
+    return api.Order(value.target, value.word, value.issued, value.until, value.reason)
