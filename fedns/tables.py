@@ -12,6 +12,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import lmdb
 
@@ -125,7 +126,7 @@ class Writer:
         db = self._dbs[name]
         digest = count = touched = 0
         for key in sorted(entries):
-            old: bytes | None = txn.get(key, db=db)
+            old: Any = txn.get(key, db=db)
             new = entries[key]
             if old == new:
                 continue
