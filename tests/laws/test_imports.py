@@ -1,0 +1,58 @@
+"""Where code may live and what a process loads: the run-time half of the import contracts."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMELESS = {"utils", "util", "common", "helpers", "helper", "manager", "misc"}
+
+WORKER_MAY_LOAD = {
+    "fedns",
+    "fedns.dns",
+    "fedns.dns.node",
+    "fedns.dns.resolve",
+    "fedns.dns.respond",
+    "fedns.dns.wire",
+    "fedns.errors",
+    "fedns.logs",
+    "fedns.servers",
+    "fedns.servers.batch",
+    "fedns.servers.counters",
+    "fedns.servers.dns_tcp",
+    "fedns.servers.dns_udp",
+    "fedns.servers.dns_worker",
+    "fedns.tables",
+}
+WORKER_NEVER_LOADS = {"yaml", "dnslib", "dns", "aiohttp", "kubernetes", "typer", "rich", "watchfiles"}
+
+
+def loaded_by(module: str) -> set[str]:
+    """Names of all modules that a fresh interpreter holds after importing `module`."""
+    code = f"import sys; import {module}; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
+    )
+    return set(done.stdout.split())
+
+
+def test_a_worker_loads_tables_and_the_hot_path_only() -> None:
+    loaded = loaded_by("fedns.servers.dns_worker")
+    ours = {name for name in loaded if name == "fedns" or name.startswith("fedns.")}
+    assert ours <= WORKER_MAY_LOAD, sorted(ours - WORKER_MAY_LOAD)
+    assert not loaded & WORKER_NEVER_LOADS, sorted(loaded & WORKER_NEVER_LOADS)
+
+
+def test_init_files_are_empty() -> None:
+    full = [path for path in (ROOT / "fedns").rglob("__init__.py") if path.read_text().strip()]
+    assert not full, full
+
+
+def test_every_folder_of_code_is_a_package() -> None:
+    bare = {p.parent for p in (ROOT / "fedns").rglob("*.py") if not (p.parent / "__init__.py").exists()}
+    assert not bare, bare
+
+
+def test_no_room_has_a_name_that_says_nothing() -> None:
+    vague = [path for path in (ROOT / "fedns").rglob("*") if path.stem in NAMELESS]
+    assert not vague, vague
