@@ -73,7 +73,7 @@ def test_absent_tables_are_a_state_error(tmp_path: Path) -> None:
 def test_a_full_store_keeps_the_last_generation(tmp_path: Path) -> None:
     writer = tables.Writer(str(tmp_path), map_size=1 << 20)
     writer.publish({"dns": {b"a": b"1"}}, 1.0)
-    with pytest.raises(StateError, match="MAP_FULL|mapsize"):
+    with pytest.raises(StateError, match="cannot publish"):
         writer.publish({"dns": {b"%d" % i: b"x" * 1000 for i in range(5000)}}, 2.0)
     assert (writer.generation(), writer.get("dns", b"a")) == (1, b"1")
     assert writer.publish({"dns": {b"a": b"2"}}, 3.0) == 2
