@@ -73,5 +73,7 @@ class ProblemsChange(Struct, frozen=True):
     problems: tuple[Problem, ...]
 
 
-Change = MemberChange | PolicyChange | ZonesChange | OrdersChange | ProbeChange | HostnameChange | ProblemsChange
+Change = (
+    MemberChange | PolicyChange | ZonesChange | OrdersChange | ProbeChange | HostnameChange | ProblemsChange
+)
 Publish = Callable[[Change], None]

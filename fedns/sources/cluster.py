@@ -1,0 +1,160 @@
+"""One member's objects -> its facts: shards, places and nodes, kept up object by object.
+
+Law: pure. An update recomputes only the services that the changed objects belong to, and names
+only those whose facts differ. What configuration says about region and zones wins over node labels.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from fedns.model.facts import NodeZone, ShardFacts, ZoneReadiness
+from fedns.sources.objects import Declared, Endpoint, Node, Slice
+
+ObjectKey = tuple[str, str, str]
+Touched = frozenset[str] | None
+
+
+class Member(Struct, frozen=True):
+    """What configuration says of a member; empty region or zones: node labels tell them."""
+
+    name: str
+    region: str = ""
+    zones: tuple[str, ...] = ()
+    labels: Mapping[str, str] = {}
+
+
+class Places(Struct, frozen=True):
+    """Where a member is, and its nodes per zone."""
+
+    region: str
+    zones: tuple[str, ...]
+    nodes: tuple[NodeZone, ...]
+
+
+class Cluster:
+    """The objects of one member by what they are about; `shards` and `places` are the outcome."""
+
+    def __init__(self, member: Member) -> None:
+        self.member = member
+        self.shards: Mapping[str, ShardFacts] = {}
+        self.places = Places(member.region, member.zones, ())
+        self._declared: dict[str, Declared] = {}
+        self._slices: dict[str, tuple[tuple[ObjectKey, Slice], ...]] = {}
+        self._service_of: dict[ObjectKey, str] = {}
+        self._nodes: dict[str, Node] = {}
+
+    def update(self, changes: Iterable[tuple[ObjectKey, Any]]) -> Touched:
+        """Take in changed objects (value None: gone). Services that differ; None: places differ too."""
+        dirty: set[str] = set()
+        nodes = False
+        for key, value in changes:
+            kind = key[0]
+            if kind == "Node":
+                self._put(self._nodes, key[2], value)
+                nodes = True
+            elif kind == "Service":
+                service = f"{key[1]}/{key[2]}"
+                self._put(self._declared, service, value)
+                dirty.add(service)
+            else:
+                dirty |= self._put_slice(key, value)
+        before = self.places
+        if nodes:
+            dirty |= self._move()
+        touched = self._settle(dirty)
+        if (before.region, before.zones) != (self.places.region, self.places.zones):
+            return None
+        return touched if before == self.places else frozenset(touched | self.shards.keys())
+
+    @staticmethod
+    def _put(table: dict[str, Any], key: str, value: Any) -> None:
+        if value is None:
+            table.pop(key, None)
+        else:
+            table[key] = value
+
+    def _put_slice(self, key: ObjectKey, value: Slice | None) -> set[str]:
+        """File a slice under its service (which it may have changed); the services concerned."""
+        dirty = set()
+        before = self._service_of.pop(key, None)
+        if before is not None:
+            dirty.add(before)
+            rest = {one: kept for one, kept in self._slices.pop(before) if one != key}
+            if rest:
+                self._slices[before] = tuple(rest.items())
+        if value is not None:
+            self._service_of[key] = value.key
+            self._slices[value.key] = (*self._slices.get(value.key, ()), (key, value))
+            dirty.add(value.key)
+        return dirty
+
+    def _move(self) -> set[str]:
+        """Places from nodes again; the services whose zones hang on node labels."""
+        self.places = _places(self.member, self._nodes)
+        return {key for key, slices in self._slices.items() if any(one.legacy for _, one in slices)}
+
+    def _settle(self, dirty: set[str]) -> frozenset[str]:
+        shards = None
+        touched = set()
+        for key in dirty:
+            facts = self._shard(key)
+            if facts == self.shards.get(key):
+                continue
+            shards = dict(self.shards) if shards is None else shards
+            self._put(shards, key, facts)
+            touched.add(key)
+        if shards is not None:
+            self.shards = shards
+        return frozenset(touched)
+
+    def _shard(self, key: str) -> ShardFacts | None:
+        declared = self._declared.get(key)
+        if declared is None:
+            return None
+        readiness = self._readiness(key)
+        return ShardFacts(declared.addresses, declared.hostnames, declared.ports, readiness)
+
+    def _readiness(self, key: str) -> tuple[ZoneReadiness, ...] | None:
+        slices = [one for _, one in self._slices.get(key, ())]
+        current = [one for one in slices if not one.legacy] or slices
+        if not current:
+            return None
+        backends: dict[int, Endpoint] = {}
+        for one in current:
+            for endpoint in one.endpoints:
+                known = backends.get(endpoint.identity)
+                if known is None or (endpoint.ready and not known.ready):
+                    backends[endpoint.identity] = endpoint
+        return self._count(backends.values())
+
+    def _count(self, endpoints: Iterable[Endpoint]) -> tuple[ZoneReadiness, ...]:
+        counts: dict[str, list[int]] = {}
+        for one in endpoints:
+            count = counts.setdefault(one.zone or self._zone_of(one.node), [0, 0, 0, 0])
+            for at, counted in enumerate((one.ready, one.serving, one.terminating, True)):
+                count[at] += counted
+        return tuple(ZoneReadiness(zone, *counts[zone]) for zone in sorted(counts))
+
+    def _zone_of(self, node: str) -> str:
+        known = self._nodes.get(node)
+        return known.zone if known else ""
+
+
+def _places(member: Member, nodes: Mapping[str, Node]) -> Places:
+    region = member.region or _most({node.region for node in nodes.values() if node.region}, nodes)
+    zones = member.zones or tuple(sorted({node.zone for node in nodes.values() if node.zone}))
+    counts: dict[str, list[int]] = {}
+    for node in nodes.values():
+        if node.zone:
+            count = counts.setdefault(node.zone, [0, 0])
+            count[0] += node.ready
+            count[1] += 1
+    return Places(region, zones, tuple(NodeZone(zone, *counts[zone]) for zone in sorted(counts)))
+
+
+def _most(regions: set[str], nodes: Mapping[str, Node]) -> str:
+    """The region of most nodes, the first by name among equals."""
+    votes = {region: sum(node.region == region for node in nodes.values()) for region in regions}
+    return min(votes, key=lambda region: (-votes[region], region), default="")

@@ -1,0 +1,223 @@
+"""One file of objects -> entries: YAML (many documents) or JSON, single objects or Lists.
+
+Law: pure. Every trouble becomes a problem with file:line; an item whose text did not change is
+taken over from the previous reading of the same file and not decoded again; an object that went
+bad keeps its last good value. A file that cannot be parsed at all raises `Broken`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+import yaml
+from msgspec import Raw, Struct
+
+from fedns.errors import Problem
+from fedns.sources import objects
+
+ObjectKey = tuple[str, str, str]
+"""kind, namespace, name."""
+Kinds = Mapping[tuple[str, str], objects.Kind]
+
+
+class Broken(Exception):
+    """The file as a whole cannot be read; carries the problem that says where."""
+
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(f"{where}: {what}")
+        self.problem = Problem(where, what, "the last good content of this file stays in use")
+
+
+class Entry(Struct, frozen=True, gc=False):
+    """One object of a file: `value` is what its kind's strip left (None: nothing), `trouble` why."""
+
+    key: ObjectKey
+    value: Any
+    trouble: str = ""
+
+
+class Content(Struct, frozen=True):
+    """A file as last read: its entries by digest of their text, in file order, and its problems."""
+
+    entries: Mapping[int, Entry] = {}
+    problems: tuple[Problem, ...] = ()
+
+
+class _Names(Struct, gc=False):
+    name: str = ""
+    namespace: str | None = None
+
+
+class _Identity(Struct, gc=False):
+    apiVersion: str = ""
+    kind: str = ""
+    metadata: _Names | None = None
+
+
+class _Whole(Struct, gc=False):
+    apiVersion: str = ""
+    kind: str = ""
+    items: list[Raw] | None = None
+
+
+class _Item(Struct, gc=False):
+    """An object not decoded yet. `convert` decodes it to a type; `line` finds it in the file."""
+
+    digest: int
+    list_kind: tuple[str, str]
+    convert: Callable[[Any], Any]
+    line: Callable[[], int]
+
+
+_NOTHING = Entry(("", "", ""), None)
+_NO_KIND = Entry(("", "", ""), None, "no Kubernetes object: it has no `kind`")
+_whole = msgspec.json.Decoder(_Whole)
+_decoders: dict[Any, Any] = {}
+
+
+def read(path: str, data: bytes, kinds: Kinds, previous: Content) -> Content:
+    """The entries of one file. `path` is only for telling where; its end tells JSON from YAML."""
+    items = _json(path, data) if path.endswith(".json") else _yaml(path, data)
+    return _Reading(path, kinds, previous).all(items)
+
+
+class _Reading:
+    """One pass over one file."""
+
+    def __init__(self, path: str, kinds: Kinds, previous: Content) -> None:
+        self._path, self._kinds, self._previous = path, kinds, previous
+        self._good: dict[ObjectKey, Any] | None = None
+        self._seen: set[ObjectKey] = set()
+        self._problems: list[Problem] = []
+
+    def all(self, items: Iterator[_Item]) -> Content:
+        entries: dict[int, Entry] = {}
+        for item in items:
+            entry = self._previous.entries.get(item.digest)
+            if entry is None or entry.trouble:
+                entry = self._entry(item)
+            if entry.trouble:
+                self._complain(item, entry.trouble)
+            if entry.value is not None and entry.key in self._seen and item.digest not in entries:
+                self._complain(item, f"{_called(entry.key)} is in this file twice; the first is used")
+                continue
+            self._seen.add(entry.key)
+            entries[item.digest] = entry
+        return Content(entries, tuple(self._problems))
+
+    def _complain(self, item: _Item, what: str) -> None:
+        self._problems.append(Problem(f"{self._path}:{item.line()}", what))
+
+    def _entry(self, item: _Item) -> Entry:
+        try:
+            identity = item.convert(_Identity)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            return Entry(("", "", ""), None, f"no Kubernetes object: {error}")
+        version = (identity.apiVersion, identity.kind) if identity.kind else item.list_kind
+        kind = self._kinds.get(version)
+        if kind is None:
+            return _NOTHING if version[1] else _NO_KIND
+        names = identity.metadata or _Names()
+        key = (version[1], names.namespace or "default", names.name)
+        try:
+            return Entry(key, kind.strip(item.convert(kind.shape)))
+        except (msgspec.MsgspecError, objects.WrongShape, RecursionError) as error:
+            return Entry(key, self._last_good(key), f"{_called(key)}: {error}")
+
+    def _last_good(self, key: ObjectKey) -> Any:
+        if self._good is None:
+            self._good = {one.key: one.value for one in self._previous.entries.values()}
+        return self._good.get(key)
+
+
+def _called(key: ObjectKey) -> str:
+    return f"{key[0]} {key[1]}/{key[2]}"
+
+
+def _json(path: str, data: bytes) -> Iterator[_Item]:
+    try:
+        whole = _whole.decode(data)
+    except msgspec.ValidationError as error:
+        raise Broken(f"{path}:1", f"no Kubernetes object: {error}") from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Broken(f"{path}:{_error_line(data, str(error))}", str(error)) from None
+    if whole.items is None:
+        return iter((_json_item(data, data, ("", "")),))
+    kind = (whole.apiVersion, whole.kind.removesuffix("List"))
+    return (_json_item(bytes(raw), data, kind) for raw in whole.items)
+
+
+def _json_item(text: bytes, data: bytes, list_kind: tuple[str, str]) -> _Item:
+    def convert(shape: Any) -> Any:
+        decoder = _decoders.get(shape)
+        if decoder is None:
+            decoder = _decoders[shape] = msgspec.json.Decoder(shape)
+        return decoder.decode(text)
+
+    return _Item(hash(text), list_kind, convert, lambda: data.count(b"\n", 0, max(data.find(text), 0)) + 1)
+
+
+def _error_line(data: bytes, message: str) -> int:
+    """The line of msgspec's `(byte N)`; the last line where it says none (truncated input)."""
+    _, found, rest = message.rpartition("(byte ")
+    end = int(rest.rstrip(")")) if found and rest.rstrip(")").isdigit() else len(data.rstrip())
+    return data.count(b"\n", 0, end) + 1
+
+
+def _yaml(path: str, data: bytes) -> Iterator[_Item]:
+    try:
+        text = data.decode()
+        loader = yaml.CSafeLoader(text)
+        return iter(list(_yaml_items(loader, text)))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Broken(f"{path}:{line}", f"no UTF-8 text: {error.reason}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        what = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise Broken(f"{path}:{mark.line + 1 if mark else 1}", f"no YAML: {what}") from None
+    except (RecursionError, ValueError) as error:
+        raise Broken(f"{path}:1", f"no YAML: {error}") from None
+
+
+def _yaml_items(loader: yaml.CSafeLoader, text: str) -> Iterator[_Item]:
+    while loader.check_node():
+        node = loader.get_node()
+        if node.tag == "tag:yaml.org,2002:null":
+            continue
+        children, list_kind = _list_of(node)
+        for child in (node,) if children is None else children:
+            digest = hash((text[child.start_mark.index : child.end_mark.index], list_kind))
+            yield _yaml_item(loader, child, digest, list_kind)
+
+
+def _list_of(node: yaml.Node) -> tuple[list[yaml.Node] | None, tuple[str, str]]:
+    """The items of a `List` document and what kind they are if they do not say; else (None, ...)."""
+    fields = dict[str, yaml.Node]()
+    if isinstance(node, yaml.MappingNode):
+        fields = {str(key.value): value for key, value in node.value}
+    items = fields.get("items")
+    kind = str(fields["kind"].value) if "kind" in fields else ""
+    if not kind.endswith("List") or not isinstance(items, yaml.SequenceNode):
+        return None, ("", "")
+    version = str(fields["apiVersion"].value) if "apiVersion" in fields else ""
+    return items.value, (version, kind.removesuffix("List"))
+
+
+def _yaml_item(loader: yaml.CSafeLoader, node: yaml.Node, digest: int, list_kind: tuple[str, str]) -> _Item:
+    built: list[Any] = []
+
+    def convert(shape: Any) -> Any:
+        if not built:
+            built.append(_construct(loader, node))
+        return msgspec.convert(built[0], shape)
+
+    return _Item(digest, list_kind, convert, lambda: int(node.start_mark.line) + 1)
+
+
+def _construct(loader: yaml.CSafeLoader, node: yaml.Node) -> Any:
+    try:
+        return loader.construct_document(node)
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        what = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise msgspec.ValidationError(f"no YAML: {what}") from None

@@ -1,0 +1,286 @@
+"""Kubernetes objects as the sources read them: a table of kinds, each only the fields we use.
+
+Law: pure. `KINDS` maps (apiVersion, kind) to the shape to decode and the function that strips
+the decoded object to a small frozen value; a strip returns None for objects that do not concern
+us and raises `WrongShape` (message ends in the field path, like msgspec's) for bad values.
+"""
+
+import re
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from fedns.model.facts import Port
+
+PUBLISH = "fedns.io/publish"
+ADDRESSES = "fedns.io/addresses"
+ZONE_LABELS = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
+REGION_LABELS = ("topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region")
+LABEL = re.compile(r"(?!.{64})[a-z0-9_]([-a-z0-9_]*[a-z0-9])?\Z")
+HOSTNAME = re.compile(r"(?!.{254})(?:[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9_])?(?:\.(?!\Z)|\Z))+\Z")
+
+
+class WrongShape(ValueError):
+    """A value that decodes but cannot be used; the text names the value and the field path."""
+
+
+class Kind(Struct, frozen=True):
+    """How one kind is read: the shape msgspec decodes into, and what remains of it."""
+
+    shape: Any
+    strip: Callable[[Any], Any]
+
+
+class Meta(Struct, gc=False):
+    name: str
+    namespace: str | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+
+
+class _Port(Struct, gc=False):
+    port: int
+    name: str | None = None
+    protocol: str | None = None
+
+
+class _Spec(Struct, gc=False):
+    type: str | None = None
+    ports: list[_Port] | None = None
+    externalIPs: list[str] | None = None
+
+
+class _Ingress(Struct, gc=False):
+    ip: str | None = None
+    hostname: str | None = None
+
+
+class _LoadBalancer(Struct, gc=False):
+    ingress: list[_Ingress] | None = None
+
+
+class _Status(Struct, gc=False):
+    loadBalancer: _LoadBalancer | None = None
+
+
+class _Service(Struct, gc=False):
+    metadata: Meta
+    spec: _Spec | None = None
+    status: _Status | None = None
+
+
+class Declared(Struct, frozen=True, gc=False):
+    """A federated Service: what it publishes."""
+
+    key: str
+    addresses: tuple[str, ...]
+    hostnames: tuple[str, ...]
+    ports: tuple[Port, ...]
+
+
+def _declared(service: _Service) -> Declared | None:
+    meta, spec = service.metadata, service.spec or _Spec()
+    notes = meta.annotations or {}
+    wanted = notes.get(PUBLISH)
+    if wanted == "false" or not (wanted == "true" or spec.type == "LoadBalancer" or spec.externalIPs):
+        return None
+    addresses, hostnames = _published(service.status, spec, notes)
+    ports = tuple(_port(port, at) for at, port in enumerate(spec.ports or ()))
+    return Declared(_key(meta), addresses, hostnames, ports)
+
+
+def _published(
+    status: _Status | None, spec: _Spec, notes: Mapping[str, str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if ADDRESSES in notes:
+        path = f"$.metadata.annotations['{ADDRESSES}']"
+        given = [part.strip() for part in notes[ADDRESSES].split(",")]
+        return _unique(address(text, path) for text in given if text), ()
+    balancer = status.loadBalancer if status else None
+    addresses, hostnames = [], []
+    for ingress in (balancer.ingress if balancer else None) or ():
+        if ingress.ip:
+            addresses.append(address(ingress.ip, "$.status.loadBalancer.ingress[...].ip"))
+        elif ingress.hostname:
+            hostnames.append(hostname(ingress.hostname, "$.status.loadBalancer.ingress[...].hostname"))
+    addresses += [address(ip, "$.spec.externalIPs[...]") for ip in spec.externalIPs or ()]
+    return _unique(addresses), _unique(hostnames)
+
+
+def _port(port: _Port, at: int) -> Port:
+    name = (port.name or "").lower()
+    if name and not LABEL.match(name):
+        raise WrongShape(f"`{name}` cannot be part of a DNS name - at `$.spec.ports[{at}].name`")
+    if not 0 < port.port < 65536:
+        raise WrongShape(f"{port.port} is no port - at `$.spec.ports[{at}].port`")
+    return Port(sys.intern(name), sys.intern((port.protocol or "TCP").lower()), port.port)
+
+
+class Endpoint(Struct, frozen=True, gc=False):
+    """One backend. `identity` is its pod where known, so that two address families count once."""
+
+    identity: int
+    zone: str
+    node: str
+    ready: bool
+    serving: bool
+    terminating: bool
+
+
+class Slice(Struct, frozen=True, gc=False):
+    """Backends of one service from one EndpointSlice (`legacy` False) or Endpoints object."""
+
+    key: str
+    endpoints: tuple[Endpoint, ...]
+    legacy: bool = False
+
+
+class _Conditions(Struct, gc=False):
+    ready: bool | None = None
+    serving: bool | None = None
+    terminating: bool | None = None
+
+
+class _Ref(Struct, gc=False):
+    name: str | None = None
+
+
+class _Endpoint(Struct, gc=False):
+    addresses: list[str] | None = None
+    conditions: _Conditions | None = None
+    zone: str | None = None
+    nodeName: str | None = None
+    topology: dict[str, str] | None = None
+    targetRef: _Ref | None = None
+
+
+class _Slice(Struct, gc=False):
+    metadata: Meta
+    endpoints: list[_Endpoint] | None = None
+
+
+def _slice(found: _Slice) -> Slice | None:
+    service = (found.metadata.labels or {}).get("kubernetes.io/service-name")
+    if not service:
+        return None
+    key = f"{found.metadata.namespace or 'default'}/{service}"
+    return Slice(sys.intern(key), tuple(_endpoint(one) for one in found.endpoints or () if one.addresses))
+
+
+def _endpoint(one: _Endpoint) -> Endpoint:
+    conditions = one.conditions or _Conditions()
+    topology = one.topology or {}
+    zone = one.zone or _first(topology, ZONE_LABELS)
+    node = one.nodeName or topology.get("kubernetes.io/hostname", "")
+    ready = conditions.ready is not False  # nil means ready (discovery/v1 EndpointConditions)
+    serving = ready if conditions.serving is None else conditions.serving
+    pod = one.targetRef.name if one.targetRef else None
+    identity = hash(pod or (one.addresses or [""])[0])
+    terminating = bool(conditions.terminating)
+    return Endpoint(identity, sys.intern(zone), sys.intern(node), ready, serving, terminating)
+
+
+class _Address(Struct, gc=False):
+    ip: str
+    nodeName: str | None = None
+    targetRef: _Ref | None = None
+
+
+class _Subset(Struct, gc=False):
+    addresses: list[_Address] | None = None
+    notReadyAddresses: list[_Address] | None = None
+
+
+class _Endpoints(Struct, gc=False):
+    metadata: Meta
+    subsets: list[_Subset] | None = None
+
+
+def _endpoints(found: _Endpoints) -> Slice:
+    backends: list[Endpoint] = []
+    for subset in found.subsets or ():
+        for ready, addresses in ((True, subset.addresses), (False, subset.notReadyAddresses)):
+            backends += [_legacy(one, ready) for one in addresses or ()]
+    return Slice(_key(found.metadata), tuple(backends), legacy=True)
+
+
+def _legacy(one: _Address, ready: bool) -> Endpoint:
+    pod = one.targetRef.name if one.targetRef else None
+    return Endpoint(hash(pod or one.ip), "", sys.intern(one.nodeName or ""), ready, ready, False)
+
+
+class _Condition(Struct, gc=False):
+    type: str
+    status: str
+
+
+class _NodeStatus(Struct, gc=False):
+    conditions: list[_Condition] | None = None
+
+
+class _Node(Struct, gc=False):
+    metadata: Meta
+    status: _NodeStatus | None = None
+
+
+class Node(Struct, frozen=True, gc=False):
+    """A member's machine: where it is (empty where its labels do not say) and whether it is Ready."""
+
+    name: str
+    region: str
+    zone: str
+    ready: bool
+
+
+def _node(found: _Node) -> Node:
+    labels = found.metadata.labels or {}
+    conditions = (found.status.conditions if found.status else None) or ()
+    ready = any(one.type == "Ready" and one.status == "True" for one in conditions)
+    region, zone = _first(labels, REGION_LABELS), _first(labels, ZONE_LABELS)
+    return Node(sys.intern(found.metadata.name), sys.intern(region), sys.intern(zone), ready)
+
+
+def address(text: str, path: str) -> str:
+    """`text` as a canonical IP literal, or WrongShape naming `path`."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            return socket.inet_ntop(family, socket.inet_pton(family, text))
+        except (OSError, ValueError):
+            continue
+    raise WrongShape(f"`{text}` is no IP address - at `{path}`")
+
+
+def hostname(text: str, path: str) -> str:
+    """`text` as a lower-case host name without the last dot, or WrongShape naming `path`."""
+    name = text.lower().removesuffix(".")
+    if not HOSTNAME.match(name):
+        raise WrongShape(f"`{text}` is no host name - at `{path}`")
+    return name
+
+
+def _key(meta: Meta) -> str:
+    namespace = meta.namespace or "default"
+    for part, path in ((namespace, "namespace"), (meta.name, "name")):
+        if not LABEL.match(part):
+            raise WrongShape(f"`{part}` cannot be part of a DNS name - at `$.metadata.{path}`")
+    return sys.intern(f"{namespace}/{meta.name}")
+
+
+def _first(labels: Mapping[str, str], names: tuple[str, ...]) -> str:
+    return next((labels[name] for name in names if labels.get(name)), "")
+
+
+def _unique(items: Any) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(items))
+
+
+KINDS: Mapping[tuple[str, str], Kind] = {
+    ("v1", "Service"): Kind(_Service, _declared),
+    ("discovery.k8s.io/v1", "EndpointSlice"): Kind(_Slice, _slice),
+    ("discovery.k8s.io/v1beta1", "EndpointSlice"): Kind(_Slice, _slice),
+    ("v1", "Endpoints"): Kind(_Endpoints, _endpoints),
+    ("v1", "Node"): Kind(_Node, _node),
+}
