@@ -77,7 +77,7 @@ def ttl_seconds(text: str, reader: schema.Reader) -> int:
 
 
 def count(text: str, reader: schema.Reader) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 1024):
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= 1024):
         raise schema.Bad(f"{text!r} is not a number from 1 to 1024")
     return int(text)
 

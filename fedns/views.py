@@ -44,7 +44,7 @@ def key(service: snapshot.Service) -> str:
 def services(snap: snapshot.Snapshot) -> Iterator[api.Service]:
     """All services by name."""
     for _, value in sorted(snap.services.items()):
-        states = Counter(one.verdict.state for one in value.shards)
+        states: Counter[str] = Counter(one.verdict.state for one in value.shards)
         yield api.Service(
             service=key(value),
             strategy=value.policy.strategy,
@@ -92,7 +92,10 @@ def shard(service: str, value: snapshot.Shard, now: float) -> api.Shard:
 
 def states(snap: snapshot.Snapshot) -> dict[str, int]:
     """How many shards are in which state."""
-    return dict(Counter(one.verdict.state for value in snap.services.values() for one in value.shards))
+    counts: Counter[str] = Counter()
+    for value in snap.services.values():
+        counts.update(one.verdict.state for one in value.shards)
+    return dict(counts)
 
 
 def problems(by_source: Mapping[str, Iterable[Problem]]) -> Iterator[api.Problem]:

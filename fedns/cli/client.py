@@ -1,0 +1,121 @@
+"""The way from a command to the running server: its admin API, over plain HTTP.
+
+Law: the address is `--admin`, else FEDNS_ADMIN, else what `fedns.yaml` in the working directory says,
+else the default. Commands see decoded values or leave with the documented exit code.
+"""
+
+import http.client
+import json
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from fedns import config
+from fedns.cli import codes, output
+
+TIMEOUT = 10.0
+"""The slowest honest answer is a list of a whole fleet, seconds."""
+
+AdminOption = Annotated[
+    str,
+    typer.Option(
+        "--admin",
+        envvar="FEDNS_ADMIN",
+        help="Admin API of the server, HOST:PORT or URL; default: from ./fedns.yaml, else 127.0.0.1:9053.",
+    ),
+]
+
+
+class Unreachable(Exception):
+    """Nothing answers at the admin address."""
+
+
+class Refused(Exception):
+    """The server answered with status 400 or above."""
+
+    def __init__(self, status: int, error: str) -> None:
+        super().__init__(error)
+        self.status = status
+
+
+class Client:
+    """Speaks to one admin API. `url` has no trailing slash."""
+
+    def __init__(self, admin: str = "") -> None:
+        self.url = base(admin)
+        # Proxies of the environment are for the outside world, not for a loopback API.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def text(self, path: str, query: Mapping[str, str] | None = None) -> str:
+        return self._call("GET", path, query or {}, None).decode()
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        return json.loads(self._call("GET", path, query or {}, None))
+
+    def post(self, path: str, value: Mapping[str, Any]) -> Any:
+        return json.loads(self._call("POST", path, {}, json.dumps(value).encode()))
+
+    def delete(self, path: str, query: Mapping[str, str]) -> None:
+        self._call("DELETE", path, query, None)
+
+    def _call(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> bytes:
+        target = self.url + path + ("?" + urllib.parse.urlencode(query) if query else "")
+        headers = {"Content-Type": "application/json"} if body else {}
+        request = urllib.request.Request(target, data=body, headers=headers, method=method)
+        try:
+            with self._opener.open(request, timeout=TIMEOUT) as response:
+                return bytes(response.read())
+        except urllib.error.HTTPError as error:
+            raise Refused(error.code, _reason(error)) from None
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            raise Unreachable(f"no fedns answers at {self.url}: {reason}") from None
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    body = error.read()
+    try:
+        return str(json.loads(body)["error"])
+    except (ValueError, KeyError, TypeError):
+        return body.decode(errors="replace").strip() or str(error)
+
+
+def base(admin: str) -> str:
+    """The URL of the admin API; see the law above."""
+    text = admin or _configured() or config.ADMIN
+    return text.rstrip("/") if "://" in text else f"http://{text}"
+
+
+def _configured() -> str:
+    if not os.path.exists(config.DEFAULT_FILE):
+        return ""
+    loaded = config.load(config.DEFAULT_FILE).config
+    if loaded is None or not loaded.admin.listen.port:
+        return ""
+    listen = loaded.admin.listen
+    return str(
+        config.Address({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host), listen.port)
+    )
+
+
+class Session:
+    """`with client.Session(admin) as api:` turns trouble into a message and an exit code."""
+
+    def __init__(self, admin: str) -> None:
+        self._client = Client(admin)
+
+    def __enter__(self) -> Client:
+        return self._client
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Unreachable):
+            output.complain(f"{error}\nIs it running? Start it with `fedns serve`, or name it with --admin.")
+            raise typer.Exit(codes.UNREACHABLE)
+        if isinstance(error, Refused):
+            output.complain(str(error))
+            raise typer.Exit(codes.USAGE if error.status == 400 else codes.PROBLEMS)

@@ -1,0 +1,9 @@
+"""Exit codes of every command; scripts may rely on them (docs: `fedns --help`)."""
+
+OK = 0
+PROBLEMS = 1
+"""Something is wrong with what was asked about: bad input, not ready, nothing to take back."""
+USAGE = 2
+"""The command line makes no sense (click's own code)."""
+UNREACHABLE = 3
+"""No fedns answers at the admin address."""

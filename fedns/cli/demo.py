@@ -1,0 +1,122 @@
+"""`fedns demo`: a fleet on loopback with backends that can be failed and healed, to watch fedns work."""
+
+import os
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+
+from fedns import config, schema
+from fedns.cli import codes, demo_backends, demo_fleet, output, serve
+
+app = typer.Typer(help="A fleet on loopback, to try things on.", no_args_is_help=True)
+
+MemberArgument = Annotated[str, typer.Argument(help="A member of the demo fleet, such as gce-europe-west1.")]
+PortOption = Annotated[int, typer.Option("--port", help="Port of the demo's backends.")]
+
+TRY = """\
+The demo fleet runs: 4 members, DNS on {dns}, admin API on http://{admin}
+Its files are in {directory} and are watched: edit one and see.
+
+Try, in another terminal:
+
+  dig @{dns.host} -p {dns.port} {name}.{domain} +short
+  dig @{dns.host} -p {dns.port} {name}.europe-west1.{domain}
+  dig @{dns.host} -p {dns.port} {name}.europe-west1-b.{domain} AAAA
+  dig @{dns.host} -p {dns.port} _http._tcp.{name}.europe-west1.{domain} SRV
+  dig @{dns.host} -p {dns.port} eu.nginx.acme.com
+  {fedns} status --watch{option}
+  {fedns} explain {name}.europe-west1.{domain}{option}
+  {fedns} demo fail gce-europe-west1{backend}    # within 3 seconds: a CNAME to the global name
+  {fedns} demo heal gce-europe-west1{backend}
+  {fedns} drain gce-us-east1 --for 30m{option}
+  {fedns} undrain gce-us-east1{option}
+  {fedns} zone dump{option}
+
+Ctrl-C stops everything.
+"""
+
+
+@app.command()
+def start(
+    directory: Annotated[str, typer.Option("--dir", help="Where the demo's files go.")] = "demo",
+    dns: Annotated[str, typer.Option("--dns", help="Where DNS listens.")] = "127.0.0.1:5300",
+    admin: Annotated[str, typer.Option("--admin", help="Where the admin API listens.")] = config.ADMIN,
+    port: PortOption = 8080,
+) -> None:
+    """Write the demo fleet, start its backends and the server; runs until Ctrl-C."""
+    try:
+        ports = demo_fleet.Ports(config.address(dns), config.address(admin), port)
+    except schema.Bad as error:
+        output.complain(f"{error.what} ({error.hint})")
+        raise typer.Exit(codes.USAGE) from None
+    try:
+        file = demo_fleet.write(directory, ports)
+        backends = demo_backends.spawn(port)
+    except OSError as error:
+        output.complain(f"the demo cannot start: {error}")
+        raise typer.Exit(codes.PROBLEMS) from None
+    try:
+        typer.echo(guide(directory, ports))
+        code = serve.run(file)
+    finally:
+        demo_backends.stop(backends)
+    raise typer.Exit(code)
+
+
+@app.command()
+def fail(member: MemberArgument, port: PortOption = 8080) -> None:
+    """Make a member's backend answer 503."""
+    _tell(member, port, "fail")
+
+
+@app.command()
+def heal(member: MemberArgument, port: PortOption = 8080) -> None:
+    """Make a member's backend answer again."""
+    _tell(member, port, "heal")
+
+
+def guide(directory: str, ports: demo_fleet.Ports) -> str:
+    """What to try, with the options that a demo elsewhere than at the defaults needs."""
+    usual = demo_fleet.Ports()
+    name = f"{demo_fleet.SERVICE}.{demo_fleet.NAMESPACE}.{demo_fleet.FEDERATION}.svc"
+    return TRY.format(
+        dns=ports.dns,
+        admin=ports.admin,
+        directory=os.path.join(directory, ""),
+        name=name,
+        domain=demo_fleet.DOMAIN,
+        fedns=program(),
+        option="" if ports.admin == usual.admin else f" --admin {ports.admin}",
+        backend="" if ports.backend == usual.backend else f" --port {ports.backend}",
+    )
+
+
+def program() -> str:
+    """How this program is called from the working directory: as it was, so that a copied line works."""
+    called = sys.argv[0]
+    if os.path.basename(called) != "fedns":
+        return f"{shlex.quote(sys.executable)} -m fedns.cli.main"
+    found = os.path.abspath(called)
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        if folder and os.path.abspath(os.path.join(folder, "fedns")) == found:
+            return "fedns"
+    near = os.path.relpath(found)
+    return shlex.quote(found if near.startswith("..") else near)
+
+
+def _tell(member: str, port: int, word: str) -> None:
+    try:
+        site = demo_fleet.site(member)
+    except KeyError:
+        hint = schema.nearest(member, [one.member for one in demo_fleet.SITES])
+        output.complain(f"the demo has no member {member!r} ({hint})")
+        raise typer.Exit(codes.USAGE) from None
+    try:
+        demo_backends.tell(site.address, port, word)
+    except OSError as error:
+        output.complain(f"no demo backend answers at {site.address}:{port}: {error}")
+        raise typer.Exit(codes.UNREACHABLE) from None
+    state = "answers 503 now" if word == "fail" else "answers again"
+    output.out.print(f"{member} ({site.address}:{port}) {state}")

@@ -1,0 +1,185 @@
+"""The demo fleet: four members as files, of the shape `kubectl get -o yaml` gives, and a configuration.
+
+Law: what is written here is ordinary input; the server knows of no demo. A region is its zone
+without the last letter, so four zones make four region names.
+"""
+
+import os
+from typing import NamedTuple
+
+from fedns import config
+
+FEDERATION, DOMAIN = "myfederation", "example.com"
+NAMESPACE, SERVICE = "mynamespace", "nginx"
+
+
+class Site(NamedTuple):
+    """One member: where it is, its load balancer's address, and how many endpoints stand behind."""
+
+    member: str
+    region: str
+    zone: str
+    address: str
+    endpoints: int
+
+
+SITES = (
+    Site("gce-asia-east1", "asia-east1", "asia-east1-b", "127.0.0.11", 2),
+    Site("gce-europe-west1", "europe-west1", "europe-west1-b", "127.0.0.12", 3),
+    Site("gce-us-east1", "us-east1", "us-east1-b", "127.0.0.13", 2),
+    Site("gce-us-central1", "us-central1", "us-central1-b", "127.0.0.14", 3),
+)
+
+
+class Ports(NamedTuple):
+    """Where the demo lives: all on loopback."""
+
+    dns: config.Address = config.Address("127.0.0.1", 5300)
+    admin: config.Address = config.address(config.ADMIN)
+    backend: int = 8080
+
+
+MEMBER = """\
+# Member {site.member}: edit and save, the server follows.
+apiVersion: v1
+kind: Service
+metadata: {{name: {service}, namespace: {namespace}}}
+spec:
+  type: LoadBalancer
+  selector: {{app: {service}}}
+  ports:
+  - {{name: http, protocol: TCP, port: {port}, targetPort: 80}}
+status:
+  loadBalancer:
+    ingress:
+    - ip: {site.address}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata:
+  name: {service}-{slice}
+  namespace: {namespace}
+  labels: {{kubernetes.io/service-name: {service}}}
+addressType: IPv4
+ports:
+- {{name: http, protocol: TCP, port: 80}}
+endpoints:
+"""
+
+ENDPOINT = """\
+- addresses: [10.{second}.0.{last}]
+  conditions: {{ready: true, serving: true, terminating: false}}
+  nodeName: {site.member}-node-{last}
+  zone: {site.zone}
+"""
+
+NODE = """\
+---
+apiVersion: v1
+kind: Node
+metadata:
+  name: {site.member}-node-{last}
+  labels:
+    topology.kubernetes.io/region: {site.region}
+    topology.kubernetes.io/zone: {site.zone}
+status:
+  conditions:
+  - {{type: Ready, status: "True"}}
+"""
+
+POLICY = """\
+# How {service} is served and probed. The probe is faster than the default (interval 5s, fall 3,
+# rise 5), so that the demo moves within seconds: down after 2 failures, up after 2 successes.
+apiVersion: fedns.io/v1alpha1
+kind: TrafficPolicy
+metadata: {{name: {service}, namespace: {namespace}}}
+spec:
+  targetRef: {{kind: Service, name: {service}}}
+  strategy: ActiveActive
+  ttl: {{min: 5, max: 30}}
+  onAllUnhealthy: open
+  probe: {{kind: http, port: {port}, path: /healthz, interval: 1s, timeout: 500ms, fall: 2, rise: 2}}
+"""
+
+CONFIG = """\
+# The demo fleet, written by `fedns demo start`.
+federation: {federation}
+domain: {domain}
+nameservers: {{ns1.{domain}: [127.0.0.1]}}
+state: ./state
+zones: [zones/]
+fleet: {{manifests: fleet/}}
+members:
+{members}dns: {{listen: ["{ports.dns}"], workers: 2, ttl: {{min: 5, max: 30}}}}
+admin: {{listen: "{ports.admin}"}}
+# A shard that flaps is held for a minimum time, doubling with each flap. The default first hold is
+# 30s; the demo's is shorter, so that failing and healing twice in a row can be watched.
+health: {{hold: 5s, hold_max: 60s, hold_reset: 60s}}
+"""
+
+ZONE = """\
+; A zone outside the federation, with names that point into it. Served as it stands.
+$ORIGIN acme.com.
+$TTL 300
+@            IN SOA   ns1.acme.com. hostmaster.acme.com. ( 2024010101 3600 600 604800 60 )
+             IN NS    ns1.acme.com.
+             IN MX    10 mail.acme.com.
+             IN TXT   "v=spf1 mx -all"
+ns1          IN A     127.0.0.1
+mail         IN A     192.0.2.25
+             IN AAAA  2001:db8::25
+
+; Into the federation: each of these follows its chain to addresses in one response.
+nginx        IN CNAME nginx.mynamespace.myfederation.svc.example.com.
+eu.nginx     IN CNAME nginx.mynamespace.myfederation.svc.europe-west1.example.com.
+us.nginx     IN CNAME nginx.mynamespace.myfederation.svc.us-central1.example.com.
+
+; Everything else below pages is one machine, except what is named.
+*.pages      IN A     192.0.2.80
+status.pages IN TXT   "this name exists, so the wildcard does not speak for it"
+
+; A child zone that lives elsewhere, with glue.
+lab          IN NS    ns.lab.acme.com.
+ns.lab       IN A     192.0.2.53
+             IN AAAA  2001:db8::53
+"""
+
+
+def site(member: str) -> Site:
+    """The site of that name. Raises KeyError."""
+    return {one.member: one for one in SITES}[member]
+
+
+def files(ports: Ports) -> dict[str, str]:
+    """Every file of the demo, by path relative to its directory."""
+    texts = {
+        "fedns.yaml": CONFIG.format(
+            federation=FEDERATION,
+            domain=DOMAIN,
+            ports=ports,
+            members="".join(f"- {{name: {one.member}, manifests: members/{one.member}/}}\n" for one in SITES),
+        ),
+        "fleet/policies.yaml": POLICY.format(service=SERVICE, namespace=NAMESPACE, port=ports.backend),
+        "zones/acme.com.zone": ZONE,
+    }
+    for index, one in enumerate(SITES):
+        texts[f"members/{one.member}/{SERVICE}.yaml"] = manifest(one, index, ports.backend)
+    return texts
+
+
+def manifest(one: Site, index: int, port: int) -> str:
+    """What `kubectl get service,endpointslices,nodes -o yaml` would say of one member."""
+    text = MEMBER.format(site=one, service=SERVICE, namespace=NAMESPACE, port=port, slice=f"{index:05d}")
+    last = range(1, one.endpoints + 1)
+    text += "".join(ENDPOINT.format(site=one, second=64 + index, last=number) for number in last)
+    return text + "".join(NODE.format(site=one, last=number) for number in last)
+
+
+def write(directory: str, ports: Ports) -> str:
+    """Writes the demo below `directory` and returns the configuration's path. State is left alone."""
+    for path, text in files(ports).items():
+        target = os.path.join(directory, path)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "w", encoding="utf-8") as stream:
+            stream.write(text)
+    return os.path.join(directory, "fedns.yaml")

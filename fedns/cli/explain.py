@@ -1,0 +1,5 @@
+"""`fedns explain`"""
+
+
+def explain() -> None:
+    """x"""

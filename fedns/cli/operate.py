@@ -1,0 +1,78 @@
+"""`fedns drain | undrain | force`: the operator's word, which wins over all evidence until it expires."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from fedns import schema
+from fedns.cli import client, codes, output
+
+TargetArgument = Annotated[
+    str, typer.Argument(help="MEMBER, MEMBER/NAMESPACE/NAME, region:REGION or zone:ZONE.")
+]
+ForOption = Annotated[str, typer.Option("--for", help="How long: 30m, 2h, 1d; default: until taken back.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; shown by explain and status.")]
+
+
+class Word(StrEnum):
+    up = "up"
+    down = "down"
+
+
+def drain(
+    target: TargetArgument,
+    period: ForOption = "",
+    reason: ReasonOption = "",
+    admin: client.AdminOption = "",
+    format: output.FormatOption = output.Format.text,
+) -> None:
+    """Take a member, shard, region or zone out of the answers while another can serve."""
+    _give({"target": target, "word": "drain", "seconds": _seconds(period), "reason": reason}, admin, format)
+
+
+def force(
+    target: TargetArgument,
+    word: Annotated[Word, typer.Argument(help="What it shall count as.")],
+    period: ForOption = "",
+    reason: ReasonOption = "",
+    admin: client.AdminOption = "",
+    format: output.FormatOption = output.Format.text,
+) -> None:
+    """Declare a target up or down, whatever probes and readiness say."""
+    order = {"target": target, "word": word.value, "seconds": _seconds(period), "reason": reason}
+    _give(order, admin, format)
+
+
+def undrain(
+    target: TargetArgument,
+    admin: client.AdminOption = "",
+    format: output.FormatOption = output.Format.text,
+) -> None:
+    """Take back the order for a target (drain or force); evidence decides again."""
+    with client.Session(admin) as api:
+        api.delete("/api/v1/orders", {"target": target})
+    if format is output.Format.json:
+        output.emit({"target": target, "word": None})
+    else:
+        output.out.print(f"{target}: evidence decides again", markup=False)
+
+
+def _seconds(period: str) -> float | None:
+    if not period:
+        return None
+    try:
+        return schema.seconds(period)
+    except schema.Bad as error:
+        output.complain(f"--for: {error.what} ({error.hint})")
+        raise typer.Exit(codes.USAGE) from None
+
+
+def _give(order: dict[str, Any], admin: str, format: output.Format) -> None:
+    with client.Session(admin) as api:
+        given = api.post("/api/v1/orders", order)
+    if format is output.Format.json:
+        output.emit(given)
+        return
+    until = f"for {output.span(given['until'] - given['issued'])}" if given["until"] else "until taken back"
+    output.out.print(f"{given['target']}: {given['word']} {until}", markup=False)

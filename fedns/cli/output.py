@@ -1,0 +1,62 @@
+"""What every command shares about its output: `-o json` for programs, colour for people.
+
+Law: with `-o json` standard output holds one JSON value and nothing else; complaints go to standard error.
+"""
+
+import math
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+STATE_STYLES = {
+    "healthy": "green",
+    "degraded": "yellow",
+    "draining": "cyan",
+    "unhealthy": "bold red",
+    "unknown": "dim",
+    "reachable": "green",
+    "unreachable": "bold red",
+}
+
+
+class Format(StrEnum):
+    text = "text"
+    json = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("-o", "--output", help="text for people, json for programs.")]
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def emit(value: Any) -> None:
+    """One JSON value on standard output."""
+    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def complain(text: str) -> None:
+    err.print(text, style="red", markup=False)
+
+
+def span(seconds: float | None) -> str:
+    """A duration as people say it: `850ms`, `12s`, `4m10s`, `3h5m`, `2d4h`; None: a dash."""
+    if seconds is None:
+        return "-"
+    if 0 < seconds < 1:
+        return f"{math.floor(seconds * 1000)}ms"
+    whole = math.floor(max(0.0, seconds))
+    for size, unit, small, small_unit in ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
+        if whole >= size:
+            rest = whole % size // small
+            return f"{whole // size}{unit}" + (f"{rest}{small_unit}" if rest else "")
+    return f"{whole}s"
+
+
+def styled(state: str) -> str:
+    """A state in its colour, as rich markup."""
+    style = STATE_STYLES.get(state, "")
+    return f"[{style}]{state}[/]" if style else state

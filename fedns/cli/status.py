@@ -1,0 +1,143 @@
+"""`fedns status`: members, services and shards at a glance; `--watch` keeps it on the screen."""
+
+import time
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from fedns.cli import client, codes, output
+
+PERIOD = 1.0
+"""How often `--watch` asks, seconds."""
+ROWS = 200
+"""Shards shown at most; the ones that need attention come first."""
+ATTENTION = {"unhealthy": 0, "draining": 1, "degraded": 2, "unknown": 3, "healthy": 4}
+
+View = Mapping[str, Any]
+
+
+def status(
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh until Ctrl-C.")] = False,
+    admin: client.AdminOption = "",
+    format: output.FormatOption = output.Format.text,
+) -> None:
+    """Show members, shards with their verdicts, the table's generation and age; exit 1 if not ready."""
+    with client.Session(admin) as api:
+        view = gather(api)
+        if format is output.Format.json:
+            output.emit(view)
+        elif watch:
+            _watch(api, view)
+        else:
+            output.out.print(render(view))
+    if view["status"]["ready"]:
+        raise typer.Exit(codes.PROBLEMS)
+
+
+def gather(api: client.Client) -> dict[str, Any]:
+    """Everything the table shows, as the API gives it."""
+    return {
+        "status": api.get("/api/v1/status"),
+        "members": api.get("/api/v1/members")["items"],
+        "shards": api.get("/api/v1/shards")["items"],
+        "orders": api.get("/api/v1/orders")["items"],
+        "problems": api.get("/api/v1/problems")["items"],
+    }
+
+
+def _watch(api: client.Client, view: View) -> None:
+    shown: Any = render(view)
+    try:
+        with Live(shown, console=output.out, screen=output.out.is_terminal, refresh_per_second=4) as live:
+            while True:
+                time.sleep(PERIOD)
+                try:
+                    shown = render(gather(api))
+                    live.update(shown)
+                except client.Unreachable as error:
+                    live.update(Group(Text(str(error), style="bold red"), shown))
+    except KeyboardInterrupt:
+        raise typer.Exit(codes.OK) from None
+
+
+def render(view: View) -> Group:
+    """The tables, from what `gather` returned."""
+    parts: list[Any] = [_head(view["status"]), _members(view["members"]), _shards(view["shards"])]
+    if view["orders"]:
+        parts.append(_orders(view["orders"], view["status"]["at"]))
+    if view["problems"]:
+        parts.append(_problems(view["problems"]))
+    return Group(*parts)
+
+
+def _head(status: View) -> Text:
+    table = status["table"]
+    ready = "ready" if not status["ready"] else f"NOT READY: {status['ready']}"
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(status["shards"].items()))
+    text = Text()
+    text.append(ready, style="bold green" if not status["ready"] else "bold red")
+    text.append(f"  federation {status['federation']}  domain {status['domain']}")
+    text.append(f"  up {output.span(status['at'] - status['started'])}\n")
+    text.append(f"table generation {table['generation']}, {output.span(table['age'])} old")
+    text.append(f"  {status['services']} services  shards: {counts or 'none'}")
+    text.append(f"  {status['problems']} problems", style="red" if status["problems"] else "")
+    return text
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _members(members: list[View]) -> Table:
+    table = _table("\nMembers", "MEMBER", "REGION", "ZONES", "API", "READ", "NODES", "SHARDS")
+    for one in members:
+        states = ", ".join(
+            f"{count} {output.styled(state)}" for state, count in sorted(one["states"].items())
+        )
+        nodes = f"{one['nodes_ready']}/{one['nodes_total']}" if one["nodes_total"] else "-"
+        read = f"{output.span(one['age'])} ago" if one["age"] is not None else "never"
+        zones = ",".join(one["zones"]) or "-"
+        table.add_row(
+            one["name"], one["region"] or "-", zones, output.styled(one["api"]), read, nodes, states or "-"
+        )
+    return table
+
+
+def _shards(shards: list[View]) -> Table:
+    ranked = sorted(shards, key=lambda one: (ATTENTION.get(one["state"], 9), one["service"], one["member"]))
+    more = f" (first {ROWS} of {len(shards)}, worst first)" if len(shards) > ROWS else ""
+    table = _table(f"\nShards{more}", "SERVICE", "MEMBER", "STATE", "FOR", "READY", "ADDRESSES", "WHY")
+    for one in ranked[:ROWS]:
+        ready = (
+            "-" if one["endpoints_ready"] is None else f"{one['endpoints_ready']}/{one['endpoints_total']}"
+        )
+        addresses = ",".join(one["addresses"]) or "-"
+        why = one["reason"] + (f" (held, then {one['pending']})" if one["pending"] else "")
+        table.add_row(
+            one["service"], one["member"], output.styled(one["state"]), output.span(one["age"]), ready,
+            addresses, Text(why),
+        )  # fmt: skip
+    return table
+
+
+def _orders(orders: list[View], now: float) -> Table:
+    table = _table("\nOrders", "TARGET", "WORD", "LEFT", "REASON")
+    for one in orders:
+        left = output.span(one["until"] - now) if one["until"] else "until taken back"
+        table.add_row(one["target"], one["word"], left, Text(one["reason"]))
+    return table
+
+
+def _problems(problems: list[View]) -> Table:
+    table = _table("\nProblems", "WHERE", "WHAT", "HINT")
+    for one in problems:
+        table.add_row(Text(one["where"]), Text(one["what"], style="red"), Text(one["hint"]))
+    return table

@@ -1,0 +1,188 @@
+"""What fedns counts, in Prometheus' terms; every name begins with `fedns_` and has a help text.
+
+Law: control's own events are counted here as they happen; everything that is a state (table, shards,
+problems, the workers' counters) is read when a scraper asks, through the callables handed in, so
+that nothing has to be kept in step. Values in, text out: this room knows neither model nor workers.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+import prometheus_client as prometheus
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+SHARD_SERIES = 10_000
+"""Above so many shards only those not healthy have a series: a scrape must stay a few megabytes."""
+CONVERGENCE_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
+TURN_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 30)
+
+
+class ShardState(NamedTuple):
+    """One shard as the gauges show it."""
+
+    service: str
+    member: str
+    state: str
+
+
+class State(NamedTuple):
+    """What holds at the time of a scrape. `published` and `now` are Unix seconds."""
+
+    now: float
+    generation: int
+    published: float
+    ready: bool
+    members: Mapping[str, str]
+    """Member name -> reachability of its API."""
+    services: int
+    states: Mapping[str, int]
+    """Shard state -> how many."""
+    shards: Iterable[ShardState]
+    problems: Mapping[str, int]
+
+
+class Histogram(NamedTuple):
+    """`counts[i]` observations of at most `bounds[i]` (and above the one before); one more for the rest."""
+
+    bounds: Sequence[float]
+    counts: Sequence[int]
+    sum: float
+
+
+class Workers(NamedTuple):
+    """All DNS workers' counters added up, those of finished workers included."""
+
+    queries: Mapping[tuple[str, str, str], int]
+    """(transport, type, rcode) -> answered."""
+    dropped: Mapping[str, int]
+    """Reason -> packets that got no answer."""
+    latency: Histogram | None = None
+    generations: Mapping[str, int] = {}
+    """Worker -> generation of the table it answers from."""
+
+
+class Snapshot(Collector):
+    """Reads the state when asked."""
+
+    def __init__(self, state: Callable[[], State], workers: Callable[[], Workers]) -> None:
+        self._state, self._workers = state, workers
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _table(state := self._state())
+        yield from _fleet(state)
+        yield from _dns(self._workers())
+
+
+def _gauge(name: str, help: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, help, value=value)
+
+
+def _table(state: State) -> Iterator[Metric]:
+    yield _gauge("fedns_ready", "1 when queries can be answered.", float(state.ready))
+    yield _gauge("fedns_table_generation", "Generation of the published answer table.", state.generation)
+    yield _gauge(
+        "fedns_table_published_timestamp_seconds", "When that generation was published.", state.published
+    )
+    age = max(0.0, state.now - state.published) if state.published else 0.0
+    yield _gauge("fedns_table_age_seconds", "Age of the published answer table.", age)
+
+
+def _fleet(state: State) -> Iterator[Metric]:
+    yield _gauge("fedns_services", "Federated services known.", state.services)
+    yield _labelled("fedns_member_api", "1 for the reachability each member's API is in.", ("member", "api"),
+                    dict.fromkeys(state.members.items(), 1))  # fmt: skip
+    yield _labelled("fedns_shards", "Shards in each state.", ("state",),
+                    {(name,): count for name, count in state.states.items()})  # fmt: skip
+    yield _labelled("fedns_problems", "Problems in the input now in force, by source.", ("source",),
+                    {(name,): count for name, count in state.problems.items()})  # fmt: skip
+    yield _labelled(
+        "fedns_shard_state",
+        f"1 for the state each shard is in (above {SHARD_SERIES} shards: only those not healthy).",
+        ("service", "member", "state"),
+        dict.fromkeys(_shown(state), 1),
+    )
+
+
+def _shown(state: State) -> Iterator[ShardState]:
+    whole = sum(state.states.values()) <= SHARD_SERIES
+    return islice((one for one in state.shards if whole or one.state != "healthy"), SHARD_SERIES)
+
+
+def _labelled(
+    name: str, help: str, labels: Sequence[str], values: Mapping[tuple[str, ...], int]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, help, labels=labels)
+    for key, value in values.items():
+        family.add_metric(key, value)
+    return family
+
+
+def _dns(workers: Workers) -> Iterator[Metric]:
+    queries = CounterMetricFamily(
+        "fedns_dns_queries", "DNS queries answered.", labels=("transport", "type", "rcode")
+    )
+    for key, count in workers.queries.items():
+        queries.add_metric(key, count)
+    yield queries
+    dropped = CounterMetricFamily("fedns_dns_dropped", "Packets that got no answer.", labels=("reason",))
+    for reason, count in workers.dropped.items():
+        dropped.add_metric((reason,), count)
+    yield dropped
+    yield _labelled("fedns_dns_worker_generation", "Table generation each DNS worker answers from.",
+                    ("worker",), {(name,): value for name, value in workers.generations.items()})  # fmt: skip
+    if workers.latency is not None:
+        yield _histogram("fedns_dns_latency_seconds", "From reading a query to sending its answer.",
+                         workers.latency)  # fmt: skip
+
+
+def _histogram(name: str, help: str, value: Histogram) -> HistogramMetricFamily:
+    total, buckets = 0, []
+    for bound, count in zip((*map(str, value.bounds), "+Inf"), value.counts, strict=True):
+        total += count
+        buckets.append((bound, total))
+    return HistogramMetricFamily(name, help, buckets=buckets, sum_value=value.sum)
+
+
+class Metrics:
+    """One process's metrics. `render` may be called from another thread than the counting methods."""
+
+    def __init__(self, state: Callable[[], State], workers: Callable[[], Workers], version: str) -> None:
+        self.registry = prometheus.CollectorRegistry()
+        self.registry.register(Snapshot(state, workers))
+        prometheus.Info("fedns_build", "The running version.", registry=self.registry).info(
+            {"version": version}
+        )
+        self._convergence = prometheus.Histogram(
+            "fedns_convergence_seconds",
+            "From seeing a change to its answers being published.",
+            buckets=CONVERGENCE_BUCKETS,
+            registry=self.registry,
+        )
+        self._turn = prometheus.Histogram(
+            "fedns_turn_seconds", "Duration of a turn.", buckets=TURN_BUCKETS, registry=self.registry
+        )
+        self._flaps = prometheus.Counter(
+            "fedns_shard_flaps", "Changes of state of shards after their first.", registry=self.registry
+        )
+        self._failures = prometheus.Counter(
+            "fedns_turn_failures", "Turns whose products could not be published.", registry=self.registry
+        )
+
+    def turned(self, seconds: float) -> None:
+        self._turn.observe(seconds)
+
+    def converged(self, seconds: float) -> None:
+        self._convergence.observe(seconds)
+
+    def flapped(self, count: int) -> None:
+        self._flaps.inc(count)
+
+    def failed(self) -> None:
+        self._failures.inc()
+
+    def render(self) -> bytes:
+        """The text exposition format 0.0.4."""
+        return prometheus.generate_latest(self.registry)
