@@ -11,7 +11,7 @@ import os
 import struct
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import lmdb
@@ -25,6 +25,7 @@ DATABASES = ("dns", "state")
 MAP_SIZE = 1 << 35  # address space, not disk: the file stays as small as its pages
 READERS = 1024  # reader slots: workers, command line tools and those that died without leaving
 CORRUPT_EXIT = 65  # EX_DATAERR: what a process says when its table is damaged
+DAMAGE = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.PanicError, lmdb.InvalidError, lmdb.BadTxnError)
 
 _META = struct.Struct(">Qd")
 _DIGEST = struct.Struct(">QQ")
@@ -45,7 +46,7 @@ class View:
     __slots__ = ("close", "get")
 
     def __init__(self, txn: lmdb.Transaction) -> None:
-        self.get = txn.get
+        self.get: Callable[[bytes], bytes | None] = txn.get  # type: ignore[assignment]
         self.close = txn.abort
 
     @property

@@ -1,0 +1,151 @@
+"""What workers did, as numbers in shared memory: each worker writes its own file, control reads them all.
+
+Law: one writer per file, no locks, one store per number; a replaced worker goes on with its file, so
+counters never fall. Not prometheus-client's multiprocess mode: that costs microseconds per increment,
+where a whole answer takes ten, and it leaves a file per dead process id behind.
+"""
+
+import mmap
+import os
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+MAGIC = 0xFED5_0001  # and the version of this layout
+TYPES = {1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV"}
+TYPES |= {43: "DS", 48: "DNSKEY", 64: "SVCB", 65: "HTTPS", 255: "ANY"}
+OTHER = "other"
+RCODES = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", OTHER)
+BOUNDS = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000, 100_000)  # microseconds
+
+_NAMED = ("magic", "generation", "published_us", "ready", "dropped", "unsent", "failed")
+_TCP = ("tcp_accepted", "tcp_evicted", "tcp_idled", "tcp_open", "latency_sum_us", "batches")
+FIELDS = {name: at for at, name in enumerate(_NAMED + _TCP)}
+_LATENCY = 16
+_QUERIES = 32
+_TYPE_NAMES = (*TYPES.values(), OTHER)
+_CELLS = _QUERIES + 2 * len(_TYPE_NAMES) * len(RCODES)
+TRANSPORTS = ("udp", "tcp")
+
+
+def _index() -> tuple[int, ...]:
+    """(query type's low octet << 8 | octet 3 of the reply) -> cell: no arithmetic per packet."""
+    types = [_TYPE_NAMES.index(TYPES.get(octet, OTHER)) for octet in range(256)]
+    rcodes = [min(octet & 15, len(RCODES) - 1) for octet in range(256)]
+    return tuple(_QUERIES + kind * len(RCODES) + rcode for kind in types for rcode in rcodes)
+
+
+_INDEX = _index()
+_OTHER_TYPE = 0  # no query type is 0: it falls into "other"
+_TCP_OFFSET = len(_TYPE_NAMES) * len(RCODES)
+
+
+class Cells:
+    """One worker's numbers, in a file mapped into memory."""
+
+    def __init__(self, path: str) -> None:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            os.ftruncate(fd, _CELLS * 8)
+            self._cells = memoryview(mmap.mmap(fd, _CELLS * 8)).cast("Q")
+        finally:
+            os.close(fd)
+        if self._cells[0] != MAGIC:
+            self._cells[:] = memoryview(bytes(_CELLS * 8)).cast("Q")
+            self._cells[0] = MAGIC
+
+    def add(self, name: str, amount: int = 1) -> None:
+        self._cells[FIELDS[name]] += amount
+
+    def set(self, name: str, value: int) -> None:
+        self._cells[FIELDS[name]] = value
+
+    def answered(self, packets: Sequence[bytes], replies: Sequence[bytes | None], tcp: bool = False) -> None:
+        """Counts by query type and rcode; a missing reply is a drop."""
+        try:  # an option-less OPT ends most queries: the type then lies 14 octets from the end
+            keys = [
+                (packet[-14] if packet[-9] == 41 and packet[11] else _type(packet)) << 8 | reply[3]  # type: ignore[index]
+                for packet, reply in zip(packets, replies, strict=True)
+            ]
+        except (IndexError, TypeError):
+            pairs = zip(packets, replies, strict=True)
+            keys = [_type(packet) << 8 | reply[3] for packet, reply in pairs if reply is not None]
+            self.add("dropped", len(replies) - len(keys))
+        cells, offset = self._cells, _TCP_OFFSET if tcp else 0
+        for key, count in Counter(keys).items():
+            cells[_INDEX[key] + offset] += count
+
+    def took(self, nanoseconds: int, replies: int) -> None:
+        """Each reply of a batch took as long as the batch, from the first octet read to the last sent."""
+        cells = self._cells
+        microseconds = nanoseconds // 1000
+        cells[_LATENCY + bisect_left(BOUNDS, microseconds)] += replies
+        cells[FIELDS["latency_sum_us"]] += microseconds * replies
+        cells[FIELDS["batches"]] += 1
+
+
+def _type(packet: bytes) -> int:
+    """The query type's low octet, or 0 for what has no bucket."""
+    at = 12
+    size = len(packet)
+    while at < size and 0 < packet[at] < 64:
+        at += 1 + packet[at]
+    fits = at + 2 < size and packet[at] == 0 and packet[at + 1] == 0
+    return packet[at + 2] if fits else _OTHER_TYPE
+
+
+@dataclass(frozen=True)
+class Totals:
+    """One worker's numbers as read, or the sum of many. Queries by (transport, type, rcode)."""
+
+    fields: Mapping[str, int] = field(default_factory=dict)
+    queries: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    latency: tuple[int, ...] = ()  # per bound of BOUNDS, then beyond
+
+
+def read(path: str) -> Totals | None:
+    """The numbers in one worker's file, or None where there are none (yet)."""
+    try:
+        with open(path, "rb") as file:
+            raw = file.read(_CELLS * 8)
+    except FileNotFoundError:
+        return None
+    if len(raw) < _CELLS * 8:
+        return None
+    cells = memoryview(raw).cast("Q")
+    if cells[0] != MAGIC:
+        return None
+    fields = {name: cells[at] for name, at in FIELDS.items() if at}
+    latency = tuple(cells[_LATENCY : _LATENCY + len(BOUNDS) + 1].tolist())
+    return Totals(fields, _queries(cells), latency)
+
+
+def _queries(cells: memoryview) -> dict[tuple[str, str, str], int]:
+    keys = ((transport, kind, rcode) for transport in TRANSPORTS for kind in _TYPE_NAMES for rcode in RCODES)
+    return {key: cells[_QUERIES + at] for at, key in enumerate(keys) if cells[_QUERIES + at]}
+
+
+def read_all(directory: str) -> dict[str, Totals]:
+    """File name (one per worker) -> its numbers. An absent directory has no workers."""
+    try:
+        names = sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return {}
+    found = {name: read(os.path.join(directory, name)) for name in names}
+    return {name: totals for name, totals in found.items() if totals is not None}
+
+
+def total(workers: Iterable[Totals]) -> Totals:
+    """The sum over workers. `generation`, `published_us` and `ready` are the least: what all have."""
+    many = list(workers)
+    fields: Counter[str] = Counter()
+    queries: Counter[tuple[str, str, str]] = Counter()
+    for each in many:
+        fields.update(each.fields)
+        queries.update(each.queries)
+    if many:
+        for name in ("generation", "published_us", "ready"):
+            fields[name] = min(each.fields[name] for each in many)
+    latency = tuple(sum(column) for column in zip(*(each.latency for each in many), strict=True))
+    return Totals(fields, queries, latency)

@@ -1,0 +1,187 @@
+"""DNS over TCP: persistent, pipelined connections (RFC 7766) beside UDP in the same loop.
+
+Law: no connection costs more than its two bounded buffers. A client that asks without reading is not
+read from; one that neither completes a query nor reads its replies for IDLE seconds is closed; beyond
+CONNECTIONS the one idle longest makes room.
+"""
+
+import select
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic
+
+from fedns.dns import wire
+from fedns.servers import counters
+
+Answer = Callable[[Sequence[bytes], int], list[bytes | None]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    idle: float = 10.0  # seconds; RFC 9210 section 4.4 asks for a few at least
+    connections: int = 1000  # per worker, well below the usual limit of open files
+    unsent: int = 1 << 18  # octets of replies kept for a slow reader; at least two of the largest
+    read: int = 8192  # octets per read, about 200 queries: UDP waits no longer than that
+
+
+class Connection:
+    """One client: what it sent and we have not parsed, what we answered and it has not taken."""
+
+    __slots__ = ("ended", "events", "inbox", "outbox", "seen", "socket")
+
+    def __init__(self, sock: socket.socket, now: float) -> None:
+        self.socket = sock
+        self.inbox, self.outbox = bytearray(), bytearray()
+        self.events = select.EPOLLIN
+        self.ended = False  # the client has closed its half
+        self.seen = now
+
+    def messages(self) -> list[bytes]:
+        """Takes the whole messages out of the inbox."""
+        found, at, inbox = [], 0, self.inbox
+        while len(inbox) >= at + 2:
+            end = at + 2 + (inbox[at] << 8 | inbox[at + 1])
+            if end > len(inbox):
+                break
+            found.append(bytes(inbox[at + 2 : end]))
+            at = end
+        del inbox[:at]
+        return found
+
+
+class Streams:
+    """All TCP connections of one worker."""
+
+    def __init__(self, poll: select.epoll, answer: Answer, cells: counters.Cells, limits: Limits) -> None:
+        self._poll, self._answer, self._cells, self._limits = poll, answer, cells, limits
+        self._listeners: dict[int, socket.socket] = {}
+        self._connections: dict[int, Connection] = {}  # the one idle longest comes first
+
+    def listen(self, listener: socket.socket) -> None:
+        """Takes a listening socket that other workers share: each connection wakes one of them."""
+        listener.setblocking(False)
+        self._listeners[listener.fileno()] = listener
+        self._poll.register(listener.fileno(), select.EPOLLIN | select.EPOLLEXCLUSIVE)
+
+    def owns(self, fd: int) -> bool:
+        return fd in self._connections or fd in self._listeners
+
+    @property
+    def unsent(self) -> bool:
+        return any(connection.outbox for connection in self._connections.values())
+
+    def ready(self, fd: int, events: int) -> None:
+        listener = self._listeners.get(fd)
+        if listener is not None:
+            self._accept(listener)
+            return
+        connection = self._connections.get(fd)
+        if connection is None:
+            return
+        try:
+            self._exchange(connection, events)
+        except OSError:  # reset by peer, broken pipe: its end of the conversation
+            self._close(connection)
+
+    def expire(self) -> None:
+        """Closes connections idle too long; called about once a second."""
+        horizon = monotonic() - self._limits.idle
+        for connection in list(self._connections.values()):
+            if connection.seen > horizon:
+                break
+            self._cells.add("tcp_idled")
+            self._close(connection)
+
+    def stop(self) -> None:
+        """No new connections, no further reading; replies on their way may still leave."""
+        for fd in self._listeners:
+            self._poll.unregister(fd)
+        self._listeners.clear()
+        for connection in list(self._connections.values()):
+            connection.ended = True
+            self._settle(connection)
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            sock, _ = listener.accept()
+        except BlockingIOError:
+            return
+        except OSError:  # aborted meanwhile, or no descriptors left: give one back
+            self._evict()
+            return
+        if len(self._connections) >= self._limits.connections:
+            self._evict()
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = Connection(sock, monotonic())
+        self._connections[sock.fileno()] = connection
+        self._poll.register(sock.fileno(), connection.events)
+        self._cells.add("tcp_accepted")
+        self._cells.set("tcp_open", len(self._connections))
+
+    def _evict(self) -> None:
+        for connection in self._connections.values():
+            self._cells.add("tcp_evicted")
+            self._close(connection)
+            return
+
+    def _exchange(self, connection: Connection, events: int) -> None:
+        if events & select.EPOLLOUT:
+            self._send(connection)
+        readable = events & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR)
+        if readable and len(connection.outbox) < self._limits.unsent:
+            self._receive(connection)
+        self._settle(connection)
+
+    def _receive(self, connection: Connection) -> None:
+        try:
+            data = connection.socket.recv(self._limits.read)
+        except BlockingIOError:
+            return
+        if not data:
+            connection.ended = True
+            return
+        connection.inbox += data
+        messages = connection.messages()
+        if not messages:
+            return
+        replies = self._answer(messages, wire.STREAM)
+        self._cells.answered(messages, replies, tcp=True)
+        for reply in replies:
+            if reply is not None:
+                connection.outbox += len(reply).to_bytes(2, "big") + reply
+        if connection.outbox:
+            self._touch(connection)
+            self._send(connection)
+
+    def _send(self, connection: Connection) -> None:
+        try:
+            sent = connection.socket.send(connection.outbox)
+        except BlockingIOError:
+            return
+        del connection.outbox[:sent]
+
+    def _settle(self, connection: Connection) -> None:
+        """After any step: closed when all is said, else polled for what it waits for."""
+        waiting = len(connection.outbox)
+        if connection.ended and not waiting:
+            self._close(connection)
+            return
+        reads = not connection.ended and waiting < self._limits.unsent
+        events = (select.EPOLLIN if reads else 0) | (select.EPOLLOUT if waiting else 0)
+        if events != connection.events:
+            connection.events = events
+            self._poll.modify(connection.socket.fileno(), events)
+
+    def _touch(self, connection: Connection) -> None:
+        fd = connection.socket.fileno()
+        connection.seen = monotonic()
+        self._connections[fd] = self._connections.pop(fd)
+
+    def _close(self, connection: Connection) -> None:
+        fd = connection.socket.fileno()
+        self._connections.pop(fd, None)
+        self._poll.unregister(fd)
+        connection.socket.close()
+        self._cells.set("tcp_open", len(self._connections))

@@ -1,0 +1,196 @@
+"""One DNS worker process: sockets it inherits, tables it reads, nothing else.
+
+Law: single thread, one epoll loop. It never waits for anyone: while the tables are absent it answers
+SERVFAIL with EDE 14 and looks again every second; damaged tables end it with exit code 65, for the
+supervisor to sort out. SIGTERM: no new connections, the queued packets and replies, exit 0.
+"""
+
+import argparse
+import gc
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from time import monotonic
+
+from fedns import tables
+from fedns.dns import respond
+from fedns.errors import StateError
+from fedns.servers import counters, dns_tcp, dns_udp
+
+TICK = 1.0  # seconds between looks at the tables' file and at idle connections
+FINISH = 3.0  # seconds that TCP replies get to leave after SIGTERM
+
+_log = logging.getLogger("fedns.dns_worker")
+
+
+class Nothing:
+    """The view before there are tables: no name exists and nothing is ready."""
+
+    generation = 0
+
+    def get(self, _key: bytes, /) -> bytes | None:
+        return None
+
+    def published(self) -> tuple[int, float]:
+        return 0, 0.0
+
+    def close(self) -> None:
+        return None
+
+
+class Source:
+    """The tables as they are now: opened when they appear, opened anew when they were replaced."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._reader: tables.Reader | None = None
+        self.look()
+
+    def view(self) -> tables.View | Nothing:
+        return self._reader.view() if self._reader else Nothing()
+
+    def look(self) -> None:
+        try:
+            if self._reader and self._reader.identity == tables.identity(self._path):
+                return
+        except OSError:
+            return  # moved aside: what is open stays good until there is something new
+        if self._reader:
+            self._reader.close()  # LMDB allows an environment once per process
+            self._reader = None
+        try:
+            self._reader = tables.Reader(self._path)
+        except StateError as error:
+            _log.info("waiting for tables: %s", error)
+
+
+class Worker:
+    """Everything one process owns."""
+
+    def __init__(self, source: Source, cells: counters.Cells) -> None:
+        self._source, self._cells = source, cells
+        self._poll = select.epoll()
+        self._udp: dict[int, dns_udp.Listener] = {}
+        self._tcp = dns_tcp.Streams(self._poll, self.answer, cells, dns_tcp.Limits())
+        self._stopping = False
+
+    def add_udp(self, sock: socket.socket) -> None:
+        self._udp[sock.fileno()] = dns_udp.Listener(sock, self.answer, self._cells)
+        self._poll.register(sock.fileno(), select.EPOLLIN)
+
+    def add_tcp(self, sock: socket.socket) -> None:
+        self._tcp.listen(sock)
+
+    def answer(self, packets: Sequence[bytes], limit: int) -> list[bytes | None]:
+        """The replies of one generation; None where none may be sent."""
+        view, reply = self._source.view(), respond.respond
+        try:
+            return [reply(view, packet, limit) for packet in packets]
+        except tables.DAMAGE:
+            raise
+        except Exception:  # a bug; one packet must not take the batch with it
+            _log.exception("a query failed")
+            return [self._guarded(view, packet, limit) for packet in packets]
+        finally:
+            view.close()
+
+    def _guarded(self, view: tables.View | Nothing, packet: bytes, limit: int) -> bytes | None:
+        try:
+            return respond.respond(view, packet, limit)
+        except tables.DAMAGE:
+            raise
+        except Exception:
+            self._cells.add("failed")
+            return None
+
+    def run(self) -> None:
+        bell = _bell(self._stop)
+        self._poll.register(bell.fileno(), select.EPOLLIN)
+        self._tick()
+        due = monotonic() + TICK
+        while not self._stopping:
+            for fd, events in self._poll.poll(max(due - monotonic(), 0.0)):
+                self._dispatch(fd, events)
+            if monotonic() >= due:
+                self._tick()
+                due = monotonic() + TICK
+        self._finish()
+
+    def _dispatch(self, fd: int, events: int) -> None:
+        listener = self._udp.get(fd)
+        if listener is not None:
+            listener.ready()
+        else:
+            self._tcp.ready(fd, events)
+
+    def _stop(self) -> None:
+        self._stopping = True
+
+    def _tick(self) -> None:
+        self._source.look()
+        self._tcp.expire()
+        view = self._source.view()
+        generation, published = view.published()
+        self._cells.set("ready", int(view.get(tables.READY) is not None))
+        view.close()
+        self._cells.set("generation", generation)
+        self._cells.set("published_us", int(published * 1e6))
+
+    def _finish(self) -> None:
+        self._tcp.stop()
+        for fd, listener in self._udp.items():
+            listener.drain()
+            self._poll.unregister(fd)
+        deadline = monotonic() + FINISH
+        while self._tcp.unsent and monotonic() < deadline:
+            for fd, events in self._poll.poll(0.1):
+                self._tcp.ready(fd, events)
+
+
+def _bell(stop: object) -> socket.socket:
+    """A descriptor that becomes readable with the signal: epoll itself is restarted after handlers."""
+    heard, rung = socket.socketpair()
+    heard.setblocking(False)
+    rung.setblocking(False)
+    signal.set_wakeup_fd(rung.detach())
+    signal.signal(signal.SIGTERM, lambda _number, _frame: stop())  # type: ignore[operator]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the supervisor's to pass on
+    return heard
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="fedns.servers.dns_worker", description="one DNS worker")
+    parser.add_argument("--table", required=True, help="directory of the tables")
+    parser.add_argument("--counters", required=True, help="directory of the workers' counters")
+    parser.add_argument("--index", type=int, default=0, help="which worker this is")
+    parser.add_argument("--udp-fd", type=int, action="append", default=[], help="an inherited UDP socket")
+    parser.add_argument("--tcp-fd", type=int, action="append", default=[], help="an inherited TCP listener")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = parse(arguments)
+    logging.basicConfig(level=logging.INFO, format=f"dns_worker[{options.index}] %(message)s")
+    os.makedirs(options.counters, exist_ok=True)
+    cells = counters.Cells(os.path.join(options.counters, f"worker-{options.index}"))
+    try:
+        worker = Worker(Source(options.table), cells)
+        for fd in options.udp_fd:
+            worker.add_udp(socket.socket(fileno=fd))
+        for fd in options.tcp_fd:
+            worker.add_tcp(socket.socket(fileno=fd))
+        gc.collect()
+        gc.freeze()  # what was loaded stays: later collections need not look at it
+        worker.run()
+    except tables.DAMAGE as error:
+        _log.error("the tables are damaged: %s", error)
+        return tables.CORRUPT_EXIT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
