@@ -7,11 +7,10 @@ chain comes first, the addresses last, because some stub resolvers (glibc) read 
 import struct
 from collections.abc import Sequence
 
-from fedns.dns import node
+from fedns.dns import node, wire
 
 _FIXED = struct.Struct(">2sHHIH")  # owner pointer, type, class, ttl, rdata length
 _OWNER = b"\xc0\x0c"
-_POINTER_LIMIT = 0x4000  # a compression pointer holds 14 bits
 
 
 def slot(
@@ -53,28 +52,14 @@ def weighted(
     return node.Slot(first.ancount, b"", first.rotate_at, first.unit, schedule, variants, stale=stale)
 
 
-def compress(name: bytes, known: dict[bytes, int], at: int) -> bytes:
-    """`name` to be written at offset `at`, using and extending the suffixes in `known` (name -> offset)."""
-    position = 0
-    while name[position]:
-        suffix = name[position:]
-        target = known.get(suffix)
-        if target is not None:
-            return name[:position] + (0xC000 | target).to_bytes(2, "big")
-        if at + position < _POINTER_LIMIT:
-            known[suffix] = at + position
-        position += 1 + name[position]
-    return name
-
-
 def _links(owner: bytes, chain: Sequence[bytes], ttl: int) -> tuple[bytes, bytes]:
     """The CNAME records along the chain, and the pointer to the last name."""
     known: dict[bytes, int] = {}
-    compress(owner, known, 12)
+    wire.compress(owner, known, 12)
     at, pointer, parts = 12 + len(owner) + 4, _OWNER, []
     for target in chain:
         at += _FIXED.size
-        packed = compress(target, known, at)
+        packed = wire.compress(target, known, at)
         parts.append(_FIXED.pack(pointer, node.CNAME, 1, ttl, len(packed)) + packed)
         pointer = (0xC000 | known[target]).to_bytes(2, "big")
         at += len(packed)

@@ -103,11 +103,21 @@ def encode(node: Node) -> bytes:
     records += bodies
     for rrset in node.rrsets:
         _put_rrset(records, rrset)
-    for labels, rrsets in node.children:
-        records.append(bytes((len(labels), len(rrsets))) + labels)
-        for rrset in rrsets:
-            _put_rrset(records, rrset)
+    records += [child(labels, rrsets) for labels, rrsets in node.children]
     return b"".join(records)
+
+
+def child(labels: bytes, rrsets: Sequence[RRset]) -> bytes:
+    """One entry of a node's virtual subtree, as stored."""
+    records = [bytes((len(labels), len(rrsets))) + labels]
+    for rrset in rrsets:
+        _put_rrset(records, rrset)
+    return b"".join(records)
+
+
+def adopt(data: bytes, children: Sequence[bytes]) -> bytes:
+    """An encoded childless node with these encoded children: what many names share is encoded once."""
+    return b"".join((data[: _BODIES - 2], len(children).to_bytes(2, "little"), data[_BODIES:], *children))
 
 
 def decode(data: bytes) -> Node:
@@ -142,7 +152,7 @@ def decode_zones(data: bytes) -> tuple[Zone, ...]:
 def variant(body: bytes, number: int) -> tuple[int, bytes]:
     """The (ancount, body) that a stored weighted body gives to the query with this number."""
     length, count = _VARIANTS.unpack_from(body)
-    index = body[_VARIANTS.size + number % length]
+    index: int = body[_VARIANTS.size + number % length]
     return _variants(body, _VARIANTS.size + length, count)[index]
 
 

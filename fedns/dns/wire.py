@@ -14,12 +14,27 @@ NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED = range(6)
 YXDOMAIN = 6
 BADVERS = 16
 
-A, NS, CNAME, SOA, PTR, MX, TXT, AAAA, SRV, DNAME, OPT, DS = 1, 2, 5, 6, 12, 15, 16, 28, 33, 39, 41, 43
+A, NS, CNAME, SOA, PTR, MX, TXT, AAAA, SRV, DNAME, OPT, DS, RRSIG = (
+    1,
+    2,
+    5,
+    6,
+    12,
+    15,
+    16,
+    28,
+    33,
+    39,
+    41,
+    43,
+    46,
+)
 IXFR, AXFR, MAILB, MAILA, ANY, HINFO = 251, 252, 253, 254, 255, 13
 IN, CH, CLASS_ANY = 1, 3, 255
 
 QR, AA, TC, RD = 0x8000, 0x0400, 0x0200, 0x0100
 
+_POINTER_LIMIT = 0x4000  # a compression pointer holds 14 bits
 ROOT = b"\0"
 WILD = b"\x01*"
 
@@ -86,3 +101,17 @@ def skip_name(packet: bytes, at: int) -> int:
             return -1
         at += 1 + size
     return -1
+
+
+def compress(name: bytes, known: dict[bytes, int], at: int) -> bytes:
+    """`name` as written at offset `at`, using and extending `known`: lower-case suffix -> offset."""
+    lower, position = name.lower(), 0
+    while name[position]:
+        suffix = lower[position:]
+        target = known.get(suffix)
+        if target is not None:
+            return name[:position] + (0xC000 | target).to_bytes(2, "big")
+        if at + position < _POINTER_LIMIT:
+            known[suffix] = at + position
+        position += 1 + name[position]
+    return name

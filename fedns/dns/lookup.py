@@ -1,0 +1,219 @@
+"""The authoritative lookup of RFC 1034 section 4.3.2, with wildcards (RFC 4592) and DNAME (RFC 6672).
+
+Law: the first name decides AA, the last name of a chain decides the response code (RFC 6604). A chain is
+followed through every zone of ours and ends where a name is not ours, repeats, or the bound is reached.
+"""
+
+from typing import NamedTuple, Protocol
+
+from fedns.dns import edns, message, node, wire
+
+_MAX_LINKS = 16  # aliases followed for one question
+_TARGET_AT = {wire.NS: 0, wire.MX: 2, wire.SRV: 6}  # where a type's rdata names a host
+_ADDRESSES = (wire.A, wire.AAAA)
+
+
+class View(Protocol):
+    """A consistent reading of the answer table."""
+
+    def get(self, key: bytes, /) -> bytes | None: ...
+
+
+class Asked(NamedTuple):
+    """What is looked up. `turn` numbers the query for rotation; `whole`: ANY gets all there is; `signed`: with RRSIGs."""
+
+    name: bytes
+    type: int
+    turn: int = 0
+    whole: bool = False
+    signed: bool = False
+
+
+class Place(NamedTuple):
+    """The closest existing name at or above a name: the node found, and whether it is the name itself."""
+
+    owner: bytes
+    node: node.Node
+    exact: bool
+
+
+class Lookup:
+    """One question against one view. After `run` the reply's parts are in the attributes."""
+
+    def __init__(self, view: View, zones: tuple[node.Zone, ...], asked: Asked) -> None:
+        self._get = view.get
+        self._zones = zones
+        self._apexes = {zone.apex: index for index, zone in enumerate(zones)}
+        self._asked = asked
+        self.rcode = wire.NOERROR
+        self.authoritative = False
+        self.error: int | None = None
+        self.zone: node.Zone | None = None
+        self.answer: list[message.Record] = []
+        self.authority: list[message.Record] = []
+        self.additional: list[message.Record] = []
+
+    def run(self) -> None:
+        seen: set[bytes] = set()
+        name: bytes | None = self._asked.name
+        while name is not None and name not in seen and len(seen) <= _MAX_LINKS:
+            seen.add(name)
+            name = self._step(name)
+        if not self.answer and not self.authority and self.rcode == wire.NOERROR and self.zone is None:
+            self.rcode, self.error = wire.REFUSED, edns.NOT_AUTHORITATIVE
+        for record in (*self.answer, *self.authority):
+            self._add_targets(record)
+
+    def _step(self, name: bytes) -> bytes | None:
+        """Look one name of the chain up; the next name, or None at the end."""
+        zone = self._zone_of(name)
+        if zone is None:
+            return None
+        if self.zone is None:
+            self.zone = zone
+        if self._asked.type == wire.DS and name == zone.apex:
+            above = self._zone_of(wire.parent(name)) if name != wire.ROOT else None
+            zone = above or zone
+        place = self._find(name, zone)
+        if place is None:
+            self.rcode = wire.SERVFAIL
+            return None
+        if place.node.flags & node.CUT and not (place.exact and self._asked.type == wire.DS):
+            self._refer(place)
+            return None
+        self.authoritative = self.authoritative or not self.answer
+        if place.exact:
+            return self._from(name, place.node, place.node.rrsets, zone)
+        return self._below(name, place, zone)
+
+    def _below(self, name: bytes, place: Place, zone: node.Zone) -> bytes | None:
+        """The name itself has no node: DNAME, virtual child, wildcard, or nothing."""
+        if place.node.flags & node.DNAME:
+            return self._redirect(name, place)
+        labels = name[: len(name) - len(place.owner)]
+        for child, rrsets in place.node.children:
+            if child == labels:
+                return self._from(name, place.node, rrsets, zone)
+        if place.node.flags & node.WILD:
+            value = self._get(wire.WILD + place.owner)
+            if value is not None:
+                wild = node.decode(value)
+                return self._from(name, wild, wild.rrsets, zone)
+        self.rcode = wire.NXDOMAIN
+        self._deny(zone)
+        return None
+
+    def _from(
+        self, name: bytes, found: node.Node, rrsets: tuple[node.RRset, ...], zone: node.Zone
+    ) -> bytes | None:
+        """Answer from the RRsets of one name."""
+        wanted = self._asked.type
+        if found.flags & node.APEX and rrsets is found.rrsets and zone.apex == name:
+            rrsets = (node.RRset(wire.SOA, zone.soa_ttl, (zone.soa,)), *rrsets)
+        alias = next((each for each in rrsets if each.type == wire.CNAME), None)
+        if alias is not None and wanted not in (wire.CNAME, wire.ANY):
+            self._say(name, alias, rrsets)
+            self._note_stale(found, wire.CNAME)
+            return alias.rdatas[0].lower()
+        if wanted == wire.ANY:
+            chosen = rrsets if self._asked.whole else rrsets[:1]
+        else:
+            chosen = tuple(each for each in rrsets if each.type == wanted)
+        if not chosen:
+            self._deny(zone)
+        for each in chosen:
+            virtual = rrsets is not found.rrsets
+            self._say(name, each if virtual else self._turned(found, each), rrsets)
+            self._note_stale(found, each.type)
+        return None
+
+    def _redirect(self, name: bytes, place: Place) -> bytes | None:
+        """DNAME: the record, and a synthesised CNAME (RFC 6672 section 3)."""
+        rrset = next(each for each in place.node.rrsets if each.type == wire.DNAME)
+        self._say(place.owner, rrset, place.node.rrsets)
+        target = name[: len(name) - len(place.owner)] + rrset.rdatas[0]
+        if len(target) > wire.MAX_NAME:
+            self.rcode = wire.YXDOMAIN
+            return None
+        self.answer.append(message.Record(name, node.RRset(wire.CNAME, rrset.ttl, (target,))))
+        endless = wire.below(rrset.rdatas[0].lower(), place.owner)  # each step would make the name longer
+        return None if endless or self._asked.type in (wire.CNAME, wire.ANY) else target.lower()
+
+    def _say(self, owner: bytes, rrset: node.RRset, beside: tuple[node.RRset, ...]) -> None:
+        """Put an RRset into the answer, with the signatures over it that stand beside it if wanted."""
+        self.answer.append(message.Record(owner, rrset))
+        if self._asked.signed and self._asked.type != wire.ANY:
+            covered = rrset.type.to_bytes(2, "big")
+            found = [each for held in beside if held.type == wire.RRSIG for each in held.rdatas]
+            rdatas = tuple(each for each in found if each[:2] == covered)
+            if rdatas:
+                self.answer.append(message.Record(owner, node.RRset(wire.RRSIG, rrset.ttl, rdatas)))
+
+    def _refer(self, place: Place) -> None:
+        """A delegation: its NS set, without authority of our own."""
+        rrset = next(each for each in place.node.rrsets if each.type == wire.NS)
+        self.authority.append(message.Record(place.owner, rrset))
+        self.authority += [
+            message.Record(place.owner, each) for each in place.node.rrsets if each.type == wire.DS
+        ]
+
+    def _deny(self, zone: node.Zone) -> None:
+        self.authority.append(message.Record(zone.apex, node.RRset(wire.SOA, zone.negative_ttl, (zone.soa,))))
+
+    def _zone_of(self, name: bytes) -> node.Zone | None:
+        for each in wire.ancestors(name):
+            index = self._apexes.get(each)
+            if index is not None:
+                return self._zones[index]
+        return None
+
+    def _find(self, name: bytes, zone: node.Zone) -> Place | None:
+        """The closest encloser, or the delegation or DNAME that hides the name."""
+        for each in wire.ancestors(name):
+            value = self._get(each)
+            if value is not None:
+                found = node.decode(value)
+                if not found.flags & node.OCCLUDED:
+                    return Place(each, found, each == name)
+            if each == zone.apex:
+                return None
+        return None
+
+    def _turned(self, found: node.Node, rrset: node.RRset) -> node.RRset:
+        """Addresses as the hot path would give them: weighted, or rotated."""
+        if rrset.type not in _ADDRESSES:
+            return rrset
+        slot = found.slots.get(rrset.type)
+        rdatas = rrset.rdatas
+        if slot is not None and slot.schedule:
+            _, body = slot.variants[slot.schedule[self._asked.turn % len(slot.schedule)]]
+            size = 4 if rrset.type == wire.A else 16
+            ends = range(slot.rotate_at + slot.unit, len(body) + 1, slot.unit)
+            rdatas = tuple(body[end - size : end] for end in ends)
+        cut = self._asked.turn % len(rdatas)
+        return rrset._replace(rdatas=rdatas[cut:] + rdatas[:cut])
+
+    def _note_stale(self, found: node.Node, rtype: int) -> None:
+        slot = found.slots.get(rtype)
+        if found.stale or (slot is not None and slot.stale):
+            self.error = edns.STALE_ANSWER
+
+    def _add_targets(self, record: message.Record) -> None:
+        """Addresses of the hosts that an NS, MX or SRV set names; glue of a referral is needed."""
+        at = _TARGET_AT.get(record.rrset.type)
+        if at is None:
+            return
+        held = {(each.owner, each.rrset.type) for each in (*self.answer, *self.additional)}
+        glue = record.rrset.type == wire.NS
+        for rdata in record.rrset.rdatas:
+            target = rdata[at:].lower()
+            value = self._get(target) if target != wire.ROOT else None
+            found = node.decode(value) if value is not None else None
+            if found is None or (found.flags & (node.OCCLUDED | node.CUT) and not glue):
+                continue
+            needed = glue and not self.authoritative and wire.below(target, record.owner)
+            self.additional += [
+                message.Record(target, self._turned(found, each), needed)
+                for each in found.rrsets
+                if each.type in _ADDRESSES and (target, each.type) not in held
+            ]
