@@ -4,14 +4,16 @@ Law: the address is `--admin`, else FEDNS_ADMIN, else what `fedns.yaml` in the w
 else the default. Commands see decoded values or leave with the documented exit code.
 """
 
+import contextlib
 import http.client
+import inspect
 import json
 import os
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -103,19 +105,41 @@ def _configured() -> str:
     )
 
 
-class Session:
-    """`with client.Session(admin) as api:` turns trouble into a message and an exit code."""
+class Ask(NamedTuple):
+    """What a command that talks to the server is handed: the way there, and whether to answer in JSON."""
 
-    def __init__(self, admin: str) -> None:
-        self._client = Client(admin)
+    api: Client
+    json: bool
 
-    def __enter__(self) -> Client:
-        return self._client
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Unreachable):
-            output.complain(f"{error}\nIs it running? Start it with `fedns serve`, or name it with --admin.")
-            raise typer.Exit(codes.UNREACHABLE)
-        if isinstance(error, Refused):
-            output.complain(str(error))
-            raise typer.Exit(codes.USAGE if error.status == 400 else codes.PROBLEMS)
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command, whose first parameter is an `Ask`, the options `--admin` and `-o`, and turns
+    trouble on the way into a message and the documented exit code."""
+    own = list(inspect.signature(function).parameters.values())[1:]
+    named = inspect.Parameter.KEYWORD_ONLY
+    shared = (
+        inspect.Parameter("admin", named, default="", annotation=AdminOption),
+        inspect.Parameter("format", named, default=output.Format.text, annotation=output.FormatOption),
+    )
+
+    def run(*, admin: str, format: output.Format, **given: Any) -> None:
+        with _excuses():
+            function(Ask(Client(admin), format is output.Format.json), **given)
+
+    parameters = [*(one.replace(kind=named) for one in own), *shared]
+    run.__name__, run.__doc__ = function.__name__, function.__doc__
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return run
+
+
+@contextlib.contextmanager
+def _excuses() -> Iterator[None]:
+    try:
+        yield
+    except Unreachable as error:
+        output.complain(f"{error}\nIs it running? Start it with `fedns serve`, or name it with --admin.")
+        raise typer.Exit(codes.UNREACHABLE) from None
+    except Refused as error:
+        output.complain(str(error))
+        raise typer.Exit(codes.USAGE if error.status == 400 else codes.PROBLEMS) from None

@@ -20,39 +20,37 @@ class Word(StrEnum):
     down = "down"
 
 
+@client.command
 def drain(
+    ask: client.Ask,
     target: TargetArgument,
     period: ForOption = "",
     reason: ReasonOption = "",
-    admin: client.AdminOption = "",
-    format: output.FormatOption = output.Format.text,
 ) -> None:
     """Take a member, shard, region or zone out of the answers while another can serve."""
-    _give({"target": target, "word": "drain", "seconds": _seconds(period), "reason": reason}, admin, format)
+    _give(ask, {"target": target, "word": "drain", "seconds": _seconds(period), "reason": reason})
 
 
+@client.command
 def force(
+    ask: client.Ask,
     target: TargetArgument,
     word: Annotated[Word, typer.Argument(help="What it shall count as.")],
     period: ForOption = "",
     reason: ReasonOption = "",
-    admin: client.AdminOption = "",
-    format: output.FormatOption = output.Format.text,
 ) -> None:
     """Declare a target up or down, whatever probes and readiness say."""
-    order = {"target": target, "word": word.value, "seconds": _seconds(period), "reason": reason}
-    _give(order, admin, format)
+    _give(ask, {"target": target, "word": word.value, "seconds": _seconds(period), "reason": reason})
 
 
+@client.command
 def undrain(
+    ask: client.Ask,
     target: TargetArgument,
-    admin: client.AdminOption = "",
-    format: output.FormatOption = output.Format.text,
 ) -> None:
     """Take back the order for a target (drain or force); evidence decides again."""
-    with client.Session(admin) as api:
-        api.delete("/api/v1/orders", {"target": target})
-    if format is output.Format.json:
+    ask.api.delete("/api/v1/orders", {"target": target})
+    if ask.json:
         output.emit({"target": target, "word": None})
     else:
         output.out.print(f"{target}: evidence decides again", markup=False)
@@ -68,10 +66,9 @@ def _seconds(period: str) -> float | None:
         raise typer.Exit(codes.USAGE) from None
 
 
-def _give(order: dict[str, Any], admin: str, format: output.Format) -> None:
-    with client.Session(admin) as api:
-        given = api.post("/api/v1/orders", order)
-    if format is output.Format.json:
+def _give(ask: client.Ask, order: dict[str, Any]) -> None:
+    given = ask.api.post("/api/v1/orders", order)
+    if ask.json:
         output.emit(given)
         return
     until = f"for {output.span(given['until'] - given['issued'])}" if given["until"] else "until taken back"

@@ -1,5 +1,6 @@
 """`fedns status`: members, services and shards at a glance; `--watch` keeps it on the screen."""
 
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -21,20 +22,19 @@ ATTENTION = {"unhealthy": 0, "draining": 1, "degraded": 2, "unknown": 3, "health
 View = Mapping[str, Any]
 
 
+@client.command
 def status(
+    ask: client.Ask,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh until Ctrl-C.")] = False,
-    admin: client.AdminOption = "",
-    format: output.FormatOption = output.Format.text,
 ) -> None:
     """Show members, shards with their verdicts, the table's generation and age; exit 1 if not ready."""
-    with client.Session(admin) as api:
-        view = gather(api)
-        if format is output.Format.json:
-            output.emit(view)
-        elif watch:
-            _watch(api, view)
-        else:
-            output.out.print(render(view))
+    view = gather(ask.api)
+    if ask.json:
+        output.emit(view)
+    elif watch:
+        _watch(ask.api, view)
+    else:
+        output.out.print(render(view))
     if view["status"]["ready"]:
         raise typer.Exit(codes.PROBLEMS)
 
@@ -51,18 +51,22 @@ def gather(api: client.Client) -> dict[str, Any]:
 
 
 def _watch(api: client.Client, view: View) -> None:
-    shown: Any = render(view)
-    try:
-        with Live(shown, console=output.out, screen=output.out.is_terminal, refresh_per_second=4) as live:
-            while True:
-                time.sleep(PERIOD)
-                try:
-                    shown = render(gather(api))
-                    live.update(shown)
-                except client.Unreachable as error:
-                    live.update(Group(Text(str(error), style="bold red"), shown))
-    except KeyboardInterrupt:
-        raise typer.Exit(codes.OK) from None
+    """Shows `view` and its successors until Ctrl-C; while no server answers, the last one stays."""
+    screen = output.out.is_terminal
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        Live(render(view), console=output.out, screen=screen, auto_refresh=False) as live,
+    ):
+        while True:
+            time.sleep(PERIOD)
+            trouble = ""
+            try:
+                view = gather(api)
+            except client.Unreachable as error:
+                trouble = str(error)
+            shown = render(view)
+            live.update(Group(Text(trouble, style="bold red"), shown) if trouble else shown, refresh=True)
+    raise typer.Exit(codes.OK)
 
 
 def render(view: View) -> Group:

@@ -10,15 +10,14 @@ app = typer.Typer(help="Look at served zones.", no_args_is_help=True)
 
 
 @app.command()
+@client.command
 def dump(
+    ask: client.Ask,
     origin: Annotated[str, typer.Argument(help="Zone name; default: the federation's zone.")] = "",
-    admin: client.AdminOption = "",
-    format: output.FormatOption = output.Format.text,
 ) -> None:
     """Print one zone as a master file (RFC 1035)."""
-    with client.Session(admin) as api:
-        text = api.text("/api/v1/zone", {"origin": origin})
-    if format is output.Format.json:
+    text = ask.api.text("/api/v1/zone", {"origin": origin})
+    if ask.json:
         output.emit({"origin": origin, "zone": text})
     else:
         typer.echo(text, nl=False)
