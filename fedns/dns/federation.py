@@ -10,7 +10,7 @@ from fractions import Fraction
 from math import gcd, lcm
 from typing import NamedTuple
 
-from fedns.dns import answers, inband, names, node, outcome
+from fedns.dns import answers, inband, names, node, outcome, wire
 from fedns.errors import Problem
 from fedns.model import snapshot as model
 
@@ -20,7 +20,7 @@ V1_TTL = 180  # seconds; minDNSTTL of Kubernetes Federation v1
 SLOTS = 100  # longest schedule of a weighted answer: shares are exact to 1 %
 _FAMILIES = (node.A, node.AAAA)
 
-Children = tuple[tuple[bytes, tuple[node.RRset, ...]], ...]
+Ports = dict[bytes, list[bytes]]
 
 
 class _Work(NamedTuple):
@@ -31,9 +31,10 @@ class _Work(NamedTuple):
     prefix: bytes
     outcomes: list[outcome.Outcome]
     ttl: int
-    ports: tuple[tuple[bytes, int], ...]
+    ports: Ports
+    between: list[bytes]
     tale: inband.Tale
-    slots: dict[tuple[int, int], node.Slot]
+    stems: dict[tuple[int, int], bytes]
 
 
 def compile_service(service: model.Service, layout: names.Layout, now: float) -> dict[bytes, bytes]:
@@ -43,13 +44,14 @@ def compile_service(service: model.Service, layout: names.Layout, now: float) ->
         return {}
     found = outcome.outcomes(service, layout, now)
     ttl = time_to_live(service, layout, now)
-    tale = inband.Tale(service, ttl)
-    work = _Work(service, layout, prefix, found, ttl, _ports(service), tale, {})
+    ports = {} if layout.settings.compat == "v1" else _ports(service)
+    between = [node.child(labels, ()) for labels in sorted({wire.parent(labels) for labels in ports})]
+    work = _Work(service, layout, prefix, found, ttl, ports, between, inband.Tale(service, ttl), {})
     entries = {}
     for index, level in enumerate(layout.levels):
         owner = prefix + level.suffix
         if len(owner) <= names.MAX_NAME and not (index == 0 and _v1_hole(work)):
-            entries[owner] = node.encode(_node(work, index, owner))
+            entries[owner] = _entry(work, index, owner)
     return entries
 
 
@@ -123,16 +125,39 @@ def _v1_hole(work: _Work) -> bool:
     return work.layout.settings.compat == "v1" and not work.outcomes[0].serves
 
 
-def _node(work: _Work, index: int, owner: bytes) -> node.Node:
+def _entry(work: _Work, index: int, owner: bytes) -> bytes:
     steps = chain(work.outcomes, work.layout.levels, index)
-    final = work.outcomes[steps[-1] if steps else index]
-    targets = [work.prefix + work.layout.levels[step].suffix for step in steps]
-    rrsets = (node.RRset(node.CNAME, work.ttl, (targets[0],)),) if targets else _rrsets(final, work.ttl)
-    slots = {} if final.host or (steps and _v1_hole(work)) else _slots(work, owner, targets, final)
-    children = _children(work, index, owner, targets)
+    if steps:
+        targets = [work.prefix + work.layout.levels[step].suffix for step in steps]
+        stem = node.encode(_alias(work, owner, targets, work.outcomes[steps[-1]]))
+        wider = work.layout.levels[steps[0]].kind
+        return node.adopt(stem, _children(work, index, owner, targets[0], wider))
+    final = work.outcomes[index]
+    key = (id(final), _flags(work, owner))
+    stem = work.stems.get(key)
+    if stem is None:
+        stem = work.stems[key] = node.encode(_direct(work, owner, final))
+    return node.adopt(stem, _children(work, index, owner, b"", ""))
+
+
+def _alias(work: _Work, owner: bytes, targets: list[bytes], final: outcome.Outcome) -> node.Node:
+    """The node of a name that leads to a wider one. Where the chain leaves our own names, or ends at a
+    name that is not there, no answer is ready and the slow path finds its end."""
+    slots = {} if final.host or _v1_hole(work) else _slots(work.ttl, owner, targets, final)
+    rrsets = (node.RRset(node.CNAME, work.ttl, (targets[0],)),)
+    return node.Node(work.layout.zone, _flags(work, owner), rrsets, slots, (), final.stale)
+
+
+def _direct(work: _Work, owner: bytes, final: outcome.Outcome) -> node.Node:
+    """The node of a name that answers itself: the same at all levels with this outcome."""
+    slots = {} if final.host else _slots(work.ttl, owner, [], final)
+    rrsets = _rrsets(final, work.ttl)
+    return node.Node(work.layout.zone, _flags(work, owner), rrsets, slots, (), final.stale)
+
+
+def _flags(work: _Work, owner: bytes) -> int:
     static = work.layout.static.get(owner)
-    flags = node.SERVICE | (static.flags & node.WILD if static else 0)
-    return node.Node(work.layout.zone, flags, rrsets, slots, children, final.stale)
+    return node.SERVICE | (static.flags & node.WILD if static else 0)
 
 
 def _rrsets(final: outcome.Outcome, ttl: int) -> tuple[node.RRset, ...]:
@@ -142,14 +167,8 @@ def _rrsets(final: outcome.Outcome, ttl: int) -> tuple[node.RRset, ...]:
     return tuple(node.RRset(rtype, ttl, rdatas) for rtype, rdatas in pairs if rdatas)
 
 
-def _slots(work: _Work, owner: bytes, targets: list[bytes], final: outcome.Outcome) -> dict[int, node.Slot]:
-    """Ready answers. Those without a chain do not depend on the owner and are shared between levels."""
-    if targets:
-        return {rtype: _slot(work.ttl, owner, targets, rtype, final) for rtype in _FAMILIES}
-    for rtype in _FAMILIES:
-        if (id(final), rtype) not in work.slots:
-            work.slots[id(final), rtype] = _slot(work.ttl, owner, targets, rtype, final)
-    return {rtype: work.slots[id(final), rtype] for rtype in _FAMILIES}
+def _slots(ttl: int, owner: bytes, targets: list[bytes], final: outcome.Outcome) -> dict[int, node.Slot]:
+    return {rtype: _slot(ttl, owner, targets, rtype, final) for rtype in _FAMILIES}
 
 
 def _slot(ttl: int, owner: bytes, targets: list[bytes], rtype: int, final: outcome.Outcome) -> node.Slot:
@@ -163,38 +182,40 @@ def _slot(ttl: int, owner: bytes, targets: list[bytes], rtype: int, final: outco
     return answers.slot(owner, targets, rtype, ttl, rdatas, nodata=not rdatas, stale=final.stale)
 
 
-def _children(work: _Work, index: int, owner: bytes, targets: list[bytes]) -> Children:
-    """`_port._proto` and `_explain` below the name, with the empty names between."""
-    if work.layout.settings.compat == "v1":
-        return ()
+def _children(work: _Work, index: int, owner: bytes, alias: bytes, wider: str) -> list[bytes]:
+    """`_port._proto` and `_explain` below the name, with the empty names between, encoded."""
     here = work.outcomes[index]
     room = names.MAX_NAME - len(owner)
-    found: dict[bytes, tuple[node.RRset, ...]] = {}
-    for labels, number in work.ports:
+    found = []
+    for labels, numbers in work.ports.items():
         if len(labels) > room:
             continue
-        found.setdefault(labels[1 + labels[0] :], ())
-        rdata = (labels + targets[0]) if targets else _srv(number, here.host or owner)
-        if targets:
-            found[labels] = (node.RRset(node.CNAME, work.ttl, (rdata,)),)
+        if alias:
+            rrsets: tuple[node.RRset, ...] = (node.RRset(node.CNAME, work.ttl, (labels + alias,)),)
         elif here.serves:
-            more = found[labels][0].rdatas if labels in found else ()
-            found[labels] = (node.RRset(SRV, work.ttl, (*more, rdata)),)
+            target = here.host or owner
+            rrsets = (
+                node.RRset(SRV, work.ttl, tuple(b"\0\0\0\x64" + number + target for number in numbers)),
+            )
         else:
-            found[labels] = ()
-    if len(EXPLAIN) <= room:
-        level = work.layout.levels[index]
-        found[EXPLAIN] = (node.RRset(TXT, 0, (inband.rdata(work.tale.lines(level, here, targets)),)),)
-    return tuple(found.items())
+            rrsets = ()
+        found.append(node.child(labels, rrsets))
+    if found:
+        found += work.between
+    if len(EXPLAIN) <= room and work.layout.settings.compat != "v1":
+        told = work.tale.rdata(work.layout.levels[index], here, wider)
+        found.append(node.child(EXPLAIN, (node.RRset(TXT, 0, (told,)),)))
+    return found
 
 
-def _srv(number: int, target: bytes) -> bytes:
-    return b"\0\0\0\x64" + number.to_bytes(2, "big") + target
-
-
-def _ports(service: model.Service) -> tuple[tuple[bytes, int], ...]:
-    """Named ports as (`_name._proto` labels, number); RFC 2782 has no name for unnamed ones."""
-    return tuple(_named(service))
+def _ports(service: model.Service) -> Ports:
+    """Named ports: `_name._proto` labels -> numbers as wire; RFC 2782 has no name for unnamed ones."""
+    found: Ports = {}
+    for labels, number in sorted(_named(service)):
+        wired = number.to_bytes(2, "big")
+        if wired not in found.setdefault(labels, []):
+            found[labels].append(wired)
+    return found
 
 
 def _named(service: model.Service) -> Iterator[tuple[bytes, int]]:

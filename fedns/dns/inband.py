@@ -24,40 +24,41 @@ _RULES = {
 
 
 class Tale:
-    """The lines of one service; what its levels share is told once."""
+    """The TXT rdata of one service's levels; what levels share is told once."""
 
     def __init__(self, service: model.Service, ttl: int) -> None:
-        self._service, self._ttl = service, ttl
+        self._shards = {shard.member: shard for shard in service.shards}
+        self._ttl = ttl
         self._lines: dict[str, str] = {}
+        self._told: dict[tuple[str, tuple[str, ...], str], bytes] = {}
 
-    def lines(self, level: names.Level, here: outcome.Outcome, targets: list[bytes]) -> list[str]:
-        rule = _RULES[here.rule]
-        if targets:
-            rule += f": alias of {names.text(targets[0])}"
-        found = [f"{level.kind} name: {rule}"]
-        there = [shard for shard in self._service.shards if inside(shard, level)]
+    def rdata(self, level: names.Level, here: outcome.Outcome, wider: str) -> bytes:
+        """`wider` is the kind of level that the name is an alias of, if it is."""
+        key = (level.kind, level.members, wider)
+        told = self._told.get(key)
+        if told is None:
+            told = self._told[key] = rdata(self.lines(level, here, wider))
+        return told
+
+    def lines(self, level: names.Level, here: outcome.Outcome, wider: str) -> list[str]:
+        alias = f": alias of the {wider} name" if wider else ""
         serving = {member for member, _ in here.shares}
-        there.sort(key=lambda shard: shard.member in serving)
-        found += [self._line(shard, shard.member in serving) for shard in there[:MAX_SHARDS]]
-        if len(there) > MAX_SHARDS:
-            found.append(f"and {len(there) - MAX_SHARDS} more shards")
-        found.append(f"{len(serving)} of {len(there)} shards serve, ttl {self._ttl}")
-        return found
+        there = [member for member in level.members if member in self._shards]
+        there.sort(key=serving.__contains__)
+        return [
+            f"{level.kind} name: {_RULES[here.rule]}{alias}",
+            *(self._line(member, member in serving) for member in there[:MAX_SHARDS]),
+            *([f"and {len(there) - MAX_SHARDS} more shards"] if len(there) > MAX_SHARDS else ()),
+            f"{len(serving)} of {len(there)} shards serve, ttl {self._ttl}",
+        ]
 
-    def _line(self, shard: model.Shard, serves: bool) -> str:
-        line = self._lines.get(shard.member)
+    def _line(self, member: str, serves: bool) -> str:
+        line = self._lines.get(member)
         if line is None:
-            verdict = shard.verdict
+            verdict = self._shards[member].verdict
             since = f" since {moment(verdict.since)}" if verdict.since else ""
-            line = self._lines[shard.member] = f"{shard.member} {verdict.state}{since}: {verdict.reason}"
+            line = self._lines[member] = f"{member} {verdict.state}{since}: {verdict.reason}"
         return f"+ {line}" if serves else f"- {line}"
-
-
-def inside(shard: model.Shard, level: names.Level) -> bool:
-    """Is the shard in the level's place at all?"""
-    if level.zone and level.zone not in shard.zones:
-        return False
-    return not level.region or shard.region == level.region
 
 
 def moment(at: float) -> str:

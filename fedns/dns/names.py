@@ -37,13 +37,15 @@ class Settings(Struct, frozen=True):
 
 class Level(NamedTuple):
     """One name that each service has. `suffix` is all after `S.N.`; `up` are the wider levels,
-    nearest first, as indices; `short` marks the zone name without its region."""
+    nearest first, as indices; `members` are those in its place, sorted; `short` marks the zone name
+    without its region."""
 
     kind: Kind
     region: str
     zone: str
     suffix: bytes
     up: tuple[int, ...] = ()
+    members: tuple[str, ...] = ()
     short: bool = False
 
 
@@ -110,6 +112,7 @@ def layout(
         raise FednsError(f"federation {settings.federation!r} is not a DNS label")
     head = federation + b"\x03svc"
     problems: list[Problem] = []
+    members = sorted(members, key=lambda member: member.name)
     places = list(_places(members, settings.compat, problems))
     levels = [Level("global", "", "", head + origin)]
     regions: dict[str, int] = {}
@@ -121,7 +124,14 @@ def layout(
         levels.append(Level("zone", region, part, suffix, (regions[region], 0)))
     if settings.compat != "v1":
         levels.extend(_short(head, origin, places, regions))
-    return Layout(settings, origin, tuple(levels), zone, static, tuple(dict.fromkeys(problems)))
+    peopled = tuple(level._replace(members=tuple(_residents(level, members))) for level in levels)
+    return Layout(settings, origin, peopled, zone, static, tuple(dict.fromkeys(problems)))
+
+
+def _residents(level: Level, members: Iterable[model.Member]) -> Iterator[str]:
+    for member in members:
+        if level.region in ("", member.region) and (not level.zone or level.zone in member.zones):
+            yield member.name
 
 
 def _short(
@@ -142,7 +152,7 @@ def _places(
     members: Iterable[model.Member], compat: Compat, problems: list[Problem]
 ) -> Iterator[tuple[str, str]]:
     """(region, zone) pairs to name, `""` where there is none. Names are equal without case."""
-    seen: dict[str, str] = {}
+    seen: dict[tuple[str, str], str] = {}
     for member in members:
         region = _sound(member.region, "region", member.name, seen, problems)
         zones = member.zones[:1] if compat == "v1" else member.zones
@@ -151,15 +161,17 @@ def _places(
             yield region, _sound(zone, "zone", member.name, seen, problems)
 
 
-def _sound(value: str, what: str, member: str, seen: dict[str, str], problems: list[Problem]) -> str:
+def _sound(
+    value: str, what: str, member: str, seen: dict[tuple[str, str], str], problems: list[Problem]
+) -> str:
     if not value:
         return ""
     if label(value) is None:
         hint = f"set the member's {what} in the configuration; its {what} name is left out meanwhile"
         problems.append(Problem(f"member {member}", f"{what} {value!r} is not a DNS label", hint))
         return ""
-    if seen.setdefault(value.lower(), value) != value:
-        known = seen[value.lower()]
+    known = seen.setdefault((what, value.lower()), value)
+    if known != value:
         problems.append(Problem(f"member {member}", f"{what} {value!r} differs from {known!r} only in case"))
         return ""
     return value

@@ -44,15 +44,15 @@ FALLBACK = Outcome("fallback")
 def outcomes(service: model.Service, layout: names.Layout, now: float) -> list[Outcome]:
     """One outcome per level of the layout, in its order."""
     shards = {shard.member: shard for shard in service.shards}
-    known: dict[tuple[tuple[str, float], ...], Outcome] = {}
+    known: dict[tuple[str, ...], Outcome] = {}
     found = []
     for level in layout.levels:
-        shares = _shares(service, level, now)
-        if shares not in known:
-            known[shares] = _serving(service, shares, shards, layout.settings.compat) if shares else FALLBACK
-        found.append(known[shares])
+        if level.members not in known:
+            shares = _shares(service, level, now)
+            known[level.members] = _serving(service, shares, shards, layout) if shares else FALLBACK
+        found.append(known[level.members])
     if not found[0].serves:
-        found[0] = _last_resort(service, shards, layout.settings.compat)
+        found[0] = _last_resort(service, shards, layout)
     return found
 
 
@@ -62,8 +62,7 @@ def _shares(service: model.Service, level: names.Level, now: float) -> tuple[tup
         for shard in service.shards
         if shard.addresses
         and shard.verdict.state in ("healthy", "degraded", "unknown")
-        and (not level.region or shard.region == level.region)
-        and (not level.zone or level.zone in shard.zones)
+        and shard.member in level.members
     ]
     return tuple((member, 1 / len(able)) for member in able)
 
@@ -72,11 +71,12 @@ def _serving(
     service: model.Service,
     shares: tuple[tuple[str, float], ...],
     shards: dict[str, model.Shard],
-    compat: names.Compat,
+    layout: names.Layout,
     rule: Rule = "serve",
 ) -> Outcome:
     """The answer that these shards give together."""
     chosen = [shards[member] for member, _ in shares if member in shards]
+    compat = layout.settings.compat
     if compat != "v1" and len(chosen) == 1 and (host := _alias(chosen[0])):
         return Outcome(rule, shares, host=host)
     if compat != "v1" and service.policy.strategy == "Weighted" and len(chosen) > 1:
@@ -92,9 +92,9 @@ def _weighted(shares: tuple[tuple[str, float], ...], chosen: list[model.Shard], 
     return Outcome(rule, shares, v4, v6, choices=choices)
 
 
-def _last_resort(service: model.Service, shards: dict[str, model.Shard], compat: names.Compat) -> Outcome:
+def _last_resort(service: model.Service, shards: dict[str, model.Shard], layout: names.Layout) -> Outcome:
     """What the global name answers when no shard can serve (health law, rule 5)."""
-    if compat == "v1":
+    if layout.settings.compat == "v1":
         return Outcome("nothing")
     policy = service.policy
     if policy.on_all_unhealthy == "closed":
@@ -102,7 +102,7 @@ def _last_resort(service: model.Service, shards: dict[str, model.Shard], compat:
     if policy.on_all_unhealthy == "backup" and policy.backup:
         return _backup(policy.backup)
     good = tuple((member, 1 / len(service.last_good)) for member in service.last_good if member in shards)
-    return _serving(service, good, shards, compat, "open") if good else Outcome("nothing")
+    return _serving(service, good, shards, layout, "open") if good else Outcome("nothing")
 
 
 def _backup(targets: Sequence[str]) -> Outcome:
