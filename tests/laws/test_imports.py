@@ -10,7 +10,11 @@ NAMELESS = {"utils", "util", "common", "helpers", "helper", "manager", "misc"}
 WORKER_MAY_LOAD = {
     "fedns",
     "fedns.dns",
+    "fedns.dns.edns",
+    "fedns.dns.lookup",
+    "fedns.dns.message",
     "fedns.dns.node",
+    "fedns.dns.query",
     "fedns.dns.resolve",
     "fedns.dns.respond",
     "fedns.dns.wire",
