@@ -1,82 +1,23 @@
 """The admin API over a real socket, with views that are plain values."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
 import pytest
 
-from fedns.servers import admin, api
-
-SHARD = api.Shard(
-    "shop/web", "m1", "r1", ["z1"], "healthy", "2 of 2 ready", 5.0, 10.0, 0.0, "", 0,
-    ["192.0.2.1"], [], 2, 2, [api.Evidence("readiness", "up", "2 of 2 ready", 1.0)],
-)  # fmt: skip
-
-
-class Known:
-    """Views over a handful of values."""
-
-    def __init__(self) -> None:
-        self.why = ""
-        self.given: dict[str, api.Order] = {}
-
-    def ready(self) -> str:
-        return self.why
-
-    def status(self) -> api.Status:
-        table = api.Table(7, 1.0, 2.0)
-        return api.Status("0", "f.yaml", "f", "d", 3.0, 1.0, self.why, table, 1, 1, {"healthy": 1}, 0, 0)
-
-    def members(self) -> Iterable[api.Member]:
-        yield api.Member("m1", "r1", ["z1"], {}, "reachable", 1.0, 2.0, 1, {"healthy": 1}, 2, 2)
-
-    def services(self) -> Iterable[api.Service]:
-        yield api.Service("shop/web", "ActiveActive", "open", 1, 1, {"healthy": 1}, ["m1"], True)
-
-    def shards(self) -> Iterable[api.Shard]:
-        yield SHARD
-        yield api.Shard(
-            **{**{name: getattr(SHARD, name) for name in SHARD.__struct_fields__}, "member": "m2"}
-        )
-
-    def problems(self) -> Iterable[api.Problem]:
-        yield api.Problem("zones", "a.zone:3", "bad", "fix it")
-
-    def orders(self) -> Iterable[api.Order]:
-        return self.given.values()
-
-    def metrics(self) -> bytes:
-        return b"fedns_ready 1\n"
-
-    def explain(self, name: str, rtype: str, source: str) -> object:
-        if rtype == "WHAT":
-            raise ValueError("no such type")
-        return {"name": name, "type": rtype, "from": source}
-
-    def zone(self, origin: str) -> str | None:
-        return "$ORIGIN d.\n" if origin in ("", "d") else None
-
-    def add_order(self, order: api.NewOrder) -> api.Order:
-        if order.word not in ("up", "down", "drain"):
-            raise ValueError(f"{order.word!r} is not up, down or drain")
-        until = 100.0 + order.seconds if order.seconds else None
-        self.given[order.target] = api.Order(order.target, order.word, 100.0, until, order.reason)
-        return self.given[order.target]
-
-    def remove_order(self, target: str) -> bool:
-        return self.given.pop(target, None) is not None
-
+from fedns.servers import admin
+from tests.fakes import views
 
 Ask = Callable[..., Awaitable[tuple[int, Any]]]
 
 
-def served(talk: Callable[[Ask, Known], Awaitable[None]]) -> None:
+def served(talk: Callable[[Ask, views.Values], Awaitable[None]]) -> None:
     """Runs `talk` against a started admin API."""
 
     async def run() -> None:
-        known = Known()
+        known = views.Values()
         server = admin.Admin(known)
         port = await server.start("127.0.0.1", 0)
 
@@ -96,7 +37,7 @@ def served(talk: Callable[[Ask, Known], Awaitable[None]]) -> None:
 
 
 def test_health_and_readiness_are_two_questions() -> None:
-    async def talk(ask: Ask, known: Known) -> None:
+    async def talk(ask: Ask, known: views.Values) -> None:
         known.why = "first sync not done"
         assert await ask("GET", "/healthz") == (200, "ok\n")
         assert await ask("GET", "/readyz") == (503, "not ready: first sync not done\n")
@@ -108,7 +49,7 @@ def test_health_and_readiness_are_two_questions() -> None:
 
 
 def test_lists_are_filtered_and_cut() -> None:
-    async def talk(ask: Ask, known: Known) -> None:
+    async def talk(ask: Ask, known: views.Values) -> None:
         status, whole = await ask("GET", "/api/v1/shards")
         assert (status, len(whole["items"]), whole["truncated"]) == (200, 2, False)
         _, one = await ask("GET", "/api/v1/shards?limit=1")
@@ -124,7 +65,7 @@ def test_lists_are_filtered_and_cut() -> None:
 
 
 def test_explain_passes_the_question_on_and_its_refusal_back() -> None:
-    async def talk(ask: Ask, known: Known) -> None:
+    async def talk(ask: Ask, known: views.Values) -> None:
         asked = await ask("GET", "/api/v1/explain?name=a.b&type=aaaa&from=192.0.2.9")
         assert asked == (200, {"name": "a.b", "type": "AAAA", "from": "192.0.2.9"})
         assert await ask("GET", "/api/v1/explain?name=a&type=what") == (400, {"error": "no such type"})
@@ -136,7 +77,7 @@ def test_explain_passes_the_question_on_and_its_refusal_back() -> None:
 
 
 def test_orders_are_given_shown_and_taken_back() -> None:
-    async def talk(ask: Ask, known: Known) -> None:
+    async def talk(ask: Ask, known: views.Values) -> None:
         order = {"target": "m1", "word": "drain", "seconds": 60, "reason": "upgrade"}
         status, given = await ask("POST", "/api/v1/orders", json=order)
         assert (status, given["until"]) == (201, 160.0)
@@ -160,7 +101,7 @@ def test_orders_are_given_shown_and_taken_back() -> None:
     ],
 )
 def test_a_bad_or_foreign_command_is_refused(options: dict[str, Any], status: int) -> None:
-    async def talk(ask: Ask, known: Known) -> None:
+    async def talk(ask: Ask, known: views.Values) -> None:
         assert (await ask("POST", "/api/v1/orders", **options))[0] == status
         assert not known.given
 
@@ -168,7 +109,7 @@ def test_a_bad_or_foreign_command_is_refused(options: dict[str, Any], status: in
 
 
 def test_every_route_is_described_and_every_description_is_a_route() -> None:
-    async def talk(ask: Ask, known: Known) -> None:
+    async def talk(ask: Ask, known: views.Values) -> None:
         _, description = await ask("GET", "/api/v1/openapi.json")
         described = {(way.upper(), path) for path, ways in description["paths"].items() for way in ways}
         assert described == {(route.method, route.path) for route in admin.ROUTES}

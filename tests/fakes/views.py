@@ -1,0 +1,91 @@
+"""Admin views over a handful of values, and a running admin API that serves them."""
+
+import asyncio
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from fedns.servers import admin, api
+
+SHARD = api.Shard(
+    "shop/web", "m1", "r1", ["z1"], "healthy", "2 of 2 ready", 5.0, 10.0, 0.0, "", 0,
+    ["192.0.2.1"], [], 2, 2, [api.Evidence("readiness", "up", "2 of 2 ready", 1.0)],
+)  # fmt: skip
+
+
+class Values:
+    """Views over a handful of values."""
+
+    def __init__(self) -> None:
+        self.why = ""
+        self.given: dict[str, api.Order] = {}
+
+    def ready(self) -> str:
+        return self.why
+
+    def status(self) -> api.Status:
+        table = api.Table(7, 1.0, 2.0)
+        return api.Status("0", "f.yaml", "f", "d", 3.0, 1.0, self.why, table, 1, 1, {"healthy": 1}, 0, 0)
+
+    def members(self) -> Iterable[api.Member]:
+        yield api.Member("m1", "r1", ["z1"], {}, "reachable", 1.0, 2.0, 1, {"healthy": 1}, 2, 2)
+
+    def services(self) -> Iterable[api.Service]:
+        yield api.Service("shop/web", "ActiveActive", "open", 1, 1, {"healthy": 1}, ["m1"], True)
+
+    def shards(self) -> Iterable[api.Shard]:
+        yield SHARD
+        yield api.Shard(
+            **{**{name: getattr(SHARD, name) for name in SHARD.__struct_fields__}, "member": "m2"}
+        )
+
+    def problems(self) -> Iterable[api.Problem]:
+        yield api.Problem("zones", "a.zone:3", "bad", "fix it")
+
+    def orders(self) -> Iterable[api.Order]:
+        return self.given.values()
+
+    def metrics(self) -> bytes:
+        return b"fedns_ready 1\n"
+
+    def explain(self, name: str, rtype: str, source: str) -> object:
+        if rtype == "WHAT":
+            raise ValueError("no such type")
+        return {"name": name, "type": rtype, "from": source}
+
+    def zone(self, origin: str) -> str | None:
+        return "$ORIGIN d.\n" if origin in ("", "d") else None
+
+    def add_order(self, order: api.NewOrder) -> api.Order:
+        if order.word not in ("up", "down", "drain"):
+            raise ValueError(f"{order.word!r} is not up, down or drain")
+        until = 100.0 + order.seconds if order.seconds else None
+        self.given[order.target] = api.Order(order.target, order.word, 100.0, until, order.reason)
+        return self.given[order.target]
+
+    def remove_order(self, target: str) -> bool:
+        return self.given.pop(target, None) is not None
+
+
+@contextmanager
+def serving(values: Values) -> Iterator[str]:
+    """The address of an admin API that serves `values` from another thread."""
+    ready, ends = threading.Event(), asyncio.Event()
+    found: list[tuple[asyncio.AbstractEventLoop, int]] = []
+
+    async def run() -> None:
+        server = admin.Admin(values)
+        found.append((asyncio.get_running_loop(), await server.start("127.0.0.1", 0)))
+        ready.set()
+        await ends.wait()
+        await server.stop()
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),))
+    thread.start()
+    ready.wait()
+    loop, port = found[0]
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        loop.call_soon_threadsafe(ends.set)
+        thread.join()
