@@ -134,10 +134,9 @@ def _entry(work: _Work, index: int, owner: bytes) -> bytes:
         return node.adopt(stem, _children(work, index, owner, targets[0], wider))
     final = work.outcomes[index]
     key = (id(final), _flags(work, owner))
-    stem = work.stems.get(key)
-    if stem is None:
-        stem = work.stems[key] = node.encode(_direct(work, owner, final))
-    return node.adopt(stem, _children(work, index, owner, b"", ""))
+    if key not in work.stems:
+        work.stems[key] = node.encode(_direct(work, owner, final))
+    return node.adopt(work.stems[key], _children(work, index, owner, b"", ""))
 
 
 def _alias(work: _Work, owner: bytes, targets: list[bytes], final: outcome.Outcome) -> node.Node:
