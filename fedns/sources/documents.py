@@ -182,7 +182,7 @@ def _yaml(path: str, data: bytes) -> Iterator[_Item]:
 
 def _yaml_items(loader: yaml.CSafeLoader, text: str) -> Iterator[_Item]:
     while loader.check_node():
-        node = loader.get_node()
+        node: Any = loader.get_node()
         if node.tag == "tag:yaml.org,2002:null":
             continue
         children, list_kind = _list_of(node)

@@ -31,6 +31,11 @@ class Tree:
         self._stamps: dict[str, Stamp] = {}
         self._folders: set[str] = set()
 
+    @property
+    def paths(self) -> Set[str]:
+        """The files found by the last look."""
+        return self._stamps.keys()
+
     def look(self, hints: Set[str] | None = None) -> Difference:
         """What differs now; None looks at everything. FileNotFoundError and other OSErrors: the root."""
         files = None if hints is None else self._files(hints)
@@ -39,9 +44,9 @@ class Tree:
         os.stat(self.root)
         changed, removed = [], []
         for path in sorted(files):
-            stamp = _stamp(path)
-            if stamp is not None:
-                self._stamps[path] = stamp
+            now = stamp(path)
+            if now is not None:
+                self._stamps[path] = now
                 changed.append(path)
             elif self._stamps.pop(path, None):
                 removed.append(path)
@@ -65,8 +70,8 @@ class Tree:
             path = f"{folder}/{name}"
             if name.startswith("."):
                 continue
-            if name.endswith(self._suffixes) and (stamp := _stamp(path)):
-                yield path, stamp
+            if name.endswith(self._suffixes) and (now := stamp(path)):
+                yield path, now
             elif os.path.isdir(path):
                 yield from self._below(path, folders, (*above, inode))
 
@@ -91,7 +96,7 @@ class Tree:
         return "/." in path.removeprefix(self.root)
 
 
-def _stamp(path: str) -> Stamp | None:
+def stamp(path: str) -> Stamp | None:
     """The stamp of a regular file, None if there is none."""
     try:
         found = os.stat(path)

@@ -1,0 +1,186 @@
+"""Static zones: `*.zone` master files (RFC 1035) of the zones directories, read again when they change.
+
+Law: a zone is what the library parsed without complaint, as a whole; a broken file is a problem with
+file:line while the zone's last good version stays. The origin is the owner of the SOA; relative
+names before any `$ORIGIN` belong to the name of the file (`acme.com.zone`).
+"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+
+import dns.exception
+import dns.name
+import dns.rdata
+import dns.rdatatype
+import dns.zone
+from msgspec import Struct
+
+from fedns.errors import Problem
+from fedns.sources import tree, watch, zonetext
+from fedns.sources.change import ProblemsChange, Publish, ZoneFacts, ZonesChange
+
+SUFFIX = ".zone"
+SWEEP_S = 30.0
+"""Seconds between looks at everything, in case the kernel dropped news."""
+_DIRECTIVES = ("$TTL", "$ORIGIN", "$GENERATE")
+
+
+class Reading(Struct, frozen=True):
+    """One zone file as last looked at: its last good version, and what is wrong with it now."""
+
+    facts: ZoneFacts | None
+    problems: tuple[Problem, ...]
+    stamps: dict[str, tree.Stamp | None]
+
+
+class Zones:
+    """The zones directories. `look` once, or `run` until cancelled."""
+
+    def __init__(self, paths: Sequence[str], watcher: watch.Watcher) -> None:
+        self._paths, self._watcher = tuple(paths), watcher
+        self._trees = {path: tree.Tree(path, (SUFFIX,)) for path in paths}
+        self._readings: dict[str, dict[str, Reading]] = {path: {} for path in paths}
+        self._zones: dict[str, ZoneFacts] | None = None
+        self._problems: tuple[Problem, ...] | None = None
+
+    async def run(self, publish: Publish) -> None:
+        """Publish all zones at first, and again whenever one differs."""
+        news = asyncio.Event()
+        hints: dict[str, watch.Hints] = dict.fromkeys(self._paths)
+        async with asyncio.TaskGroup() as group:
+            for path in self._paths:
+                group.create_task(self._hear(path, hints, news))
+            while True:
+                seen = hints.copy()
+                hints.clear()
+                news.clear()
+                await self.look(publish, seen)
+                await news.wait()
+
+    async def _hear(self, path: str, hints: dict[str, watch.Hints], news: asyncio.Event) -> None:
+        ear = self._watcher.listen(path)
+        try:
+            while True:
+                heard = await ear.news(SWEEP_S)
+                before = hints.get(path, frozenset())
+                hints[path] = None if heard is None or before is None else heard | before
+                news.set()
+        finally:
+            self._watcher.leave(ear)
+
+    async def look(self, publish: Publish, hints: dict[str, watch.Hints] | None = None) -> None:
+        """Look at the directories in `hints` (None: all) and publish what differs."""
+        problems = []
+        for path in self._paths if hints is None else hints:
+            try:
+                await self._look(path, (hints or {}).get(path))
+            except OSError as error:
+                what = f"the zones directory cannot be read: {error.strerror}"
+                problems.append(Problem(path, what, "the last good zones stay in use"))
+        zones = self._merge(problems)
+        if zones != self._zones:
+            self._zones = zones
+            publish(ZonesChange(zones))
+        found = tuple(sorted(problems))
+        if found != self._problems:
+            self._problems = found
+            publish(ProblemsChange("zones", found))
+
+    async def _look(self, path: str, hints: watch.Hints) -> None:
+        top, readings = self._trees[path], self._readings[path]
+        top.look()
+        for gone in readings.keys() - top.paths:
+            del readings[gone]
+        for file in sorted(top.paths):
+            before = readings.get(file)
+            if before is None or _differs(before, hints or frozenset()):
+                readings[file] = await asyncio.to_thread(read, file, top.root, before)
+
+    def _merge(self, problems: list[Problem]) -> dict[str, ZoneFacts]:
+        zones: dict[str, ZoneFacts] = {}
+        for readings in self._readings.values():
+            for path, reading in sorted(readings.items()):
+                problems += reading.problems
+                if reading.facts is None:
+                    continue
+                origin = dns.name.from_wire(reading.facts.origin, 0)[0].to_text()
+                first = zones.setdefault(origin, reading.facts)
+                if first is not reading.facts:
+                    what = f"the zone {origin} is in {first.path} too; that one is used"
+                    problems.append(Problem(f"{path}:1", what, "remove one of them"))
+        return zones
+
+
+def read(path: str, root: str, before: Reading | None = None) -> Reading:
+    """Read one zone file; includes are confined to `root`. Keeps what `before` knew if it is broken."""
+    laying = zonetext.Laying(root)
+    last = before.facts if before else None
+    try:
+        laying.lay(path, _file_origin(path))
+        facts, problems = _parse(path, laying.flat)
+    except zonetext.Bad as bad:
+        facts, problems = last, (Problem(bad.where, bad.what, _hint(last)),)
+    except OSError as error:
+        facts, problems = last, (Problem(f"{path}:1", f"cannot be read: {error.strerror}", _hint(last)),)
+    return Reading(facts, problems, {one: tree.stamp(one) for one in laying.flat.paths})
+
+
+def _hint(last: ZoneFacts | None) -> str:
+    return "the last good version stays in use" if last else "the zone is not served"
+
+
+def _differs(reading: Reading, hints: frozenset[str]) -> bool:
+    return any(path in hints or tree.stamp(path) != stamp for path, stamp in reading.stamps.items())
+
+
+def _file_origin(path: str) -> dns.name.Name:
+    text = os.path.basename(path).removesuffix(SUFFIX)
+    try:
+        return dns.name.from_text(text)
+    except (dns.exception.DNSException, ValueError) as error:
+        raise zonetext.Bad(f"{path}:1", f"the file's name is no domain name: {error}") from None
+
+
+def _parse(path: str, flat: zonetext.Flat) -> tuple[ZoneFacts, tuple[Problem, ...]]:
+    text = "\n".join(flat.lines)
+    try:
+        zone = dns.zone.from_text(
+            text, ".", relativize=False, check_origin=False, filename=path, allow_directives=_DIRECTIVES
+        )
+        return _facts(path, zone)
+    except dns.exception.DNSException as error:
+        raise _located(path, flat, str(error) or type(error).__name__) from None
+    except (ValueError, ArithmeticError, LookupError, TypeError, AssertionError, RecursionError) as error:
+        # what the library lets through for some malformed records
+        raise zonetext.Bad(f"{path}:1", f"{type(error).__name__}: {error}") from None
+
+
+def _located(path: str, flat: zonetext.Flat, message: str) -> zonetext.Bad:
+    """The library's `path:line: what`, the line being that of the flat text, as the file's own."""
+    number, colon, what = message.removeprefix(f"{path}:").partition(": ")
+    if not message.startswith(f"{path}:") or not colon or not number.isdigit():
+        return zonetext.Bad(f"{path}:1", message)
+    line = min(max(int(number), 1), len(flat.places))
+    return zonetext.Bad(flat.places[line - 1], what)
+
+
+def _facts(path: str, zone: dns.zone.Zone) -> tuple[ZoneFacts, tuple[Problem, ...]]:
+    tops = [name for name, _ in zone.iterate_rdatasets(dns.rdatatype.SOA)]
+    if len(tops) != 1:
+        raise zonetext.Bad(f"{path}:1", f"a zone has one SOA record; this one has {len(tops)}")
+    top, outside, rrsets = tops[0], 0, []
+    for name, rdataset in zone.iterate_rdatasets():
+        if not name.is_subdomain(top):
+            outside += 1
+            continue
+        rdatas = tuple(dict.fromkeys(_wire(rdata) for rdata in rdataset))
+        rrsets.append((name.canonicalize().to_wire() or b"", int(rdataset.rdtype), int(rdataset.ttl), rdatas))
+    facts = ZoneFacts(top.canonicalize().to_wire() or b"", tuple(sorted(rrsets)), path)
+    if not outside:
+        return facts, ()
+    return facts, (Problem(f"{path}:1", f"{outside} record sets are not below {top}; they are left out"),)
+
+
+def _wire(rdata: dns.rdata.Rdata) -> bytes:
+    return rdata.to_wire() or b""
