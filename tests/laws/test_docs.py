@@ -1,0 +1,188 @@
+"""Docs execute: what README.md and docs/ tell a reader to type works as printed.
+
+Law: in a fenced `console` block a line `$ COMMAND` is run in a shell beside a freshly started demo
+(its ports moved aside), and the lines below it must appear in its output in that order, `...` standing
+for anything. Spaces count as one, and the order of records within an answer does not matter.
+`make` commands are checked for their target; `fedns serve` and `demo start` run until stopped, so they
+stand in `sh` blocks. A fenced `yaml` block that begins a configuration must load.
+"""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from fedns import config
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+DEMO = [sys.executable, "-m", "fedns.cli.main", "demo", "start"]
+PATIENCE = 30.0
+"""Seconds in which a documented effect must show: probes and damping take their time."""
+
+
+class Step(NamedTuple):
+    """One `$` line and what must be seen after it."""
+
+    command: str
+    expected: tuple[str, ...]
+
+
+class Ports(NamedTuple):
+    """Where the demo runs instead of at 5300, 9053 and 8080."""
+
+    dns: int
+    admin: int
+    backend: int
+
+    def move(self, text: str) -> str:
+        text = text.replace("5300", str(self.dns)).replace("9053", str(self.admin))
+        text = text.replace(".venv/bin/fedns", "fedns")
+        return re.sub(r"(fedns demo (?:fail|heal) \S+)", rf"\1 --port {self.backend}", text)
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return [body for kind, body in BLOCK.findall(page.read_text()) if kind == language]
+
+
+def steps(page: Path) -> list[Step]:
+    found: list[tuple[str, list[str]]] = []
+    for body in blocks(page, "console"):
+        for line in body.replace("\\\n", " ").splitlines():
+            if line.startswith("$ "):
+                found.append((line[2:].split("  #")[0].strip(), []))
+            elif found and line.strip():
+                found[-1][1].append(line)
+    return [Step(command, tuple(expected)) for command, expected in found]
+
+
+def matches(expected: tuple[str, ...], output: str) -> bool:
+    """Every expected line is a line of the output."""
+    lines = [" ".join(line.split()) for line in output.splitlines()]
+    patterns = (re.escape(" ".join(line.split())).replace(r"\.\.\.", ".*") for line in expected)
+    return all(any(re.fullmatch(pattern, line) for line in lines) for pattern in patterns)
+
+
+def free_port() -> int:
+    with socket.socket() as tcp:
+        tcp.bind(("127.0.0.1", 0))
+        return int(tcp.getsockname()[1])
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A shell's environment in which `fedns` is this checkout's."""
+    shim = tmp_path / "bin" / "fedns"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m fedns.cli.main "$@"\n')
+    shim.chmod(0o755)
+    path = os.pathsep.join([str(shim.parent), os.environ["PATH"]])
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "NO_COLOR": "1"}
+
+
+@pytest.fixture
+def demo(tmp_path: Path, environment: dict[str, str]) -> Iterator[Ports]:
+    """The demo fleet, able to answer."""
+    ports = Ports(free_port(), free_port(), free_port())
+    environment["FEDNS_ADMIN"] = f"127.0.0.1:{ports.admin}"
+    options = ["--dns", f"127.0.0.1:{ports.dns}", "--admin", f"127.0.0.1:{ports.admin}"]
+    options += ["--port", str(ports.backend), "--dir", str(tmp_path / "demo")]
+    with (tmp_path / "demo.log").open("w") as log:
+        process = subprocess.Popen(DEMO + options, env=environment, cwd=tmp_path, stdout=log, stderr=log)
+        try:
+            ready = Step("fedns status", ())
+            perform(ready, tmp_path, environment)
+            yield ports
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+
+
+def run(command: str, folder: Path, environment: dict[str, str]) -> tuple[int, str]:
+    """Exit status and output; a command that watches is stopped after a moment, which is no failure."""
+    watches = "--watch" in command
+    try:
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=3 if watches else 20,
+        )
+    except subprocess.TimeoutExpired as stopped:
+        output = stopped.stdout or b""
+        return (0 if watches else 124), output.decode() if isinstance(output, bytes) else output
+    return done.returncode, done.stdout
+
+
+def perform(step: Step, folder: Path, environment: dict[str, str]) -> None:
+    """Runs the step until it shows what it must; fails when it does not within PATIENCE."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        status, output = run(step.command, folder, environment)
+        if status == 0 and matches(step.expected, output):
+            return
+        if time.monotonic() > deadline:
+            wanted = "\n".join(step.expected)
+            pytest.fail(
+                f"$ {step.command}\nexit {status}, printed:\n{output}\nwanted:\n{wanted}", pytrace=False
+            )
+        time.sleep(0.2)
+
+
+def has_steps(page: Path) -> bool:
+    return page.exists() and any(not step.command.startswith("make") for step in steps(page))
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if has_steps(p)], ids=lambda p: p.name)
+def test_every_command_works_as_printed(
+    page: Path, demo: Ports, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    for step in steps(page):
+        if step.command.startswith("make"):
+            continue
+        moved = Step(demo.move(step.command), tuple(demo.move(line) for line in step.expected))
+        perform(moved, tmp_path, environment)
+
+
+def test_every_make_target_named_in_the_docs_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {
+        (page.name, target)
+        for page in PAGES
+        if page.exists()
+        for target in re.findall(r"(?:`|^\$ |^)make ([a-z-]+)", page.read_text(), re.MULTILINE)
+    }
+    missing = {(page, target) for page, target in named if target not in targets}
+    assert not missing, missing
+
+
+def test_every_configuration_in_the_docs_loads() -> None:
+    for page in (page for page in PAGES if page.exists()):
+        for body in blocks(page, "yaml"):
+            if re.search(r"^federation:", body, re.MULTILINE):
+                loaded = config.parse(body.encode(), str(page))
+                assert loaded.config is not None, [str(problem) for problem in loaded.problems]
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    dead = [
+        f"{page.name}: {target}"
+        for page in PAGES
+        if page.exists()
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+        if not (page.parent / target).exists()
+    ]
+    assert not dead, dead
