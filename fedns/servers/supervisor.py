@@ -1,0 +1,209 @@
+"""`fedns serve`: opens the sockets, starts control and the DNS workers, replaces whatever dies.
+
+Law: single thread, woken by signals and process descriptors only. The supervisor owns the sockets, so
+what is queued for a dead worker waits for its successor. Tables are verified in a child before anyone
+reads them and again when a child dies of them; damaged ones are moved aside and control rebuilds them.
+It knows nothing of DNS: who cannot start again and again is tried again more and more slowly.
+"""
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import selectors
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic, time
+
+from fedns import tables
+from fedns.errors import StateError
+from fedns.servers import child, listen
+
+GRACE = 10.0  # seconds to finish after SIGTERM before SIGKILL
+_DEADLY = (-signal.SIGBUS, -signal.SIGSEGV, tables.CORRUPT_EXIT)  # how damaged tables end a process
+_READY_FILE = "serve.json"
+
+_log = logging.getLogger("fedns.supervisor")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run. `control` and `worker` are command lines; an empty `control` runs none."""
+
+    listen: tuple[tuple[str, int], ...]  # port 0: any free one, the same for UDP and TCP
+    workers: int
+    state: str  # directory: tables/, counters/, serve.json while running
+    control: tuple[str, ...] = ()
+    worker: tuple[str, ...] = (sys.executable, "-m", "fedns.servers.dns_worker")
+
+
+class Supervisor:
+    """One run of a plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._tables = os.path.join(plan.state, "tables")
+        self._counters = os.path.join(plan.state, "counters")
+        self._selector = selectors.DefaultSelector()
+        self._children: list[child.Child] = []
+        self._sockets: list[listen.Address] = []
+        self._stopping = False
+
+    def run(self) -> int:
+        """Until SIGTERM or SIGINT; returns the exit code. StateError when it cannot start."""
+        lock = _own(self._plan.state)
+        try:
+            self._listen_to_signals()
+            self._sockets = [listen.open_address(each, self._plan.workers) for each in self._plan.listen]
+            self._forget_counters()
+            self._check_tables()
+            self._start()
+            self._watch()
+            self._drain()
+            return 0
+        finally:
+            for each in self._children:
+                each.kill()
+            for address in self._sockets:
+                address.close()
+            _remove(os.path.join(self._plan.state, _READY_FILE))
+            os.close(lock)
+
+    def _start(self) -> None:
+        plan = self._plan
+        for index in range(plan.workers if self._sockets else 0):
+            fds = [("--udp-fd", each.udp[index].fileno()) for each in self._sockets]
+            fds += [("--tcp-fd", each.tcp.fileno()) for each in self._sockets]
+            options = [word for flag, fd in fds for word in (flag, str(fd))]
+            options += ["--table", self._tables, "--counters", self._counters, "--index", str(index)]
+            passed = tuple(fd for _, fd in fds)
+            self._children.append(child.Child(f"dns worker {index}", (*plan.worker, *options), passed))
+        if plan.control:
+            self._children.append(child.Child("control", plan.control, ()))
+        for each in self._children:
+            self._spawn(each)
+
+    def _spawn(self, each: child.Child) -> None:
+        try:
+            each.start()
+        except OSError as error:
+            _log.error("%s: cannot start: %s", each.name, error)
+            each.postpone()
+            return
+        self._selector.register(each.fd, selectors.EVENT_READ, lambda: self._ended(each))
+        self._announce()
+
+    def _watch(self) -> None:
+        while not self._stopping:
+            self._wait(self._next_start())
+            for each in self._children:
+                if not self._stopping and each.due():
+                    self._spawn(each)
+
+    def _next_start(self) -> float | None:
+        starts = [each.start_at for each in self._children if each.start_at is not None]
+        return max(min(starts) - monotonic(), 0.0) if starts else None
+
+    def _wait(self, timeout: float | None) -> None:
+        for key, _ in self._selector.select(timeout):
+            call: Callable[[], None] = key.data
+            call()
+
+    def _ended(self, each: child.Child) -> None:
+        self._selector.unregister(each.fd)
+        code = each.reap()
+        if self._stopping:
+            return
+        _log.warning("%s ended with %s after %.1f s", each.name, code, each.lived)
+        each.postpone()
+        if code in _DEADLY:
+            self._check_tables()
+
+    def _check_tables(self) -> None:
+        """Verifies in a child, since damaged pages can kill the reader; moves damaged tables aside."""
+        if not os.path.exists(os.path.join(self._tables, "data.mdb")):
+            return
+        command = [sys.executable, "-m", "fedns.tables", "verify", self._tables]
+        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+        if done.returncode == 0:
+            return
+        reason = done.stderr.strip() or f"verification ended with {done.returncode}"
+        for each in self._children:  # nobody may answer from them, nor write to the file moved away
+            each.kill()
+        aside = tables.quarantine(self._tables, time())
+        _log.error("the tables are damaged (%s); moved to %s, rebuilding from sources", reason, aside)
+
+    def _listen_to_signals(self) -> None:
+        heard, rung = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(rung)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda _number, _frame: None)  # the wakeup descriptor does the work
+        self._selector.register(heard, selectors.EVENT_READ, lambda: self._signalled(os.read(heard, 64)))
+
+    def _signalled(self, numbers: bytes) -> None:
+        for number in numbers:
+            if number == signal.SIGHUP:
+                self._signal("control", signal.SIGHUP)
+            elif self._stopping:  # asked twice: at once
+                for each in self._children:
+                    each.kill()
+            else:
+                self._stopping = True
+
+    def _signal(self, name: str, number: int) -> None:
+        for each in self._children:
+            if each.name.startswith(name):
+                each.signal(number)
+
+    def _drain(self) -> None:
+        """Workers finish first, then control: what they count is still seen."""
+        for name in ("dns worker", "control"):
+            self._signal(name, signal.SIGTERM)
+            deadline = monotonic() + GRACE
+            while any(each.alive and each.name.startswith(name) for each in self._children):
+                self._wait(max(deadline - monotonic(), 0.0))
+                if monotonic() >= deadline:
+                    self._signal(name, signal.SIGKILL)
+                    deadline = monotonic() + GRACE
+
+    def _announce(self) -> None:
+        """Writes who runs and where, whole or not at all."""
+        told = {
+            "pid": os.getpid(),
+            "listen": [list(each.address) for each in self._sockets],
+            "children": {each.name: each.pid for each in self._children if each.alive},
+        }
+        path = os.path.join(self._plan.state, _READY_FILE)
+        with open(path + ".new", "w") as file:
+            json.dump(told, file)
+        os.replace(path + ".new", path)
+
+    def _forget_counters(self) -> None:
+        """Counters begin with the supervisor; only its workers' successors continue them."""
+        os.makedirs(self._counters, exist_ok=True)
+        for name in os.listdir(self._counters):
+            _remove(os.path.join(self._counters, name))
+
+
+def _own(state: str) -> int:
+    """The lock that keeps a second supervisor off this state directory."""
+    try:
+        os.makedirs(state, exist_ok=True)
+        fd = os.open(os.path.join(state, "serve.lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise StateError(f"{state}: {error.strerror}") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(fd)
+        raise StateError(f"{state}: another fedns serves from this directory") from error
+    return fd
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)

@@ -1,0 +1,183 @@
+"""Processes that die, tables that rot, signals: the data plane goes on."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from fedns.servers import batch, counters
+from tests.servers import running
+
+ROOT = Path(__file__).resolve().parents[2]
+SLEEPER = (sys.executable, "-c", "import time; time.sleep(1e6)")
+
+
+class Load(threading.Thread):
+    """Asks about 1,000 times a second; counts what comes back and the longest silence."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self.asked = self.answered = 0
+        self.silence = 0.0
+        self._over = threading.Event()
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.connect(("127.0.0.1", port))
+        self._socket.settimeout(0.001)
+
+    def run(self) -> None:
+        heard = time.monotonic()
+        while not self._over.is_set():
+            self._socket.send(running.query(ident=self.asked % 65536))
+            self.asked += 1
+            if self._hear():
+                self.silence = max(self.silence, time.monotonic() - heard)
+                heard = time.monotonic()
+        deadline = time.monotonic() + running.LONG
+        while self.answered < self.asked and time.monotonic() < deadline and self._hear(0.5):
+            pass
+        self._socket.close()
+
+    def _hear(self, seconds: float = 0.001) -> bool:
+        self._socket.settimeout(seconds)
+        try:
+            self._socket.recv(2000)
+        except (TimeoutError, ConnectionError):
+            return False
+        self.answered += 1
+        return True
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+
+
+def _under_load(serve: running.Running, victim: str) -> Load:
+    load = Load(serve.port)
+    load.start()
+    running.until(lambda: load.answered > 200, "answers")
+    old = serve.child(victim)
+    os.kill(old, signal.SIGKILL)
+    serve.replaced(victim, old)
+    seen = load.answered
+    running.until(lambda: load.answered > seen + 200, "answers afterwards")
+    load.stop()
+    return load
+
+
+def test_a_killed_control_is_replaced_and_no_query_is_lost(tmp_path: Path) -> None:
+    running.publish(tmp_path)
+    with running.serving(tmp_path, control=SLEEPER) as serve:
+        load = _under_load(serve, "control")
+        assert load.answered == load.asked
+        assert load.silence < 0.5
+
+
+def test_a_killed_worker_is_replaced_and_its_queue_survives(tmp_path: Path) -> None:
+    running.publish(tmp_path)
+    with running.serving(tmp_path, workers=1) as serve:
+        load = _under_load(serve, "dns worker 0")
+        assert load.asked - load.answered <= batch.SIZE  # what was in its hands
+        total = counters.total(counters.read_all(str(tmp_path / "counters")).values())
+        assert total.queries["udp", "A", "NOERROR"] >= load.answered - 64
+
+
+def test_damaged_tables_are_moved_aside_and_rebuilt(tmp_path: Path) -> None:
+    running.publish(tmp_path)
+    data = tmp_path / "tables" / "data.mdb"
+    raw = bytearray(data.read_bytes())
+    raw[raw.rindex(running.OLD) + 3] ^= 0xFF
+    data.write_bytes(raw)
+    control = (sys.executable, "-c", running.PUBLISHER, str(tmp_path / "tables"), str(ROOT))
+    with running.serving(tmp_path, control=control) as serve:
+        running.until(lambda: serve.ask(running.query())[3] & 15 == 0, "answers from rebuilt tables")
+        assert running.NEW in serve.ask(running.query())
+        assert list(tmp_path.glob("tables.corrupt-*"))
+
+
+def test_tables_cut_under_the_workers_are_found_and_rebuilt(tmp_path: Path) -> None:
+    running.publish(tmp_path)
+    control = (sys.executable, "-c", running.PUBLISHER, str(tmp_path / "tables"), str(ROOT))
+    with running.serving(tmp_path, control=control) as serve:
+        running.until(lambda: running.NEW in serve.ask(running.query()), "the published answer")
+        os.truncate(tmp_path / "tables" / "data.mdb", 0)
+        running.until(lambda: list(tmp_path.glob("tables.corrupt-*")), "quarantine")
+        running.until(lambda: running.NEW in serve.ask(running.query()), "answers from rebuilt tables")
+
+
+def test_without_tables_the_answer_is_not_ready_until_they_come(tmp_path: Path) -> None:
+    with running.serving(tmp_path) as serve:
+        reply = serve.ask(running.query())
+        assert reply[3] & 15 == 2
+        assert b"\x00\x0f\x00\x02\x00\x0e" in reply  # EDE 14
+        running.publish(tmp_path)
+        running.until(lambda: running.OLD in serve.ask(running.query()), "the published answer")
+
+
+def test_hangup_reaches_control_and_terminate_stops_in_order(tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    code = (
+        "import signal, sys, time\n"
+        f"say = lambda text: open({str(marks)!r}, 'a').write(text)\n"
+        "signal.signal(signal.SIGHUP, lambda *_: say('hup '))\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (say('term'), sys.exit(0)))\n"
+        "say('up ')\n"
+        "while True: time.sleep(1)\n"
+    )
+    with running.serving(tmp_path, workers=2, control=(sys.executable, "-c", code)) as serve:
+        running.until(lambda: marks.exists() and marks.read_text() == "up ", "control")
+        serve.process.send_signal(signal.SIGHUP)
+        running.until(lambda: marks.read_text() == "up hup ", "the hangup")
+        workers = [serve.child(f"dns worker {index}") for index in range(2)]
+        serve.process.send_signal(signal.SIGINT)
+        assert serve.process.wait(running.LONG) == 0
+        assert marks.read_text() == "up hup term"
+        assert not (tmp_path / "serve.json").exists()
+        for pid in workers:
+            with pytest.raises(ProcessLookupError):
+                os.kill(pid, 0)
+
+
+def test_children_end_with_a_killed_supervisor(tmp_path: Path) -> None:
+    with running.serving(tmp_path) as serve:
+        worker = serve.child("dns worker 0")
+        running.until(lambda: serve.ask(running.query()), "an answer")
+        serve.process.kill()
+        running.until(lambda: not _exists(worker), "the worker's end")
+
+
+def test_a_second_supervisor_is_refused(tmp_path: Path) -> None:
+    with running.serving(tmp_path):
+        code = (
+            "from fedns.servers import supervisor as s\n"
+            f"s.Supervisor(s.Plan((('127.0.0.1', 0),), 1, {str(tmp_path)!r})).run()"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert done.returncode and "another fedns serves" in done.stderr
+
+
+def test_every_address_is_served(tmp_path: Path) -> None:
+    running.publish(tmp_path)
+    with running.serving(tmp_path, workers=2, hosts=("127.0.0.1", "::1")) as serve:
+        for host, port in serve.told()["listen"]:
+            assert running.OLD in serve.ask(running.query(), host, port)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
