@@ -11,8 +11,6 @@ from collections.abc import Sequence
 
 import dns.exception
 import dns.name
-import dns.rdata
-import dns.rdatatype
 import dns.zone
 from msgspec import Struct
 
@@ -115,14 +113,15 @@ class Zones:
 def read(path: str, root: str, before: Reading | None = None) -> Reading:
     """Read one zone file; includes are confined to `root`. Keeps what `before` knew if it is broken."""
     laying = zonetext.Laying(root)
-    last = before.facts if before else None
+    facts = before.facts if before else None
+    problems: tuple[Problem, ...] = ()
     try:
         laying.lay(path, _file_origin(path))
-        facts, problems = _parse(path, laying.flat)
+        facts = _parse(path, laying.flat)
     except zonetext.Bad as bad:
-        facts, problems = last, (Problem(bad.where, bad.what, _hint(last)),)
+        problems = (Problem(bad.where, bad.what, _hint(facts)),)
     except OSError as error:
-        facts, problems = last, (Problem(f"{path}:1", f"cannot be read: {error.strerror}", _hint(last)),)
+        problems = (Problem(f"{path}:1", f"cannot be read: {error.strerror}", _hint(facts)),)
     return Reading(facts, problems, {one: tree.stamp(one) for one in laying.flat.paths})
 
 
@@ -142,11 +141,13 @@ def _file_origin(path: str) -> dns.name.Name:
         raise zonetext.Bad(f"{path}:1", f"the file's name is no domain name: {error}") from None
 
 
-def _parse(path: str, flat: zonetext.Flat) -> tuple[ZoneFacts, tuple[Problem, ...]]:
+def _parse(path: str, flat: zonetext.Flat) -> ZoneFacts:
+    if flat.top is None:
+        raise zonetext.Bad(f"{path}:1", "a zone begins with an SOA record; here is none")
     text = "\n".join(flat.lines)
     try:
         zone = dns.zone.from_text(
-            text, ".", relativize=False, check_origin=False, filename=path, allow_directives=_DIRECTIVES
+            text, flat.top, relativize=False, check_origin=False, filename=path, allow_directives=_DIRECTIVES
         )
         return _facts(path, zone)
     except dns.exception.DNSException as error:
@@ -165,22 +166,13 @@ def _located(path: str, flat: zonetext.Flat, message: str) -> zonetext.Bad:
     return zonetext.Bad(flat.places[line - 1], what)
 
 
-def _facts(path: str, zone: dns.zone.Zone) -> tuple[ZoneFacts, tuple[Problem, ...]]:
-    tops = [name for name, _ in zone.iterate_rdatasets(dns.rdatatype.SOA)]
-    if len(tops) != 1:
-        raise zonetext.Bad(f"{path}:1", f"a zone has one SOA record; this one has {len(tops)}")
-    top, outside, rrsets = tops[0], 0, []
+def _facts(path: str, zone: dns.zone.Zone) -> ZoneFacts:
+    rrsets = []
     for name, rdataset in zone.iterate_rdatasets():
-        if not name.is_subdomain(top):
-            outside += 1
-            continue
-        rdatas = tuple(dict.fromkeys(_wire(rdata) for rdata in rdataset))
-        rrsets.append((name.canonicalize().to_wire() or b"", int(rdataset.rdtype), int(rdataset.ttl), rdatas))
-    facts = ZoneFacts(top.canonicalize().to_wire() or b"", tuple(sorted(rrsets)), path)
-    if not outside:
-        return facts, ()
-    return facts, (Problem(f"{path}:1", f"{outside} record sets are not below {top}; they are left out"),)
+        rdatas = tuple(dict.fromkeys(rdata.to_wire() or b"" for rdata in rdataset))
+        rrsets.append((_key(name), int(rdataset.rdtype), int(rdataset.ttl), rdatas))
+    return ZoneFacts(_key(zone.origin or dns.name.root), tuple(sorted(rrsets)), path)
 
 
-def _wire(rdata: dns.rdata.Rdata) -> bytes:
-    return rdata.to_wire() or b""
+def _key(name: dns.name.Name) -> bytes:
+    return name.canonicalize().to_wire() or b""

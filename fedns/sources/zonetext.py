@@ -20,6 +20,7 @@ SIZE = 64 << 20
 GENERATED = 70_000
 """Records that the `$GENERATE`s of one zone may make: a /16 and some."""
 _DIRECTIVE = re.compile(r"\$(INCLUDE|ORIGIN|GENERATE)[ \t]+([^;\r\n]*)", re.IGNORECASE)
+_SOA = re.compile(r"([^\s;]*)[ \t]+(?:(?:\d\w*|IN)[ \t]+){0,2}SOA[ \t]", re.IGNORECASE)
 _RANGE = re.compile(r"(\d{1,10})-(\d{1,10})(?:/(\d{1,10}))?\Z")
 
 
@@ -32,11 +33,13 @@ class Bad(Exception):
 
 
 class Flat(Struct):
-    """`lines` without includes; `places` says the `file:line` of each; `paths` are all files read."""
+    """`lines` without includes; `places` says the `file:line` of each; `paths` are all files read;
+    `top` is the owner of the first SOA: the zone's origin."""
 
     lines: list[str]
     places: list[str]
     paths: set[str]
+    top: dns.name.Name | None = None
     left: int = SIZE
     generated: int = 0
 
@@ -57,6 +60,8 @@ class Laying:
             match = _DIRECTIVE.match(line)
             if not match:
                 self._emit(line, place)
+                if self.flat.top is None and (soa := _SOA.match(line)):
+                    self.flat.top = _name([soa[1]] if soa[1] else [], place, origin)
                 continue
             word, words = match[1].upper(), match[2].split()
             if word == "INCLUDE":
