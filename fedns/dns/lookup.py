@@ -20,7 +20,10 @@ class View(Protocol):
 
 
 class Asked(NamedTuple):
-    """What is looked up. `turn` numbers the query for rotation; `whole`: ANY gets all there is; `signed`: with RRSIGs."""
+    """What is looked up. `turn` numbers the query, for rotation.
+
+    `whole`: ANY gets all there is; `signed`: RRSIGs come along.
+    """
 
     name: bytes
     type: int

@@ -77,6 +77,11 @@ class Zone(NamedTuple):
     soa_ttl: int
 
     @property
+    def denial(self) -> bytes:
+        """The SOA record of a negative answer without its owner name (RFC 2308 section 5)."""
+        return struct.pack(">HHIH", SOA, 1, self.negative_ttl, len(self.soa)) + self.soa
+
+    @property
     def serial(self) -> bytes:
         return self.soa[-20:-16]
 
@@ -133,6 +138,18 @@ def decode(data: bytes) -> Node:
     return Node(zone, flags & ~STALE, rrsets, slots, tuple(children), bool(flags & STALE))
 
 
+def place(data: bytes) -> tuple[int, int, int]:
+    """Zone index, flags and number of children of an encoded node, without decoding the rest."""
+    zone, flags, _, _, children = _HEAD.unpack_from(data, 2 * SLOT.size)
+    return zone, flags, children
+
+
+@lru_cache(maxsize=4)
+def denials(data: bytes) -> tuple[tuple[int, bytes], ...]:
+    """For each of the encoded zones: the length of its apex, and its `denial`."""
+    return tuple((len(zone.apex), zone.denial) for zone in decode_zones(data))
+
+
 def encode_zones(zones: Sequence[Zone]) -> bytes:
     parts = [_ZONE.pack(len(zone.apex), len(zone.soa), zone.soa_ttl) + zone.apex + zone.soa for zone in zones]
     return b"".join(parts)
@@ -149,11 +166,12 @@ def decode_zones(data: bytes) -> tuple[Zone, ...]:
     return tuple(zones)
 
 
-def variant(body: bytes, number: int) -> tuple[int, bytes]:
-    """The (ancount, body) that a stored weighted body gives to the query with this number."""
+def variant(body: bytes, number: int) -> tuple[bytes, bytes]:
+    """The (ancount as two octets, body) that a stored weighted body gives to the query with this number."""
     length, count = _VARIANTS.unpack_from(body)
     index: int = body[_VARIANTS.size + number % length]
-    return _variants(body, _VARIANTS.size + length, count)[index]
+    ancount, chosen = _variants(body, _VARIANTS.size + length, count)[index]
+    return ancount.to_bytes(2, "big"), chosen
 
 
 def _kind(slot: Slot) -> int:

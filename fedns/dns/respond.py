@@ -19,6 +19,7 @@ class View(Protocol):
 
 _MAX_QUERY = wire.HEADER + wire.MAX_NAME + 4 + 11  # the longest query without EDNS options
 _COMMON_SIZES = (*range(512, 4097), 8192, 16384, 32768, 65535)  # UDP payload sizes with a ready row
+_NONE, _ONE = b"\0\0", b"\0\1"  # section counts
 _END_AND_TYPE = {
     b"\0\0\x01\0\x01": node.SLOT_AT[node.A],
     b"\0\0\x1c\0\x01": node.SLOT_AT[node.AAAA],
@@ -26,14 +27,14 @@ _END_AND_TYPE = {
 
 
 def _heads() -> dict[bytes, tuple[bytes, bytes]]:
-    """Octets 2 to 11 of a plain query -> (flags and question count, authority and additional counts)."""
+    """Octets 2 to 11 of a plain query -> (flags and question count, additional count) of its reply."""
     rows = {}
     for recursion in (0, wire.RD):
         for checks in (0, 0x10, 0x20, 0x30):  # CD and AD are not for authoritative servers: cleared
             flags = struct.pack(">HH", wire.QR | wire.AA | recursion, 1)
             for extra in (0, 1):
                 query = struct.pack(">HHHHH", recursion | checks, 1, 0, 0, extra)
-                rows[query] = (flags, struct.pack(">HH", 0, extra))
+                rows[query] = (flags, _ONE if extra else _NONE)
     return rows
 
 
@@ -50,6 +51,9 @@ def _opts() -> dict[bytes, tuple[bytes, int]]:
 _HEADS = _heads()
 _OPTS = _opts()
 _NO_OPT = (b"", wire.CLASSIC_SIZE)
+_COOKIE_HEAD = struct.pack(">HHH", 12, 10, 8)  # rdata length of an OPT with only a client cookie in it
+_NXDOMAIN = {flags: bytes((flags[0], wire.NXDOMAIN)) + flags[2:] for flags, _ in _HEADS.values()}
+_MEANT_FOR_SLOW = node.CUT | node.DNAME | node.OCCLUDED | node.WILD
 _unpack = node.SLOT.unpack_from
 
 
@@ -61,31 +65,69 @@ def respond(view: View, packet: bytes, limit: int) -> bytes | None:
     head = _HEADS.get(packet[2:12])
     if head is None or len(packet) > _MAX_QUERY:
         return resolve.resolve(view, packet, limit)
-    flags, counts = head
-    if counts == b"\0\0\0\1":
+    flags, extras = head
+    if extras is _ONE:
+        end = -11
         opt = _OPTS.get(packet[-11:])
+        if opt is None and packet[-14:-8] == _COOKIE_HEAD:
+            end = -23
+            opt = _OPTS.get(packet[-23:-14] + _NONE)
         if opt is None:
             return resolve.resolve(view, packet, limit)
-        question = packet[12:-11]
+        question = packet[12:end]
     else:
         opt = _NO_OPT
         question = packet[12:]
     record = _END_AND_TYPE.get(question[-5:])
     if record is None:
         return resolve.resolve(view, packet, limit)
-    value = view.get(question[:-4].lower())
+    name = question[:-4].lower()
+    value = view.get(name)
     if value is None:
-        return resolve.resolve(view, packet, limit)
+        reply = _missing(view, name, (packet[:2], _NXDOMAIN[flags], extras, question, opt[0]))
+        return reply or resolve.resolve(view, packet, limit)
     kind, ancount, start, end, turn, unit = _unpack(value, record)
     if kind == node.PLAIN:
-        reply = b"".join((packet[:2], flags, ancount, counts, question, value[start:end], opt[0]))
+        reply = b"".join((packet[:2], flags, ancount, _NONE, extras, question, value[start:end], opt[0]))
     elif kind == node.ROTATE:
         turn += start
         cut = turn + unit * (packet[1] % ((end - turn) // unit))
-        body = value[start:turn], value[cut:end], value[turn:cut]
-        reply = b"".join((packet[:2], flags, ancount, counts, question, *body, opt[0]))
+        body = value[start:turn] + value[cut:end] + value[turn:cut]
+        reply = b"".join((packet[:2], flags, ancount, _NONE, extras, question, body, opt[0]))
+    elif kind == node.NODATA:
+        soa = _denial(view, value, question)
+        reply = b"".join((packet[:2], flags, ancount, _ONE, extras, question, value[start:end], soa, opt[0]))
+    elif kind == node.WEIGHTED:
+        ancount, body = node.variant(value[start:end], packet[0] << 8 | packet[1])
+        reply = b"".join((packet[:2], flags, ancount, _NONE, extras, question, body, opt[0]))
     else:
         return resolve.resolve(view, packet, limit)
-    if len(reply) > 512 and len(reply) > (limit if limit == wire.STREAM else min(limit, opt[1])):
+    if len(reply) > wire.CLASSIC_SIZE and limit != wire.STREAM and len(reply) > min(limit, opt[1]):
         return resolve.resolve(view, packet, limit)
     return reply
+
+
+def _missing(view: View, name: bytes, parts: tuple[bytes, bytes, bytes, bytes, bytes]) -> bytes | None:
+    """NXDOMAIN, if the closest name above exists and is a plain one; else None."""
+    if len(name) > wire.MAX_NAME:
+        return None
+    while 0 < name[0] < 64:
+        name = name[1 + name[0] :]
+        if not name:
+            return None
+        value = view.get(name)
+        if value is not None:
+            _, flags, children = node.place(value)
+            if flags & _MEANT_FOR_SLOW or children:
+                return None
+            ident, head, extras, question, opt = parts
+            soa = _denial(view, value, question)
+            return b"".join((ident, head, _NONE, _ONE, extras, question, soa, opt))
+    return None
+
+
+def _denial(view: View, value: bytes, question: bytes) -> bytes:
+    """The SOA of the node's zone, its owner pointing to the end of the question's name."""
+    zone, _, _ = node.place(value)
+    apex, record = node.denials(view.get(node.ZONES) or b"")[zone]
+    return (0xC000 + wire.HEADER + len(question) - 4 - apex).to_bytes(2, "big") + record

@@ -41,6 +41,10 @@ def compile(origin: bytes, rrsets: Iterable[tuple[bytes, node.RRset]], index: in
         problems.append(
             errors.Problem(text(origin), "the zone has no NS record at its apex", "add at least one")
         )
+    if names[origin].pop(wire.DS, None) is not None:
+        problems.append(
+            errors.Problem(text(origin), "has a DS record at its apex", "it belongs to the parent zone")
+        )
     for owner in list(names):
         _fill_gaps(owner, origin, names)
     nodes = {owner: node.encode(_node(owner, origin, names, index)) for owner in names}
@@ -151,9 +155,14 @@ def _flags(owner: bytes, origin: bytes, names: Sets) -> int:
 
 
 def _with_ds(apex: bytes, above: bytes) -> bytes:
-    """The lower zone's apex node with the DS set of the upper zone's delegation."""
-    extra = tuple(each for each in node.decode(above).rrsets if each.type == wire.DS)
-    if not extra:
+    """The lower zone's apex node with the DS set of the upper zone's delegation, and signatures over it."""
+    upper = {each.type: each for each in node.decode(above).rrsets}
+    extra = upper.get(wire.DS)
+    if extra is None:
         return apex
     lower = node.decode(apex)
-    return node.encode(lower._replace(rrsets=lower.rrsets + extra))
+    covered = wire.DS.to_bytes(2, "big")
+    upper_signatures = upper.get(wire.RRSIG, node.RRset(wire.RRSIG, extra.ttl, ()))
+    signatures = tuple(each for each in upper_signatures.rdatas if each[:2] == covered)
+    joined = (*lower.rrsets, extra, node.RRset(wire.RRSIG, extra.ttl, signatures))
+    return node.encode(lower._replace(rrsets=joined if signatures else joined[:-1]))

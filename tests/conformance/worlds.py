@@ -12,6 +12,11 @@ from fedns.dns import node, zones
 View = dict[bytes, bytes]
 
 
+def wire_name(name: dns.name.Name) -> bytes:
+    """Lower-case wire form."""
+    return name.to_digestable()
+
+
 def rrsets(text: str, origin: str) -> list[tuple[bytes, node.RRset]]:
     """Owner (lower-case wire) and RRset for all of the zone text."""
     apex = dns.name.from_text(origin)
@@ -19,7 +24,7 @@ def rrsets(text: str, origin: str) -> list[tuple[bytes, node.RRset]]:
     found = []
     for owner, rdataset in read.iterate_rdatasets():
         rdatas = tuple(rdata.to_wire(origin=apex) or b"" for rdata in rdataset)
-        found.append((owner.to_wire().lower(), node.RRset(int(rdataset.rdtype), rdataset.ttl, rdatas)))
+        found.append((wire_name(owner), node.RRset(int(rdataset.rdtype), rdataset.ttl, rdatas)))
     return found
 
 
@@ -27,7 +32,7 @@ def view(texts: dict[str, str]) -> View:
     """A table with these zones: origin -> master-file text."""
     heads, tables = [], []
     for index, (origin, text) in enumerate(sorted(texts.items())):
-        apex = dns.name.from_text(origin).to_wire().lower()
+        apex = wire_name(dns.name.from_text(origin))
         compiled = zones.compile(apex, rrsets(text, origin), index)
         assert compiled.zone is not None, compiled.problems
         heads.append(compiled.zone)
