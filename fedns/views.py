@@ -6,9 +6,10 @@ Law: pure; nothing is judged here. What may serve is asked of the model, never w
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
+from fedns import metrics
 from fedns.errors import Problem
 from fedns.model import facts, snapshot
-from fedns.servers import api
+from fedns.servers import api, counters
 
 
 def member(value: snapshot.Member, states: Mapping[str, int], now: float) -> api.Member:
@@ -106,3 +107,24 @@ def problems(by_source: Mapping[str, Iterable[Problem]]) -> Iterator[api.Problem
 
 def order(value: facts.Order) -> api.Order:
     return api.Order(value.target, value.word, value.issued, value.until, value.reason)
+
+
+def shard_states(snap: snapshot.Snapshot) -> Iterator[metrics.ShardState]:
+    """What the per-shard gauges show."""
+    for name, value in snap.services.items():
+        for one in value.shards:
+            yield metrics.ShardState(name, one.member, one.verdict.state)
+
+
+def workers(directory: str) -> metrics.Workers:
+    """The workers' counter files, added up; an absent directory counts nothing."""
+    each = counters.read_all(directory)
+    whole = counters.total(each.values())
+    bounds = [bound / 1e6 for bound in counters.BOUNDS]
+    spent = whole.fields.get("latency_sum_us", 0) / 1e6
+    return metrics.Workers(
+        queries=whole.queries,
+        dropped={name: whole.fields.get(name, 0) for name in ("dropped", "unsent", "failed")},
+        latency=metrics.Histogram(bounds, whole.latency, spent) if whole.latency else None,
+        generations={name: totals.fields.get("generation", 0) for name, totals in each.items()},
+    )

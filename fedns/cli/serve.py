@@ -1,16 +1,53 @@
-"""`fedns serve`: the server, until it is told to stop."""
+"""`fedns serve`: one command that runs the control process and the DNS workers, until it is told to stop."""
+
+import os
+import sys
+from enum import StrEnum
+from typing import Annotated
 
 import typer
 
-from fedns.cli import check
+from fedns import config, logs
+from fedns.cli import check, codes, output
+from fedns.errors import FednsError
+from fedns.servers import supervisor
+
+
+class Role(StrEnum):
+    all = "all"
+    control = "control"
+    dns = "dns"
 
 
 def serve(
-    file: check.ConfigOption = "fedns.yaml",
+    file: check.ConfigOption = config.DEFAULT_FILE,
+    role: Annotated[
+        Role, typer.Option(help="Run only this part; parts share the state directory.")
+    ] = Role.all,
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C; problems in the configuration are printed first."""
-    raise typer.Exit(run(file))
+    """Serve until SIGTERM or Ctrl-C. SIGHUP and changes of the files reload."""
+    raise typer.Exit(run(file, role))
 
 
-def run(file: str) -> int:
-    return 0
+def run(file: str, role: Role = Role.all) -> int:
+    """Prints what is wrong with the configuration; serves if it can be used. Returns the exit code."""
+    loaded = config.load(file)
+    for problem in loaded.problems:
+        output.complain(str(problem))
+    if loaded.config is None:
+        return codes.PROBLEMS
+    control = (sys.executable, "-m", "fedns.app", "--config", os.path.abspath(file))
+    if role is Role.control:
+        os.execv(control[0], control)
+    logs.setup("supervisor")
+    try:
+        return supervisor.Supervisor(plan(loaded.config, control if role is Role.all else ())).run()
+    except FednsError as error:
+        output.complain(str(error))
+        return codes.PROBLEMS
+
+
+def plan(settings: config.Config, control: tuple[str, ...]) -> supervisor.Plan:
+    """What the supervisor is told: sockets, workers, the state directory, and control's command line."""
+    listen = tuple((one.host, one.port) for one in settings.dns.listen)
+    return supervisor.Plan(listen, settings.dns.workers, settings.state, control)

@@ -1,0 +1,72 @@
+"""Views tell a snapshot; ages are counted to the moment asked about."""
+
+from pathlib import Path
+
+from fedns import views
+from fedns.errors import Problem
+from fedns.model import facts, policy, snapshot
+from fedns.servers import counters
+
+NOW = 100.0
+
+
+def shard(member: str, state: snapshot.State, since: float = 90.0) -> snapshot.Shard:
+    readiness = (facts.ZoneReadiness("z1", 1, 1, 0, 2), facts.ZoneReadiness("z2", 1, 1, 0, 1))
+    seen = snapshot.Evidence("probe", "up", "200", 98.0)
+    return snapshot.Shard(
+        member=member,
+        region="r",
+        zones=("z1", "z2"),
+        facts=facts.ShardFacts(addresses=("192.0.2.1",), readiness=readiness),
+        addresses=("192.0.2.1",),
+        verdict=snapshot.Verdict(state, "because", since, evidence=(seen,)),
+    )
+
+
+SNAP = snapshot.Snapshot(
+    at=NOW,
+    members={"m1": snapshot.Member("m1", "r", ("z1", "z2"), {}, (facts.NodeZone("z1", 1, 2),), "reachable", 1.0, 99.0)},
+    services={
+        "shop/web": snapshot.Service(
+            "shop", "web", policy.TrafficPolicy(), (shard("m1", "healthy"), shard("m2", "unhealthy")), ()
+        )
+    },
+)  # fmt: skip
+
+
+def test_a_member_is_told_with_its_shards_counted() -> None:
+    (told,) = views.members(SNAP, NOW)
+    assert (told.name, told.age, told.shards, told.states) == ("m1", 1.0, 1, {"healthy": 1})
+    assert (told.nodes_ready, told.nodes_total) == (1, 2)
+
+
+def test_a_shard_is_told_with_ages() -> None:
+    first, second = views.shards(SNAP, NOW)
+    assert (first.service, first.member, first.state, first.age) == ("shop/web", "m1", "healthy", 10.0)
+    assert (first.endpoints_ready, first.endpoints_total) == (2, 3)
+    assert first.evidence[0].age == 2.0
+    assert second.state == "unhealthy"
+
+
+def test_a_service_counts_the_shards_that_can_serve() -> None:
+    (told,) = views.services(SNAP)
+    assert (told.serving, told.total, told.states) == (1, 2, {"healthy": 1, "unhealthy": 1})
+    assert views.states(SNAP) == {"healthy": 1, "unhealthy": 1}
+    assert {one.state for one in views.shard_states(SNAP)} == {"healthy", "unhealthy"}
+
+
+def test_problems_name_their_source() -> None:
+    (told,) = views.problems({"zones": (Problem("a.zone:3", "bad", "fix"),)})
+    assert (told.source, told.where, told.what, told.hint) == ("zones", "a.zone:3", "bad", "fix")
+
+
+def test_workers_counters_become_metrics(tmp_path: Path) -> None:
+    assert views.workers(str(tmp_path / "none")).queries == {}
+    cells = counters.Cells(str(tmp_path / "dns-0"))
+    cells.set("generation", 7)
+    cells.add("dropped", 2)
+    cells.took(3_000_000, 4)
+    found = views.workers(str(tmp_path))
+    assert (found.generations, found.dropped["dropped"]) == ({"dns-0": 7}, 2)
+    assert found.latency is not None
+    assert (sum(found.latency.counts), found.latency.sum) == (4, 0.012)
