@@ -144,26 +144,41 @@ def _file_origin(path: str) -> dns.name.Name:
 def _parse(path: str, flat: zonetext.Flat) -> ZoneFacts:
     if flat.top is None:
         raise zonetext.Bad(f"{path}:1", "a zone begins with an SOA record; here is none")
-    text = "\n".join(flat.lines)
+    found = _zone(flat.lines, flat.top)
+    if isinstance(found, _Complaint):
+        raise zonetext.Bad(flat.places[_line(found, flat) - 1], found.what)
+    return _facts(path, found)
+
+
+class _Complaint(Struct):
+    """What the library said, and the line where it stood then (0: nowhere)."""
+
+    line: int
+    what: str
+
+
+def _zone(lines: list[str], origin: dns.name.Name) -> dns.zone.Zone | _Complaint:
+    text = "\n".join(lines)
     try:
-        zone = dns.zone.from_text(
-            text, flat.top, relativize=False, check_origin=False, filename=path, allow_directives=_DIRECTIVES
+        return dns.zone.from_text(
+            text, origin, relativize=False, check_origin=False, filename="-", allow_directives=_DIRECTIVES
         )
-        return _facts(path, zone)
     except dns.exception.DNSException as error:
-        raise _located(path, flat, str(error) or type(error).__name__) from None
+        message = str(error) or type(error).__name__
+        number, colon, what = message.removeprefix("-:").partition(": ")
+        if message.startswith("-:") and colon and number.isdigit():
+            return _Complaint(int(number), what)
+        return _Complaint(0, message)
     except (ValueError, ArithmeticError, LookupError, TypeError, AssertionError, RecursionError) as error:
         # what the library lets through for some malformed records
-        raise zonetext.Bad(f"{path}:1", f"{type(error).__name__}: {error}") from None
+        return _Complaint(0, f"{type(error).__name__}: {error}")
 
 
-def _located(path: str, flat: zonetext.Flat, message: str) -> zonetext.Bad:
-    """The library's `path:line: what`, the line being that of the flat text, as the file's own."""
-    number, colon, what = message.removeprefix(f"{path}:").partition(": ")
-    if not message.startswith(f"{path}:") or not colon or not number.isdigit():
-        return zonetext.Bad(f"{path}:1", message)
-    line = min(max(int(number), 1), len(flat.places))
-    return zonetext.Bad(flat.places[line - 1], what)
+def _line(complaint: _Complaint, flat: zonetext.Flat) -> int:
+    """The flat line at fault: the library may have read on to the next before it complained."""
+    line = min(max(complaint.line, 1), len(flat.lines))
+    earlier = _zone(flat.lines[: line - 1], flat.top or dns.name.root)
+    return line - 1 if line > 1 and isinstance(earlier, _Complaint) else line
 
 
 def _facts(path: str, zone: dns.zone.Zone) -> ZoneFacts:
