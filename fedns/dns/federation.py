@@ -10,7 +10,7 @@ from fractions import Fraction
 from math import gcd, lcm
 from typing import NamedTuple
 
-from fedns.dns import answers, inband, names, node, outcome, wire
+from fedns.dns import answers, inband, names, node, outcome, wire, zones
 from fedns.errors import Problem
 from fedns.model import snapshot as model
 
@@ -77,11 +77,11 @@ def problems(service: model.Service, layout: names.Layout) -> tuple[Problem, ...
         return (Problem(where, "its name or namespace is not a DNS label", hint),)
     owners = [prefix + level.suffix for level in layout.levels]
     long = [owner for owner in owners if len(owner) > names.MAX_NAME]
-    found = [Problem(where, f"{names.text(owner)} is longer than 255 octets", "left out") for owner in long]
+    found = [Problem(where, f"{zones.text(owner)} is longer than 255 octets", "left out") for owner in long]
     for owner in owners:
         if owner in layout.static and layout.static[owner].rrsets:
             hint = "the federated name is served; take the static records out"
-            found.append(Problem(where, f"{names.text(owner)} is also in a static zone", hint))
+            found.append(Problem(where, f"{zones.text(owner)} is also in a static zone", hint))
     return tuple(found)
 
 

@@ -72,14 +72,6 @@ def wire(name: str) -> bytes:
     return raw
 
 
-def text(name: bytes) -> str:
-    """Wire name -> presentation text with the final dot (RFC 1035 5.1 escapes)."""
-    parts = []
-    for label in labels(name):
-        parts.append("".join(_escape(octet) for octet in label))
-    return ".".join(parts) + "."
-
-
 def labels(name: bytes) -> Iterator[bytes]:
     at = 0
     while at < len(name) and name[at]:
@@ -189,9 +181,3 @@ def _checked(value: str) -> bytes:
 
 def _pascal(raw: bytes) -> bytes:
     return bytes((len(raw) & 255,)) + raw
-
-
-def _escape(octet: int) -> str:
-    if chr(octet) in '."\\();@$ ':
-        return f"\\{chr(octet)}" if octet != 32 else "\\032"
-    return chr(octet) if 32 < octet < 127 else f"\\{octet:03d}"

@@ -1,0 +1,105 @@
+"""A small fleet written as YAML -> the values that DNS is compiled from, and the table compiled from them.
+
+settings: {federation: F, domain: D, nameservers: {...}, compat: fedns}
+members: {NAME: {region: R, zones: [Z]}}
+services: {NAMESPACE/NAME: {policy: {...}, ports: [[name, protocol, number]], last_good: [MEMBER], shards:
+  {MEMBER: {addresses: [IP], hostnames: [NAME], resolved: [IP], state: healthy}}}}
+static: master file text of a static zone with the domain as its origin
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dns.zone
+import msgspec
+import yaml
+
+from fedns.dns import federation, names, node, skeleton, zones
+from fedns.model import facts, policy, snapshot
+
+NOW = 1_800_000_000.0
+
+
+class Fleet(NamedTuple):
+    snapshot: snapshot.Snapshot
+    layout: names.Layout
+
+    def table(self) -> dict[bytes, bytes]:
+        """The whole answer table, as a turn would publish it."""
+        entries = skeleton.skeleton(self.snapshot, self.layout)
+        for service in self.snapshot.services.values():
+            entries.update(federation.compile_service(service, self.layout, NOW))
+        served = (skeleton.zone(self.layout, 1),)
+        return {**entries, node.ZONES: node.encode_zones(served), node.READY: b"1"}
+
+
+def load(path: Path) -> Fleet:
+    return build(yaml.safe_load(path.read_text()))
+
+
+def build(world: Mapping[str, Any]) -> Fleet:
+    settings = msgspec.convert(world["settings"], names.Settings)
+    members = {name: _member(name, **fields) for name, fields in world["members"].items()}
+    services = {
+        key: _service(key, members, **fields) for key, fields in (world.get("services") or {}).items()
+    }
+    static = _static(world.get("static", ""), names.wire(settings.domain))
+    layout = names.layout(settings, members.values(), 0, static)
+    return Fleet(snapshot.Snapshot(NOW, members, services), layout)
+
+
+def _member(name: str, region: str = "", zones: tuple[str, ...] = ()) -> snapshot.Member:
+    return snapshot.Member(name, region, tuple(zones), {}, (), "reachable", NOW, NOW)
+
+
+def _service(key: str, members: Mapping[str, snapshot.Member], **fields: Any) -> snapshot.Service:
+    namespace, _, name = key.partition("/")
+    ports = tuple(facts.Port(*port) for port in fields.get("ports", ()))
+    shards = tuple(
+        _shard(members[member], ports, **shard) for member, shard in sorted(fields.get("shards", {}).items())
+    )
+    return snapshot.Service(
+        namespace,
+        name,
+        msgspec.convert(fields.get("policy", {}), policy.TrafficPolicy),
+        shards,
+        ports,
+        tuple(fields.get("last_good", ())),
+        fields.get("tombstone"),
+    )
+
+
+def _shard(member: snapshot.Member, ports: tuple[facts.Port, ...], **fields: Any) -> snapshot.Shard:
+    addresses = tuple(fields.get("addresses", ()))
+    state = fields.get("state", "healthy")
+    ready = 3 if state in ("healthy", "unknown") else 0
+    readiness = (facts.ZoneReadiness(member.zones[0] if member.zones else "", ready, ready, 0, 3),)
+    shard_facts = facts.ShardFacts(addresses, tuple(fields.get("hostnames", ())), ports, readiness)
+    says = {"healthy": "up", "unhealthy": "down"}.get(state, state)
+    detail = f"{ready} of 3 endpoints ready"
+    evidence = (msgspec.convert(["readiness", says, detail, NOW], _Row),)
+    verdict = snapshot.Verdict(
+        state, detail, NOW - 60, evidence=tuple(snapshot.Evidence(*row) for row in evidence)
+    )
+    resolved = addresses + tuple(fields.get("resolved", ()))
+    return snapshot.Shard(member.name, member.region, member.zones, shard_facts, resolved, verdict)
+
+
+_Row = tuple[str, str, str, float]
+
+
+def _static(text: str, origin: bytes) -> dict[bytes, node.Node]:
+    if not text:
+        return {}
+    parsed = dns.zone.from_text(text, origin=zones.text(origin), relativize=False, check_origin=False)
+    rrsets = [
+        (
+            name.to_digestable(),
+            node.RRset(int(rds.rdtype), rds.ttl, tuple(rdata.to_digestable() for rdata in rds)),
+        )
+        for name, entry in parsed.nodes.items()
+        for rds in entry.rdatasets
+    ]
+    compiled = zones.compile(origin, rrsets, 0)
+    return {name: node.decode(value) for name, value in compiled.nodes.items()}
