@@ -23,9 +23,11 @@ def shard(member: str, state: snapshot.State, since: float = 90.0) -> snapshot.S
     )
 
 
+NODES = (facts.NodeZone("z1", 1, 2),)
+MEMBER = snapshot.Member("m1", "r", ("z1", "z2"), {}, NODES, "reachable", 1.0, 99.0)
 SNAP = snapshot.Snapshot(
     at=NOW,
-    members={"m1": snapshot.Member("m1", "r", ("z1", "z2"), {}, (facts.NodeZone("z1", 1, 2),), "reachable", 1.0, 99.0)},
+    members={"m1": MEMBER},
     services={
         "shop/web": snapshot.Service(
             "shop", "web", policy.TrafficPolicy(), (shard("m1", "healthy"), shard("m2", "unhealthy")), ()

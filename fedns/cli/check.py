@@ -1,12 +1,19 @@
 """`fedns check`: everything that is wrong with the input, before a server meets it."""
 
+import asyncio
+import os
+import tempfile
+import time
 from typing import Annotated
 
 import typer
 
-from fedns import config
+from fedns import config, known, tables, turn
 from fedns.cli import codes, output
+from fedns.dns import names
 from fedns.errors import Problem
+from fedns.model import snapshot
+from fedns.sources import cluster, manifests, policies, watch, zonefiles
 
 ConfigOption = Annotated[str, typer.Option("--config", "-c", help="The configuration file.")]
 
@@ -27,5 +34,41 @@ def check(file: ConfigOption = config.DEFAULT_FILE, format: output.FormatOption 
 
 
 def examine(file: str) -> list[Problem]:
-    """All problems of the configuration, and of the sources where it can be read."""
-    return list(config.load(file).problems)
+    """All problems of the configuration, of what it names, and of what would be served from it."""
+    loaded = config.load(file)
+    if loaded.config is None:
+        return list(loaded.problems)
+    read = known.Known(config.defaults(loaded.config), 0.0, ())
+    asyncio.run(_look(loaded.config, read))
+    with tempfile.TemporaryDirectory(prefix="fedns-check-") as folder:
+        found = _compile(loaded.config, read, folder)
+    sources = (problem for problems in read.problems.values() for problem in problems)
+    return list(dict.fromkeys((*loaded.problems, *sorted((*sources, *found)))))
+
+
+async def _look(settings: config.Config, read: known.Known) -> None:
+    """Reads every source once. A directory that is not there is the configuration's problem."""
+    watcher = watch.Watcher()
+    for one in settings.members:
+        if os.path.isdir(one.manifests):
+            about = cluster.Member(one.name, one.region, one.zones, one.labels)
+            await manifests.Directory(about, one.manifests, watcher).look(None, read.put)
+    if os.path.isdir(settings.fleet.manifests):
+        policies.Fleet(settings.fleet.manifests, watcher, config.defaults(settings)).look(None, read.put)
+    zones = [path for path in settings.zones if os.path.isdir(path)]
+    await zonefiles.Zones(zones, watcher).look(read.put)
+
+
+def _compile(settings: config.Config, read: known.Known, folder: str) -> list[Problem]:
+    """Compiles it all into a table that nobody reads."""
+    writer = tables.Writer(folder)
+    try:
+        once = turn.Turn(writer, _names(settings), snapshot.Snapshot())
+        once.run(read, time.time())
+    finally:
+        writer.close()
+    return [problem for problems in once.problems.values() for problem in problems]
+
+
+def _names(settings: config.Config) -> names.Settings:
+    return names.Settings(settings.federation, settings.domain, settings.nameservers, settings.dns.compat)

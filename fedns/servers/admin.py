@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 from aiohttp import web
 
+from fedns.errors import FednsError
 from fedns.servers import api, openapi
 
 LIMIT = 1000
@@ -40,13 +41,13 @@ class Views(Protocol):
     def metrics(self) -> bytes: ...
 
     def explain(self, name: str, rtype: str, source: str) -> object:
-        """Any value msgspec can encode. Raises ValueError where the question makes no sense."""
+        """Any value msgspec can encode. Raises ValueError or FednsError where the question makes none."""
 
     def zone(self, origin: str) -> str | None:
         """A master file of one zone (empty `origin`: the federation's); None: not served here."""
 
     def add_order(self, order: api.NewOrder) -> api.Order:
-        """Raises ValueError where target or word make no sense."""
+        """Raises ValueError or FednsError where the order makes no sense, OSError where it cannot be kept."""
 
     def remove_order(self, target: str) -> bool:
         """False where there was none."""
@@ -116,7 +117,7 @@ async def _explain(call: Call) -> web.Response:
         return _fault(400, "parameter 'name' is missing")
     try:
         return _json(call.views.explain(query["name"], query.get("type", "A").upper(), query.get("from", "")))
-    except ValueError as error:
+    except (ValueError, FednsError) as error:
         return _fault(400, str(error))
 
 
@@ -145,8 +146,10 @@ async def _add_order(call: Call) -> web.Response:
     try:
         order = msgspec.json.decode(await call.request.read(), type=api.NewOrder)
         return _json(call.views.add_order(order), 201)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (ValueError, FednsError) as error:  # msgspec's are ValueErrors
         return _fault(400, str(error))
+    except OSError as error:
+        return _fault(500, f"the order could not be kept: {error.strerror}")
 
 
 async def _remove_order(call: Call) -> web.Response:
