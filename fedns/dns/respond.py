@@ -109,7 +109,7 @@ def respond(view: View, packet: bytes, limit: int) -> bytes | None:
 
 def _missing(view: View, name: bytes, parts: tuple[bytes, bytes, bytes, bytes, bytes]) -> bytes | None:
     """NXDOMAIN, if the closest name above exists and is a plain one; else None."""
-    if len(name) > wire.MAX_NAME:
+    if len(name) > wire.MAX_NAME or view.get(node.READY) is None:
         return None
     while 0 < name[0] < 64:
         name = name[1 + name[0] :]
