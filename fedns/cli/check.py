@@ -6,6 +6,7 @@ import tempfile
 import time
 from typing import Annotated
 
+import msgspec
 import typer
 
 from fedns import config, known, tables, turn
@@ -39,24 +40,32 @@ def examine(file: str) -> list[Problem]:
     if loaded.config is None:
         return list(loaded.problems)
     read = known.Known(config.defaults(loaded.config), 0.0, ())
-    asyncio.run(_look(loaded.config, read))
+    asyncio.run(_look(_reachable(loaded.config), read))
     with tempfile.TemporaryDirectory(prefix="fedns-check-") as folder:
         found = _compile(loaded.config, read, folder)
     sources = (problem for problems in read.problems.values() for problem in problems)
     return list(dict.fromkeys((*loaded.problems, *sorted((*sources, *found)))))
 
 
+def _reachable(settings: config.Config) -> config.Config:
+    """Without the directories that are not there: those are the configuration's problems already."""
+    return msgspec.structs.replace(
+        settings,
+        members=tuple(one for one in settings.members if os.path.isdir(one.manifests)),
+        zones=tuple(path for path in settings.zones if os.path.isdir(path)),
+        fleet=settings.fleet if os.path.isdir(settings.fleet.manifests) else config.Fleet(),
+    )
+
+
 async def _look(settings: config.Config, read: known.Known) -> None:
-    """Reads every source once. A directory that is not there is the configuration's problem."""
+    """Reads every source once."""
     watcher = watch.Watcher()
     for one in settings.members:
-        if os.path.isdir(one.manifests):
-            about = cluster.Member(one.name, one.region, one.zones, one.labels)
-            await manifests.Directory(about, one.manifests, watcher).look(None, read.put)
-    if os.path.isdir(settings.fleet.manifests):
+        about = cluster.Member(one.name, one.region, one.zones, one.labels)
+        await manifests.Directory(about, one.manifests, watcher).look(None, read.put)
+    if settings.fleet.manifests:
         policies.Fleet(settings.fleet.manifests, watcher, config.defaults(settings)).look(None, read.put)
-    zones = [path for path in settings.zones if os.path.isdir(path)]
-    await zonefiles.Zones(zones, watcher).look(read.put)
+    await zonefiles.Zones(settings.zones, watcher).look(read.put)
 
 
 def _compile(settings: config.Config, read: known.Known, folder: str) -> list[Problem]:
