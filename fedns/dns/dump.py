@@ -4,7 +4,7 @@ Law: read from the table, not from the model, so it shows what is served. Of a w
 of all variants is written; `_explain` texts are not data of the zone and are left out.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 
@@ -12,20 +12,31 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 
-from fedns.dns import federation, node, wire, zones
+from fedns.dns import federation, names, node, wire, zones
 
 
-def zone(items: Iterable[tuple[bytes, bytes]], served: Sequence[node.Zone], origin: bytes) -> Iterator[str]:
-    """Lines, each with its line end, of the zone at `origin` (lower-case wire). `items` are the table's
-    entries, `served` its zones. LookupError when no such zone is served."""
-    index = next((at for at, each in enumerate(served) if each.apex == origin), None)
-    if index is None:
-        raise LookupError(f"no zone {zones.text(origin)} is served")
-    here = served[index]
-    yield f"$ORIGIN {zones.text(origin)}\n"
-    yield _line(zones.text(origin), here.soa_ttl, wire.SOA, here.soa)
-    below = ((key, value) for key, value in items if key[-1] == 0 and wire.below(key, origin))
-    for name, value in sorted(below, key=lambda item: _order(item[0])):
+def zone(items: Iterable[tuple[bytes, bytes]], origin: str) -> Iterator[str] | None:
+    """The lines (without their ends) of the zone at `origin`, or None when no such zone is served.
+
+    `items` are all entries of the table, the list of its zones among them. FednsError: not a name.
+    """
+    apex, served = names.wire(origin), b""
+    below = []
+    for key, value in items:
+        if key == node.ZONES:
+            served = value
+        elif key[-1] == 0 and wire.below(key, apex):
+            below.append((key, value))
+    zone_list = node.decode_zones(served)
+    index = next((at for at, each in enumerate(zone_list) if each.apex == apex), None)
+    return None if index is None else _zone(below, index, zone_list[index])
+
+
+def _zone(entries: list[tuple[bytes, bytes]], index: int, here: node.Zone) -> Iterator[str]:
+    yield f"$ORIGIN {zones.text(here.apex)}"
+    yield _line(zones.text(here.apex), here.soa_ttl, wire.SOA, here.soa)
+    entries.sort(key=lambda item: _order(item[0]))
+    for name, value in entries:
         entry = node.decode(value)
         if entry.zone != index:
             continue
@@ -61,7 +72,7 @@ def _lines(name: bytes, rrsets: Iterable[node.RRset]) -> Iterator[str]:
 
 
 def _line(owner: str, ttl: int, rtype: int, rdata: bytes) -> str:
-    return f"{owner}\t{ttl}\tIN\t{mnemonic(rtype)}\t{rendered(rtype, rdata)}\n"
+    return f"{owner}\t{ttl}\tIN\t{mnemonic(rtype)}\t{rendered(rtype, rdata)}"
 
 
 def _order(name: bytes) -> list[bytes]:

@@ -89,6 +89,12 @@ def time_to_live(service: model.Service, layout: names.Layout, now: float) -> in
     return V1_TTL if layout.settings.compat == "v1" else service.policy.ttl.max
 
 
+def ttl_why(service: model.Service, layout: names.Layout, now: float) -> str:
+    """How the TTL came about (health law, rule 7)."""
+    bounds = service.policy.ttl
+    return f"clamped to {bounds.min}..{bounds.max}"
+
+
 def chain(found: list[outcome.Outcome], levels: tuple[names.Level, ...], index: int) -> list[int]:
     """The wider levels that the name of a level leads through, the last one answers."""
     if index == 0 or found[index].serves:

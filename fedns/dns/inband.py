@@ -13,7 +13,7 @@ from fedns.model import snapshot as model
 MAX_SHARDS = 6  # lines; a global name of 20 members still fits 1232 octets
 MAX_STRING = 255  # RFC 1035 3.3.14
 
-_RULES = {
+RULES = {
     "serve": "addresses of the shards that can serve",
     "open": "no shard can serve: fail open, the last set known good",
     "closed": "no shard can serve: closed by policy, no data",
@@ -46,7 +46,7 @@ class Tale:
         there = [member for member in level.members if member in self._shards]
         there.sort(key=serving.__contains__)
         return [
-            f"{level.kind} name: {_RULES[here.rule]}{alias}",
+            f"{level.kind} name: {RULES[here.rule]}{alias}",
             *(self._line(member, member in serving) for member in there[:MAX_SHARDS]),
             *([f"and {len(there) - MAX_SHARDS} more shards"] if len(there) > MAX_SHARDS else ()),
             f"{len(serving)} of {len(there)} shards serve, ttl {self._ttl}",

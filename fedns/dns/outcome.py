@@ -56,6 +56,17 @@ def outcomes(service: model.Service, layout: names.Layout, now: float) -> list[O
     return found
 
 
+def why(shard: model.Shard, level: names.Level, final: Outcome) -> str:
+    """Why a shard is, or is not, in the answer of a level."""
+    if shard.member not in level.members:
+        return f"not in {level.zone or level.region}"
+    if shard.member in dict(final.shares):
+        return "serves"
+    if not shard.addresses:
+        return "has no addresses"
+    return f"is {shard.verdict.state}"
+
+
 def _shares(service: model.Service, level: names.Level, now: float) -> tuple[tuple[str, float], ...]:
     able = [
         shard.member
