@@ -24,7 +24,13 @@ class Allowance(NamedTuple):
     reason: str
 
 
-ALLOWED: tuple[Allowance, ...] = ()
+PER_ANSWER = (
+    "called a million times at a cold start of 20 x 10,000: a value to carry the arguments costs more"
+)
+ALLOWED: tuple[Allowance, ...] = (
+    Allowance("fedns/dns/answers.py:slot parameters", 7, "2027-02-28", PER_ANSWER),
+    Allowance("fedns/dns/answers.py:weighted parameters", 6, "2027-02-28", PER_ANSWER),
+)
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match)
