@@ -41,7 +41,7 @@ class Resolved(Struct, frozen=True):
     ttl: float
 
 
-class Hostnames:
+class Resolver:
     """Keeps the names given to `aim` resolved while `run` runs."""
 
     def __init__(self, settings: Settings = DEFAULTS, clock: Callable[[], float] = time.time) -> None:
@@ -135,7 +135,7 @@ def _servers(texts: Sequence[str]) -> list[str | dns.nameserver.Nameserver]:
     servers: list[str | dns.nameserver.Nameserver] = []
     for text in texts:
         host, colon, port = text.rpartition(":")
-        bare = not colon or ":" in host.removeprefix("[") and not host.startswith("[")
+        bare = not colon or (":" in host and not host.startswith("["))
         address = text if bare else host.strip("[]")
         servers.append(dns.nameserver.Do53Nameserver(address, 53 if bare else int(port)))
     return servers

@@ -5,9 +5,9 @@ and the object's last good value stays. `targetRef.name: "*"` is the policy of e
 its own. Of two policies with one target the first by namespace/name counts.
 """
 
+import asyncio
 import re
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, structs
@@ -97,28 +97,36 @@ class Aimed(Struct, frozen=True):
     policy: TrafficPolicy
 
 
-def kinds(defaults: TrafficPolicy) -> Mapping[tuple[str, str], objects.Kind]:
+def kinds(defaults: TrafficPolicy, probe: ProbeSpec) -> Mapping[tuple[str, str], objects.Kind]:
     """The table of kinds of a fleet directory."""
-    strip: Callable[[Any], Any] = lambda found: _aimed(found, defaults)  # noqa: E731
+
+    def strip(found: _TrafficPolicy) -> Aimed:
+        return _aimed(found, defaults, probe)
+
     return {("fedns.io/v1alpha1", "TrafficPolicy"): objects.Kind(_TrafficPolicy, strip)}
 
 
 class Fleet:
-    """The fleet directory. `look` once, or `run` until cancelled."""
+    """The fleet directory (an empty path: none). `look` once, or `run` until cancelled.
+
+    `defaults` stand for what a policy leaves out, `probe` for what its probe leaves out."""
 
     def __init__(
         self,
         path: str,
         watcher: watch.Watcher,
         defaults: TrafficPolicy,
-        clock: Callable[[], float] = time.time,
+        probe: ProbeSpec,
     ) -> None:
-        self._path, self._watcher, self._clock = path, watcher, clock
-        self._catalog = catalog.Catalog(path, kinds(defaults))
+        self._path, self._watcher = path, watcher
+        self._catalog = catalog.Catalog(path, kinds(defaults, probe))
         self._policies: dict[str, TrafficPolicy] | None = None
         self._problems: tuple[Problem, ...] | None = None
 
     async def run(self, publish: Publish) -> None:
+        if not self._path:
+            publish(PolicyChange({}, None))
+            await asyncio.Event().wait()
         ear = self._watcher.listen(self._path)
         try:
             while True:
@@ -164,10 +172,10 @@ class Fleet:
         )
 
 
-def _aimed(found: _TrafficPolicy, defaults: TrafficPolicy) -> Aimed:
+def _aimed(found: _TrafficPolicy, defaults: TrafficPolicy, default: ProbeSpec) -> Aimed:
     spec = found.spec
     given = _given(spec, "target_ref", "probe", "ttl", "health", "backup")
-    probe = defaults.probe if spec.probe is UNSET else spec.probe and _probe(spec.probe, defaults.probe)
+    probe = defaults.probe if spec.probe is UNSET else spec.probe and _probe(spec.probe, default)
     ttl = defaults.ttl if spec.ttl is UNSET else _ttl(spec.ttl, defaults.ttl)
     health = defaults.health if spec.health is UNSET else _health(spec.health, defaults.health)
     backup = defaults.backup if spec.backup is UNSET else tuple(_backup(one) for one in spec.backup)
@@ -185,12 +193,12 @@ def _target(target: _Target, meta: objects.Meta) -> str:
     return f"{target.namespace or meta.namespace or 'default'}/{target.name}"
 
 
-def _probe(probe: _Probe, default: ProbeSpec | None) -> ProbeSpec:
+def _probe(probe: _Probe, default: ProbeSpec) -> ProbeSpec:
     given = _given(probe, "expect_status", "interval", "timeout")
     if probe.expect_status is not UNSET:
         given["expect_status"] = tuple(_range(one) for one in probe.expect_status)
     given |= _durations(probe, "interval", "timeout", under="probe")
-    spec = structs.replace(default or ProbeSpec(), **given)
+    spec = structs.replace(default, **given)
     _require(0 <= spec.port < 65536, "a port is from 1 to 65535", "probe.port")
     _require(
         spec.path.startswith("/") and spec.path.isascii() and spec.path.isprintable(),
