@@ -13,23 +13,17 @@ _FIXED = struct.Struct(">2sHHIH")  # owner pointer, type, class, ttl, rdata leng
 _OWNER = b"\xc0\x0c"
 
 
-def slot(
-    owner: bytes,
-    chain: Sequence[bytes],
-    rtype: int,
-    ttl: int,
-    rdatas: Sequence[bytes],
-    *,
-    nodata: bool = False,
-    stale: bool = False,
-) -> node.Slot:
-    """The answer to `owner` (lower-case wire name): CNAMEs along `chain`, then all of `rdatas`."""
+def slot(owner: bytes, chain: Sequence[bytes], rtype: int, ttl: int, rdatas: Sequence[bytes]) -> node.Slot:
+    """The answer to `owner` (lower-case wire name): CNAMEs along `chain`, then all of `rdatas`.
+
+    Without `rdatas` it says that the last name has none of this type; all names are then of one zone.
+    """
     links, pointer = _links(owner, chain, ttl) if chain else (b"", _OWNER)
     if not rdatas:
-        return node.Slot(len(chain), links, nodata=nodata or not chain, stale=stale)
+        return node.Slot(len(chain), links, nodata=True)
     lead = _FIXED.pack(pointer, rtype, 1, ttl, len(rdatas[0]))
     body = links + lead + lead.join(rdatas)
-    return node.Slot(len(chain) + len(rdatas), body, len(links), len(lead) + len(rdatas[0]), stale=stale)
+    return node.Slot(len(chain) + len(rdatas), body, len(links), len(lead) + len(rdatas[0]))
 
 
 def weighted(
@@ -38,8 +32,6 @@ def weighted(
     rtype: int,
     ttl: int,
     choices: Sequence[tuple[int, Sequence[bytes]]],
-    *,
-    stale: bool = False,
 ) -> node.Slot:
     """The answer that gives each of `choices` (weight, rdatas) in turn, in proportion to its weight.
 
@@ -49,7 +41,7 @@ def weighted(
     schedule = _schedule([weight for weight, _ in choices])
     first = slots[0]
     variants = tuple((each.ancount, each.body) for each in slots)
-    return node.Slot(first.ancount, b"", first.rotate_at, first.unit, schedule, variants, stale=stale)
+    return node.Slot(first.ancount, b"", first.rotate_at, first.unit, schedule, variants)
 
 
 def _links(owner: bytes, chain: Sequence[bytes], ttl: int) -> tuple[bytes, bytes]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from fedns.dns import answers, inband, names, node, outcome, wire, zones
 from fedns.errors import Problem
+from fedns.model import selection
 from fedns.model import snapshot as model
 
 SRV, TXT = 33, 16
@@ -42,8 +43,8 @@ def compile_service(service: model.Service, layout: names.Layout, now: float) ->
     prefix = names.prefix(service)
     if not prefix or _absent(service, layout):
         return {}
-    found = outcome.outcomes(service, layout, now)
-    ttl = time_to_live(service, layout, now)
+    found = outcome.outcomes(service, layout)
+    ttl = time_to_live(service, layout)
     ports = {} if layout.settings.compat == "v1" else _ports(service)
     between = [node.child(labels, ()) for labels in sorted({wire.parent(labels) for labels in ports})]
     work = _Work(service, layout, prefix, found, ttl, ports, between, inband.Tale(service, ttl), {})
@@ -85,14 +86,19 @@ def problems(service: model.Service, layout: names.Layout) -> tuple[Problem, ...
     return tuple(found)
 
 
-def time_to_live(service: model.Service, layout: names.Layout, now: float) -> int:
-    return V1_TTL if layout.settings.compat == "v1" else service.policy.ttl.max
+def time_to_live(service: model.Service, layout: names.Layout) -> int:
+    return V1_TTL if layout.settings.compat == "v1" else selection.ttl(service)
 
 
-def ttl_why(service: model.Service, layout: names.Layout, now: float) -> str:
+def ttl_why(service: model.Service, layout: names.Layout) -> str:
     """How the TTL came about (health law, rule 7)."""
+    if layout.settings.compat == "v1":
+        return "compat: v1"
     bounds = service.policy.ttl
-    return f"clamped to {bounds.min}..{bounds.max}"
+    changes = [shard.next_change for shard in service.shards if shard.next_change is not None]
+    known = f"next possible change in {min(changes):.0f} s" if changes else "no change in sight"
+    down = any(shard.verdict.state == "unhealthy" for shard in service.shards)
+    return f"{known}{', halved while a shard is down' if down else ''}, within {bounds.min} to {bounds.max} s"
 
 
 def chain(found: list[outcome.Outcome], levels: tuple[names.Level, ...], index: int) -> list[int]:
@@ -182,9 +188,10 @@ def _slot(ttl: int, owner: bytes, targets: list[bytes], rtype: int, final: outco
     if len(choices) > 1:
         weights = counts([share for share, _ in choices])
         turns = [(weight, rdatas) for weight, (_, rdatas) in zip(weights, choices, strict=True)]
-        return answers.weighted(owner, targets, rtype, ttl, turns, stale=final.stale)
+        return answers.weighted(owner, targets, rtype, ttl, turns)._replace(stale=final.stale)
     rdatas = (final.v4, final.v6)[family]
-    return answers.slot(owner, targets, rtype, ttl, rdatas, nodata=not rdatas, stale=final.stale)
+    ready = answers.slot(owner, targets, rtype, ttl, rdatas)
+    return ready._replace(stale=True) if final.stale else ready
 
 
 def _children(work: _Work, index: int, owner: bytes, alias: bytes, wider: str) -> list[bytes]:
