@@ -1,27 +1,18 @@
 """`fedns check`: everything that is wrong with the input, before a server meets it."""
 
-import asyncio
-import os
-import tempfile
-import time
-from typing import Annotated
-
-import msgspec
 import typer
 
-from fedns import config, known, tables, turn
+from fedns import config
 from fedns.cli import codes, output
-from fedns.dns import names
-from fedns.errors import Problem
-from fedns.model import snapshot
-from fedns.sources import cluster, manifests, policies, watch, zonefiles
-
-ConfigOption = Annotated[str, typer.Option("--config", "-c", help="The configuration file.")]
 
 
-def check(file: ConfigOption = config.DEFAULT_FILE, format: output.FormatOption = output.Format.text) -> None:
+def check(
+    file: output.ConfigOption = config.DEFAULT_FILE, format: output.FormatOption = output.Format.text
+) -> None:
     """Read the configuration and every file it names; print all problems; exit 1 if there are any."""
-    problems = tuple(examine(file))
+    from fedns.cli import examine  # the whole compiler: no other command should wait for it to load
+
+    problems = tuple(examine.problems(file))
     if format is output.Format.json:
         output.emit({"problems": problems})
     for problem in problems:
@@ -32,52 +23,3 @@ def check(file: ConfigOption = config.DEFAULT_FILE, format: output.FormatOption 
         raise typer.Exit(codes.PROBLEMS)
     if format is output.Format.text:
         output.out.print(f"{file}: no problems")
-
-
-def examine(file: str) -> list[Problem]:
-    """All problems of the configuration, of what it names, and of what would be served from it."""
-    loaded = config.load(file)
-    if loaded.config is None:
-        return list(loaded.problems)
-    read = known.Known(config.defaults(loaded.config), 0.0, ())
-    asyncio.run(_look(_reachable(loaded.config), read))
-    with tempfile.TemporaryDirectory(prefix="fedns-check-") as folder:
-        found = _compile(loaded.config, read, folder)
-    sources = (problem for problems in read.problems.values() for problem in problems)
-    return list(dict.fromkeys((*loaded.problems, *sorted((*sources, *found)))))
-
-
-def _reachable(settings: config.Config) -> config.Config:
-    """Without the directories that are not there: those are the configuration's problems already."""
-    return msgspec.structs.replace(
-        settings,
-        members=tuple(one for one in settings.members if os.path.isdir(one.manifests)),
-        zones=tuple(path for path in settings.zones if os.path.isdir(path)),
-        fleet=settings.fleet if os.path.isdir(settings.fleet.manifests) else config.Fleet(),
-    )
-
-
-async def _look(settings: config.Config, read: known.Known) -> None:
-    """Reads every source once."""
-    watcher = watch.Watcher()
-    for one in settings.members:
-        about = cluster.Member(one.name, one.region, one.zones, one.labels)
-        await manifests.Directory(about, one.manifests, watcher).look(None, read.put)
-    if settings.fleet.manifests:
-        policies.Fleet(settings.fleet.manifests, watcher, config.defaults(settings)).look(None, read.put)
-    await zonefiles.Zones(settings.zones, watcher).look(read.put)
-
-
-def _compile(settings: config.Config, read: known.Known, folder: str) -> list[Problem]:
-    """Compiles it all into a table that nobody reads."""
-    writer = tables.Writer(folder)
-    try:
-        once = turn.Turn(writer, _names(settings), snapshot.Snapshot())
-        once.run(read, time.time())
-    finally:
-        writer.close()
-    return [problem for problems in once.problems.values() for problem in problems]
-
-
-def _names(settings: config.Config) -> names.Settings:
-    return names.Settings(settings.federation, settings.domain, settings.nameservers, settings.dns.compat)

@@ -1,5 +1,80 @@
-"""`fedns explain`"""
+"""`fedns explain`: why a name is answered as it is, readable at 3 a.m.: the steps, who was considered and why
+each is in or out, and the records that go out."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from fedns.cli import client, output
+
+Told = Mapping[str, Any]
+
+SAYS_STYLES = {"up": "green", "down": "bold red", "degraded": "yellow", "draining": "cyan"}
 
 
-def explain() -> None:
-    """x"""
+@client.command
+def explain(
+    ask: client.Ask,
+    name: Annotated[str, typer.Argument(help="A domain name.")],
+    type: Annotated[str, typer.Argument(help="Record type: A, AAAA, SRV, TXT, ...")] = "A",
+    source: Annotated[
+        str, typer.Option("--from", help="Address of the client who asks (no rule depends on it yet).")
+    ] = "",
+) -> None:
+    """Tell step by step why a name is answered as it is."""
+    told = ask.api.get("/api/v1/explain", {"name": name, "type": type, "from": source})
+    if ask.json:
+        output.emit(told)
+        return
+    for line in render(told):
+        output.out.print(line)
+
+
+def render(told: Told) -> Iterator[str]:
+    """The explanation as lines of rich markup."""
+    yield f"[bold]{escape(told['name'])} {escape(told['type'])}[/]"
+    for number, step in enumerate(told["steps"], 1):
+        yield f"  {number}. {escape(step)}"
+    if told["candidates"]:
+        yield ""
+        yield "[dim]Candidates (+ is answered, - is not)[/]"
+        for one in sorted(told["candidates"], key=lambda one: (not one["serves"], one["member"])):
+            yield from _candidate(one)
+    yield ""
+    yield from _reply(told)
+
+
+def _candidate(one: Told) -> Iterator[str]:
+    mark = "[green]+[/]" if one["serves"] else "[red]-[/]"
+    place = "/".join((one["region"] or "?", ",".join(one["zones"]) or "?"))
+    addresses = escape(", ".join(one["addresses"]) or "no address")
+    share = f"  share {one['share']:.0%}" if one["serves"] else ""
+    yield f"{mark} [bold]{escape(one['member'])}[/]  {escape(place)}  {addresses}{share}"
+    yield f"    {escape(one['why'])}"
+    since = f" for {output.span(one['age'])}" if one["age"] is not None else ""
+    yield f"    {output.styled(one['state'])}{since}: {escape(one['reason'])}"
+    if one["pending"]:
+        held = output.span(one["held_for"])
+        yield f"    [yellow]held for another {held}, then {escape(one['pending'])}[/] ({one['flaps']} flaps)"
+    for fact in one["evidence"]:
+        style = SAYS_STYLES.get(fact["says"], "dim")
+        ago = "never confirmed" if fact["age"] is None else f"{output.span(fact['age'])} ago"
+        says = f"[{style}]{fact['says']:<8}[/]"
+        yield f"      {fact['kind']:<12} {says} {escape(fact['detail'])}  [dim]{ago}[/]"
+
+
+def _reply(told: Told) -> Iterator[str]:
+    reply = told["reply"]
+    size = len(reply["wire"]) // 2
+    head = f"{reply['rcode']}  flags {reply['flags']}  {size} octets  generation {told['generation']}"
+    yield f"[dim]Reply[/]  {escape(head)}"
+    for section in ("answer", "authority", "additional"):
+        for record in reply[section]:
+            yield f"  [dim]{section:<10}[/] {escape(record)}"
+    for error in reply["errors"]:
+        yield f"  [dim]{'EDNS':<10}[/] [yellow]{escape(error)}[/]"
+    targets = [record.split()[4] for record in reply["answer"] if record.split()[3] == "CNAME"]
+    if told["kind"] == "static" and targets:
+        yield f"  [dim]next:[/] fedns explain {escape(targets[-1])} {escape(told['type'])}"

@@ -27,6 +27,7 @@ class Format(StrEnum):
     json = "json"
 
 
+ConfigOption = Annotated[str, typer.Option("--config", "-c", help="The configuration file.")]
 FormatOption = Annotated[Format, typer.Option("-o", "--output", help="text for people, json for programs.")]
 
 out = Console(highlight=False, soft_wrap=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fedns import config, logs
-from fedns.cli import check, codes, output
+from fedns.cli import codes, output
 from fedns.errors import FednsError
 from fedns.servers import supervisor
 
@@ -20,7 +20,7 @@ class Role(StrEnum):
 
 
 def serve(
-    file: check.ConfigOption = config.DEFAULT_FILE,
+    file: output.ConfigOption = config.DEFAULT_FILE,
     role: Annotated[
         Role, typer.Option(help="Run only this part; parts share the state directory.")
     ] = Role.all,

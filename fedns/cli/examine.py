@@ -1,0 +1,67 @@
+"""One look at everything a configuration names, and one compilation of it that nobody is served from.
+
+Law: the sources and the turn are the server's own, so `check` finds what the server would, and nothing else.
+"""
+
+import asyncio
+import os
+import tempfile
+import time
+
+import msgspec
+
+from fedns import config, known, tables, turn
+from fedns.dns import names
+from fedns.errors import Problem
+from fedns.model import snapshot
+from fedns.sources import cluster, manifests, policies, watch, zonefiles
+
+
+def problems(file: str) -> list[Problem]:
+    """All problems of the configuration, of what it names, and of what would be served from it."""
+    loaded = config.load(file)
+    if loaded.config is None:
+        return list(loaded.problems)
+    read = known.Known(config.defaults(loaded.config), 0.0, ())
+    asyncio.run(_look(_reachable(loaded.config), read))
+    with tempfile.TemporaryDirectory(prefix="fedns-check-") as folder:
+        compiled = _compile(loaded.config, read, folder)
+    sources = (problem for found in read.problems.values() for problem in found)
+    return list(dict.fromkeys((*loaded.problems, *sorted((*sources, *compiled)))))
+
+
+def _reachable(settings: config.Config) -> config.Config:
+    """Without the directories that are not there: those are the configuration's problems already."""
+    return msgspec.structs.replace(
+        settings,
+        members=tuple(one for one in settings.members if os.path.isdir(one.manifests)),
+        zones=tuple(path for path in settings.zones if os.path.isdir(path)),
+        fleet=settings.fleet if os.path.isdir(settings.fleet.manifests) else config.Fleet(),
+    )
+
+
+async def _look(settings: config.Config, read: known.Known) -> None:
+    """Reads every source once."""
+    watcher = watch.Watcher()
+    for one in settings.members:
+        about = cluster.Member(one.name, one.region, one.zones, one.labels)
+        await manifests.Directory(about, one.manifests, watcher).look(None, read.put)
+    if settings.fleet.manifests:
+        fleet = settings.fleet.manifests
+        policies.Fleet(fleet, watcher, config.defaults(settings), config.probe(settings)).look(None, read.put)
+    await zonefiles.Zones(settings.zones, watcher).look(read.put)
+
+
+def _compile(settings: config.Config, read: known.Known, folder: str) -> list[Problem]:
+    """Compiles it all into a table that nobody reads."""
+    writer = tables.Writer(folder)
+    try:
+        once = turn.Turn(writer, _names(settings), snapshot.Snapshot())
+        once.run(read, time.time())
+    finally:
+        writer.close()
+    return [problem for found in once.problems.values() for problem in found]
+
+
+def _names(settings: config.Config) -> names.Settings:
+    return names.Settings(settings.federation, settings.domain, settings.nameservers, settings.dns.compat)
