@@ -24,9 +24,7 @@ class Allowance(NamedTuple):
     reason: str
 
 
-PER_ANSWER = (
-    "called a million times at a cold start of 20 x 10,000: a value to carry the arguments costs more"
-)
+ALLOWED: tuple[Allowance, ...] = ()
 ALLOWED: tuple[Allowance, ...] = (
     Allowance("fedns/dns/answers.py:slot parameters", 7, "2027-02-28", PER_ANSWER),
     Allowance("fedns/dns/answers.py:weighted parameters", 6, "2027-02-28", PER_ANSWER),
