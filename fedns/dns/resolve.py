@@ -9,6 +9,7 @@ from fedns.dns import edns, lookup, message, node, query, wire
 _VERSION_NAMES = (b"\x07version\x04bind\0", b"\x07version\x06server\0")
 _VERSION = node.RRset(wire.TXT, 0, (b"\x05fedns",))
 _NXNAME = 128  # a pseudo type that must not be asked for (RFC 9824 section 3.5)
+_UPDATE = 5  # opcode (RFC 2136)
 _META_TYPES = (wire.OPT, _NXNAME)
 
 
@@ -18,6 +19,8 @@ def resolve(view: lookup.View, packet: bytes, limit: int) -> bytes | None:
         return None
     asked = query.parse(packet)
     if asked.opcode != 0:
+        if asked.opcode == _UPDATE and asked.type != wire.SOA:  # an UPDATE's only section that may be echoed
+            asked = asked._replace(question=b"")
         return _error(asked, wire.NOTIMP, edns.NOT_SUPPORTED)
     if asked.rcode:
         return _error(asked._replace(edns=None), asked.rcode)
