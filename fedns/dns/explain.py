@@ -4,7 +4,7 @@ Law: nothing is worked out a second way. Outcomes and TTL come from the function
 and the records are those of a real reply: `respond` is asked, and its octets are read back.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import dns.edns
 import dns.flags
@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from fedns.dns import federation, inband, names, node, outcome, respond, wire, zones
 from fedns.errors import FednsError
+from fedns.model import selection
 from fedns.model import snapshot as model
 
 _FULL_SIZE = 4096  # octets of UDP payload asked for, so that the reply is shown whole
@@ -134,8 +135,10 @@ def _federated(found: _Found, layout: names.Layout, told: Explanation, now: floa
     final = outcomes[last]
     prefix = names.prefix(service)
     via = tuple(zones.text(prefix + layout.levels[step].suffix) for step in steps)
-    candidates = tuple(_candidate(shard, layout.levels[last], final, now) for shard in service.shards)
-    ttl, why = federation.time_to_live(service, layout, now), federation.ttl_why(service, layout, now)
+    standing = selection.level(service, outcome.where(layout.levels[last], layout), now)
+    excluded = {each.member: each.reason for each in standing.excluded}
+    candidates = tuple(_candidate(shard, final, excluded, now) for shard in service.shards)
+    ttl, why = federation.time_to_live(service, layout, now), federation.ttl_why(service, layout)
     key = f"{service.namespace}/{service.name}"
     story = [
         f"{level.kind} name of service {key}" + (" (short form)" if level.short else ""),
@@ -174,9 +177,12 @@ def _descent(outcomes: list[outcome.Outcome], layout: names.Layout, path: list[i
         yield f"{level.kind}{place}: {inband.RULES[here.rule]}{leads}"
 
 
-def _candidate(shard: model.Shard, level: names.Level, final: outcome.Outcome, now: float) -> Candidate:
+def _candidate(
+    shard: model.Shard, final: outcome.Outcome, excluded: Mapping[str, str], now: float
+) -> Candidate:
     share = dict(final.shares).get(shard.member)
     verdict = shard.verdict
+    why = "serves" if share is not None else excluded.get(shard.member, "serves when those before it cannot")
     return Candidate(
         shard.member,
         shard.region,
@@ -184,7 +190,7 @@ def _candidate(shard: model.Shard, level: names.Level, final: outcome.Outcome, n
         shard.addresses,
         share is not None,
         share or 0.0,
-        outcome.why(shard, level, final),
+        why,
         verdict.state,
         verdict.reason,
         max(0.0, now - verdict.since) if verdict.since else None,
@@ -237,9 +243,7 @@ def _ask(view: respond.View, owner: bytes, rtype: int) -> Reply:
     if raw is None:
         raise FednsError("no reply is given to such a question")
     message = dns.message.from_wire(raw)
-    sections = [
-        tuple(_records(section)) for section in (message.answer, message.authority, message.additional)
-    ]
+    answer, authority, additional = (tuple(_records(section)) for section in message.sections[1:])
     errors = tuple(option.to_text() for option in message.options if isinstance(option, dns.edns.EDEOption))
     flags = dns.flags.to_text(message.flags)
     rcode = dns.rcode.to_text(message.rcode())

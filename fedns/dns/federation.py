@@ -43,8 +43,8 @@ def compile_service(service: model.Service, layout: names.Layout, now: float) ->
     prefix = names.prefix(service)
     if not prefix or _absent(service, layout):
         return {}
-    found = outcome.outcomes(service, layout)
-    ttl = time_to_live(service, layout)
+    found = outcome.outcomes(service, layout, now)
+    ttl = time_to_live(service, layout, now)
     ports = {} if layout.settings.compat == "v1" else _ports(service)
     between = [node.child(labels, ()) for labels in sorted({wire.parent(labels) for labels in ports})]
     work = _Work(service, layout, prefix, found, ttl, ports, between, inband.Tale(service, ttl), {})
@@ -86,8 +86,8 @@ def problems(service: model.Service, layout: names.Layout) -> tuple[Problem, ...
     return tuple(found)
 
 
-def time_to_live(service: model.Service, layout: names.Layout) -> int:
-    return V1_TTL if layout.settings.compat == "v1" else selection.ttl(service)
+def time_to_live(service: model.Service, layout: names.Layout, now: float) -> int:
+    return V1_TTL if layout.settings.compat == "v1" else selection.ttl(service, now)
 
 
 def ttl_why(service: model.Service, layout: names.Layout) -> str:

@@ -5,17 +5,21 @@ the global level fails open, closed or to the backup. One outcome is shared by a
 same shards serve, so that what is built from it is built once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Literal, NamedTuple
 
+from msgspec import structs
+
 from fedns.dns import names
 from fedns.errors import FednsError
+from fedns.model import selection
 from fedns.model import snapshot as model
 
 Rule = Literal["serve", "open", "closed", "backup", "nothing", "fallback"]
 Family = tuple[bytes, ...]
+Shares = tuple[tuple[str, float], ...]
 
 
 class Outcome(NamedTuple):
@@ -23,7 +27,7 @@ class Outcome(NamedTuple):
     one of them is given per answer (Weighted). `host` is a name to be an alias of."""
 
     rule: Rule
-    shares: tuple[tuple[str, float], ...] = ()
+    shares: Shares = ()
     v4: Family = ()
     v6: Family = ()
     host: bytes = b""
@@ -44,44 +48,46 @@ FALLBACK = Outcome("fallback")
 def outcomes(service: model.Service, layout: names.Layout, now: float) -> list[Outcome]:
     """One outcome per level of the layout, in its order."""
     shards = {shard.member: shard for shard in service.shards}
-    known: dict[tuple[str, ...], Outcome] = {}
-    found = []
-    for level in layout.levels:
-        if level.members not in known:
-            shares = _shares(service, level, now)
-            known[level.members] = _serving(service, shares, shards, layout) if shares else FALLBACK
-        found.append(known[level.members])
-    if not found[0].serves:
-        found[0] = _last_resort(service, shards, layout)
+    able = {shard.member: shard for shard in selection.able(service.shards)}
+    chosen: dict[tuple[tuple[str, ...], str], Outcome] = {}
+    built: dict[Shares, Outcome] = {}
+    found = [_widest(service, shards, layout, now)]
+    for level in layout.levels[1:]:
+        place = (level.members, level.zone)
+        if place not in chosen:
+            here = tuple(able[member] for member in level.members if member in able)
+            shares = _narrow(service, here, where(level, layout), now) if here else ()
+            if shares not in built:
+                built[shares] = _serving(service, shares, shards, layout) if shares else FALLBACK
+            chosen[place] = built[shares]
+        found.append(chosen[place])
     return found
 
 
-def why(shard: model.Shard, level: names.Level, final: Outcome) -> str:
-    """Why a shard is, or is not, in the answer of a level."""
-    if shard.member not in level.members:
-        return f"not in {level.zone or level.region}"
-    if shard.member in dict(final.shares):
-        return "serves"
-    if not shard.addresses:
-        return "has no addresses"
-    return f"is {shard.verdict.state}"
+def where(level: names.Level, layout: names.Layout) -> selection.Level:
+    """The level as the selection law knows it. v1 did not ask in which zone a shard's endpoints are."""
+    if layout.settings.compat == "v1" and level.zone:
+        return selection.Level(level.region)
+    return selection.Level(level.region, level.zone)
 
 
-def _shares(service: model.Service, level: names.Level, now: float) -> tuple[tuple[str, float], ...]:
-    able = [
-        shard.member
-        for shard in service.shards
-        if shard.addresses
-        and shard.verdict.state in ("healthy", "degraded", "unknown")
-        and shard.member in level.members
-    ]
-    return tuple((member, 1 / len(able)) for member in able)
+def _narrow(
+    service: model.Service, here: tuple[model.Shard, ...], place: selection.Level, now: float
+) -> Shares:
+    """The selection among the able shards of one place. They are able in the whole service, so asking as
+    if there were no others gives the same and costs what is here, not what there is."""
+    return _first(selection.select(structs.replace(service, shards=here), None, now, place))
+
+
+def _first(chosen: selection.Selection) -> Shares:
+    """DNS publishes the first tier that can serve."""
+    return tuple((each.member, each.share) for each in chosen.tiers[0].shares) if chosen.tiers else ()
 
 
 def _serving(
     service: model.Service,
-    shares: tuple[tuple[str, float], ...],
-    shards: dict[str, model.Shard],
+    shares: Shares,
+    shards: Mapping[str, model.Shard],
     layout: names.Layout,
     rule: Rule = "serve",
 ) -> Outcome:
@@ -93,30 +99,36 @@ def _serving(
     if compat != "v1" and service.policy.strategy == "Weighted" and len(chosen) > 1:
         return _weighted(shares, chosen, rule)
     v4, v6 = packed([address for shard in chosen for address in shard.addresses])
+    if not v4 and not v6 and compat != "v1":
+        return Outcome(rule, shares, host=next(filter(None, map(_alias, chosen)), b""))
     return Outcome(rule, shares, v4, () if compat == "v1" else v6)
 
 
-def _weighted(shares: tuple[tuple[str, float], ...], chosen: list[model.Shard], rule: Rule) -> Outcome:
+def _weighted(shares: Shares, chosen: list[model.Shard], rule: Rule) -> Outcome:
     weight = dict(shares)
     choices = tuple((weight[shard.member], *packed(shard.addresses)) for shard in chosen)
     v4, v6 = packed([address for shard in chosen for address in shard.addresses])
     return Outcome(rule, shares, v4, v6, choices=choices)
 
 
-def _last_resort(service: model.Service, shards: dict[str, model.Shard], layout: names.Layout) -> Outcome:
-    """What the global name answers when no shard can serve (health law, rule 5)."""
-    if layout.settings.compat == "v1":
+def _widest(
+    service: model.Service, shards: Mapping[str, model.Shard], layout: names.Layout, now: float
+) -> Outcome:
+    """The global name's outcome, the last resorts of the health law's rule 5 among them. v1 had none."""
+    chosen = selection.select(service, None, now)
+    if chosen.fail_open and layout.settings.compat == "v1":
         return Outcome("nothing")
-    policy = service.policy
-    if policy.on_all_unhealthy == "closed":
-        return Outcome("closed")
-    if policy.on_all_unhealthy == "backup" and policy.backup:
-        return _backup(policy.backup)
-    good = tuple((member, 1 / len(service.last_good)) for member in service.last_good if member in shards)
-    return _serving(service, good, shards, layout, "open") if good else Outcome("nothing")
+    if chosen.fail_open == "backup":
+        return _backup(service.policy.backup)
+    shares = _first(chosen)
+    if not shares:
+        return Outcome("closed" if chosen.fail_open == "closed" else "nothing")
+    return _serving(service, shares, shards, layout, "open" if chosen.fail_open else "serve")
 
 
 def _backup(targets: Sequence[str]) -> Outcome:
+    if not targets:
+        return Outcome("nothing")
     literals = [target for target in targets if _literal(target)]
     if literals:
         return Outcome("backup", (), *packed(literals))
