@@ -25,10 +25,6 @@ class Allowance(NamedTuple):
 
 
 ALLOWED: tuple[Allowance, ...] = ()
-ALLOWED: tuple[Allowance, ...] = (
-    Allowance("fedns/dns/answers.py:slot parameters", 7, "2027-02-28", PER_ANSWER),
-    Allowance("fedns/dns/answers.py:weighted parameters", 6, "2027-02-28", PER_ANSWER),
-)
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match)
