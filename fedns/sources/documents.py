@@ -5,6 +5,7 @@ taken over from the previous reading of the same file and not decoded again; an 
 bad keeps its last good value. A file that cannot be parsed at all raises `Broken`.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,8 @@ from fedns.sources import objects
 ObjectKey = tuple[str, str, str]
 """kind, namespace, name."""
 Kinds = Mapping[tuple[str, str], objects.Kind]
+DEPTH = 500
+"""How deep YAML may nest; Kubernetes objects stay below 30."""
 
 
 class Broken(Exception):
@@ -71,6 +74,7 @@ class _Item(Struct, gc=False):
 
 _NOTHING = Entry(("", "", ""), None)
 _NO_KIND = Entry(("", "", ""), None, "no Kubernetes object: it has no `kind`")
+_INDENT = re.compile(r"^[ \-?:]+", re.MULTILINE)
 _whole = msgspec.json.Decoder(_Whole)
 _decoders: dict[Any, Any] = {}
 
@@ -167,6 +171,7 @@ def _error_line(data: bytes, message: str) -> int:
 def _yaml(path: str, data: bytes) -> Iterator[_Item]:
     try:
         text = data.decode()
+        _bound(text)
         loader = yaml.CSafeLoader(text)
         return iter(list(_yaml_items(loader, text)))
     except UnicodeDecodeError as error:
@@ -178,6 +183,23 @@ def _yaml(path: str, data: bytes) -> Iterator[_Item]:
         raise Broken(f"{path}:{mark.line + 1 if mark else 1}", f"no YAML: {what}") from None
     except (RecursionError, ValueError) as error:
         raise Broken(f"{path}:1", f"no YAML: {error}") from None
+
+
+def _bound(text: str) -> None:
+    """Raise ValueError for text nested deeper than DEPTH: libyaml's composer would overrun the C stack.
+
+    Each level needs a bracket or a wider indent, so most files pass without a look at their events."""
+    indents = max(map(len, _INDENT.findall(text)), default=0)
+    if indents + text.count("[") + text.count("{") < DEPTH:
+        return
+    depth = 0
+    for event in yaml.parse(text, yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEPTH:
+            raise ValueError(f"nested more than {DEPTH} deep")
 
 
 def _yaml_items(loader: yaml.CSafeLoader, text: str) -> Iterator[_Item]:

@@ -1,0 +1,104 @@
+"""Files of objects: what is read, what is taken over, and where each trouble is said to be."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from fedns.sources import documents, objects
+from fedns.sources.documents import Content
+
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {type: LoadBalancer, ports: [{name: http, port: 80}]}
+status: {loadBalancer: {ingress: [{ip: 192.0.2.1}]}}
+"""
+
+
+def read(text: str, path: str = "a.yaml", before: Content | None = None) -> Content:
+    return documents.read(path, text.encode(), objects.KINDS, before or Content())
+
+
+def values(content: Content) -> Mapping[documents.ObjectKey, object]:
+    return {one.key: one.value for one in content.entries.values() if one.value is not None}
+
+
+def test_many_documents_lists_and_unknown_kinds() -> None:
+    listed = "---\napiVersion: v1\nkind: List\nitems:\n" + "".join(
+        f"{'- ' if not number else '  '}{line}\n"
+        for number, line in enumerate(SERVICE.replace("web", "b").splitlines())
+    )
+    pod = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p}\n---\n# nothing\n"
+    found = read(SERVICE + listed + pod)
+    assert found.problems == ()
+    assert list(values(found)) == [("Service", "shop", "web"), ("Service", "shop", "b")]
+
+
+def test_a_typed_list_gives_its_items_their_kind() -> None:
+    item = {"metadata": {"name": "web"}, "spec": {"type": "LoadBalancer"}}
+    text = json.dumps({"apiVersion": "v1", "kind": "ServiceList", "items": [item]})
+    for path in ("a.json", "a.yaml"):
+        assert list(values(read(text, path))) == [("Service", "default", "web")]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "where"),
+    [
+        ("a.yaml", "kind: List\nitems: [\n", "a.yaml:3"),
+        ("a.yaml", "a: b\n\tc: d\n", "a.yaml:2"),
+        ("a.json", '{\n"kind": "List",\n"items": [}\n', "a.json:3"),
+        ("a.json", '{\n"kind": "List",\n"items": [', "a.json:3"),
+        ("a.json", "[]", "a.json:1"),
+        ("a.yaml", "[" * 100_000, "a.yaml:1"),
+    ],
+)
+def test_a_broken_file_says_where(path: str, text: str, where: str) -> None:
+    with pytest.raises(documents.Broken) as caught:
+        read(text, path)
+    assert caught.value.problem.where == where
+
+
+def test_a_wrong_shape_says_line_and_field_and_keeps_the_last_good_object() -> None:
+    before = read(SERVICE)
+    after = read("# moved\n---\n" + SERVICE.replace("80", "eighty"), before=before)
+    assert [str(problem) for problem in after.problems] == [
+        "a.yaml:3: Service shop/web: Expected `int`, got `str` - at `$.spec.ports[0].port`"
+    ]
+    assert values(after) == values(before)
+
+
+def test_a_wrong_item_of_a_json_list_says_its_line() -> None:
+    items = [
+        '{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"},"spec":{"externalIPs":["x"]}}',
+        "{}",
+    ]
+    found = read('{"kind": "List", "items": [\n' + ",\n".join(items) + "\n]}", "a.json")
+    assert [str(problem) for problem in found.problems] == [
+        "a.json:2: Service default/a: `x` is no IP address - at `$.spec.externalIPs[...]`",
+        "a.json:3: no Kubernetes object: it has no `kind`",
+    ]
+
+
+def test_unchanged_items_are_taken_over() -> None:
+    item = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "a"},
+        "spec": {"type": "LoadBalancer"},
+    }
+    other = item | {"metadata": {"name": "b"}}
+    before = read(json.dumps({"items": [item, other]}), "a.json")
+    changed = other | {"spec": {"type": "LoadBalancer", "externalIPs": ["192.0.2.9"]}}
+    after = read(json.dumps({"items": [item, changed]}), "a.json", before)
+    taken = [one for digest, one in after.entries.items() if before.entries.get(digest) is one]
+    assert [one.key[2] for one in taken] == ["a"]
+
+
+def test_the_first_of_two_in_one_file_counts() -> None:
+    found = read(SERVICE + "---\n" + SERVICE.replace("192.0.2.1", "192.0.2.2"))
+    assert [problem.where for problem in found.problems] == ["a.yaml:7"]
+    (value,) = values(found).values()
+    assert isinstance(value, objects.Declared)
+    assert value.addresses == ("192.0.2.1",)
