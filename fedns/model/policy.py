@@ -36,7 +36,8 @@ class ProbeSpec(Struct, frozen=True):
 
 class HealthSettings(Struct, frozen=True):
     """Numbers of the health law. `hold` is the first minimum time in a state that flaps, seconds;
-    it doubles with each flap up to `hold_max` and is forgotten after `hold_reset` quiet seconds."""
+    it doubles with each flap up to `hold_max` and is forgotten after `hold_reset` quiet seconds.
+    `passive_age`: what gateways saw longer ago (seconds) says nothing any more."""
 
     hold: float = 30.0
     hold_max: float = 300.0
@@ -44,6 +45,7 @@ class HealthSettings(Struct, frozen=True):
     degraded_below: float = 0.5
     passive_errors: float = 0.5
     passive_requests: int = 20
+    passive_age: float = 60.0
 
 
 class TrafficPolicy(Struct, frozen=True):

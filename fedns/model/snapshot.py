@@ -27,7 +27,11 @@ class Evidence(Struct, frozen=True, gc=False):
 
 
 class Verdict(Struct, frozen=True, gc=False):
-    """The judged health of one shard. `held_until` > now: a change to `pending` waits (damping)."""
+    """The judged health of one shard. `held_until` > now: a change to `pending` waits (damping).
+
+    `ordered`: an operator's word made it. `origin` is what stood before a change made at `since`,
+    so that all evidence of one instant is judged against the same past, in whatever order it came.
+    """
 
     state: State = "unknown"
     reason: str = "not judged yet"
@@ -36,10 +40,15 @@ class Verdict(Struct, frozen=True, gc=False):
     flaps: int = 0
     pending: str = ""
     evidence: tuple[Evidence, ...] = ()
+    ordered: bool = False
+    origin: "Verdict | None" = None
 
 
 class Shard(Struct, frozen=True, gc=False):
-    """One member's part of a service, judged. `addresses` include resolved hostnames (keep-last-good)."""
+    """One member's part of a service, judged. `addresses` include resolved hostnames (keep-last-good).
+
+    `shut` are zones of a multi-zone member that an operator took out: no answer at their level.
+    """
 
     member: str
     region: str
@@ -49,11 +58,13 @@ class Shard(Struct, frozen=True, gc=False):
     verdict: Verdict
     next_change: float | None = None
     """Seconds until probes or expiry could next change the state, at judging time; None: unknown."""
+    shut: tuple[str, ...] = ()
 
 
 class Service(Struct, frozen=True):
     """A federated service: shards sorted by member name; `last_good` members were the last to serve.
 
+    `good` are all members that were ever seen healthy here: the last good set is chosen from them.
     `tombstone`: Unix time when the last member stopped declaring it (None: declared)."""
 
     namespace: str
@@ -63,6 +74,7 @@ class Service(Struct, frozen=True):
     ports: tuple[Port, ...]
     last_good: tuple[str, ...] = ()
     tombstone: float | None = None
+    good: tuple[str, ...] = ()
 
 
 class Member(Struct, frozen=True):
@@ -86,5 +98,10 @@ class Snapshot(Struct, frozen=True):
     members: Mapping[str, Member] = {}
     services: Mapping[str, Service] = {}
     touched: frozenset[str] | None = frozenset()
-    wake_at: float | None = None
-    """When time alone can next change a verdict (an order expires, a hold ends); None: never."""
+    wakes: Mapping[str, float] = {}
+    """Services that time alone can change (an order or a hold ends), and when; Unix seconds."""
+
+    @property
+    def wake_at(self) -> float | None:
+        """The earliest of `wakes`."""
+        return min(self.wakes.values(), default=None)

@@ -1,0 +1,294 @@
+"""Facts of all sources -> the snapshot: shards merged by service, judged, and remembered.
+
+Law: pure and incremental. Only touched services are built again, with those of members whose place or
+nodes changed; everything else is shared with the previous snapshot. Equal results keep the old object.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from math import inf
+from typing import NamedTuple
+
+from msgspec import Struct, structs
+
+from fedns.model import health, selection
+from fedns.model.facts import Hostname, MemberFacts, Order, Passive, Port, ProbeCount, ShardFacts
+from fedns.model.policy import TrafficPolicy
+from fedns.model.snapshot import Evidence, Member, Service, Shard, Snapshot
+
+Target = tuple[str, str]
+"""(member, `namespace/name`)."""
+
+
+class World(Struct, frozen=True):
+    """All facts of one turn. `policies` by `namespace/name`, or `*` for all; `tombstone` in seconds.
+
+    A member with `read_at` 0 has not been heard yet: the shards it had in the previous snapshot stay.
+    `hostname_compat`: shards known by hostname count only once resolved, as in federation v1.
+    """
+
+    members: Mapping[str, MemberFacts] = {}
+    policies: Mapping[str, TrafficPolicy] = {}
+    probes: Mapping[Target, ProbeCount] = {}
+    orders: tuple[Order, ...] = ()
+    hostnames: Mapping[str, Hostname] = {}
+    passive: Mapping[Target, Passive] = {}
+    defaults: TrafficPolicy = TrafficPolicy()
+    tombstone: float = 0.0
+    hostname_compat: bool = False
+
+
+class _Member(NamedTuple):
+    """One member as all its shards see it in this turn."""
+
+    facts: MemberFacts
+    seen: Member
+    nodes: Evidence | None
+    heard: bool
+
+
+class _Turn(NamedTuple):
+    """What building any service of this turn needs."""
+
+    previous: Snapshot
+    world: World
+    members: tuple[_Member, ...]
+    orders: health.Index
+    now: float
+
+
+def assemble(previous: Snapshot, world: World, touched: frozenset[str] | None, now: float) -> Snapshot:
+    """The next snapshot. `touched`: services whose inputs may differ (None: all)."""
+    members = {name: _member(previous, world.members[name]) for name in sorted(world.members)}
+    turn = _Turn(previous, world, tuple(members.values()), health.index(world.orders, now), now)
+    seen = {name: member.seen for name, member in members.items()}
+    moved = _moved(previous.members, seen)
+    keys = _keys(turn, touched)
+    services, wakes = dict(previous.services), dict(previous.wakes)
+    differing = {key for key in keys if _rebuild(turn, key, services, wakes)}
+    return Snapshot(
+        at=now,
+        members=previous.members if seen == previous.members else seen,
+        services=services if differing else previous.services,
+        touched=None if moved else frozenset(differing),
+        wakes=wakes,
+    )
+
+
+def due(snapshot: Snapshot, now: float) -> frozenset[str]:
+    """Services that time alone may have changed by now."""
+    if snapshot.wake_at is None or snapshot.wake_at > now:
+        return frozenset()
+    return frozenset(key for key, at in snapshot.wakes.items() if at <= now)
+
+
+def affected(snapshot: Snapshot, before: Iterable[Order], after: Iterable[Order]) -> frozenset[str] | None:
+    """Services that a change of orders touches; None when it may be all of them."""
+    keys, members = set(), set()
+    for order in set(before) ^ set(after):
+        member, _, key = order.target.partition("/")
+        kind, _, place = order.target.partition(":")
+        if key:
+            keys.add(key)
+        elif kind in ("region", "zone") and place:
+            members |= {
+                each.name for each in snapshot.members.values() if place in (each.region, *each.zones)
+            }
+        else:
+            members.add(member)
+    if members and members.issuperset(snapshot.members):
+        return None
+    return frozenset(keys).union(_having(snapshot, members))
+
+
+def _having(snapshot: Snapshot, members: set[str]) -> Iterator[str]:
+    """Services with a shard in one of these members."""
+    for key, service in snapshot.services.items() if members else ():
+        if any(shard.member in members for shard in service.shards):
+            yield key
+
+
+def _member(previous: Snapshot, facts: MemberFacts) -> _Member:
+    """An unheard member keeps the place, nodes and age that it was last known with."""
+    old, heard = previous.members.get(facts.name), facts.read_at > 0
+    known = old if old is not None and not heard else facts
+    seen = Member(
+        name=facts.name,
+        region=facts.region or known.region,
+        zones=facts.zones or known.zones,
+        labels=facts.labels,
+        nodes=known.nodes,
+        api=facts.api,
+        api_since=facts.api_since,
+        read_at=known.read_at,
+    )
+    return _Member(facts, old if old == seen else seen, health.nodes(seen.nodes, seen.read_at), heard)
+
+
+def _place(member: Member) -> tuple[str, tuple[str, ...]]:
+    return member.region, member.zones
+
+
+def _moved(before: Mapping[str, Member], after: Mapping[str, Member]) -> bool:
+    """Whether names change: a member came, went, or changed its region or zones."""
+    return before.keys() != after.keys() or any(_place(before[name]) != _place(after[name]) for name in after)
+
+
+def _keys(turn: _Turn, touched: frozenset[str] | None) -> Iterable[str]:
+    """Services to build again: the touched ones, and all of members that changed as a whole."""
+    old = turn.previous.members
+    if touched is None:
+        return turn.previous.services.keys() | set().union(*(member.facts.shards for member in turn.members))
+    now = {member.seen.name: member for member in turn.members}
+    changed = old.keys() - now.keys()
+    changed |= {name for name, member in now.items() if _changed(old.get(name), member)}
+    if not changed:
+        return touched
+    shards = (now[name].facts.shards for name in changed if name in now)
+    return touched.union(_having(turn.previous, set(changed)), *shards)
+
+
+def _changed(old: Member | None, new: _Member) -> bool:
+    if old is None or _place(old) != _place(new.seen):
+        return True
+    return (health.nodes(old.nodes, 0.0) is None) != (new.nodes is None)
+
+
+def _rebuild(turn: _Turn, key: str, services: dict[str, Service], wakes: dict[str, float]) -> bool:
+    """Builds one service anew; True when it differs from what it was."""
+    old = turn.previous.services.get(key)
+    new, wake = _service(turn, key, old)
+    if wake < inf:
+        wakes[key] = wake
+    else:
+        wakes.pop(key, None)
+    if new is None:
+        services.pop(key, None)
+        return old is not None
+    if new == old:
+        return False
+    services[key] = new
+    return True
+
+
+def _service(turn: _Turn, key: str, old: Service | None) -> tuple[Service | None, float]:
+    """The service as it now is (None: gone), and when time alone changes it."""
+    policy = turn.world.policies.get(key) or turn.world.policies.get("*") or turn.world.defaults
+    past = {shard.member: shard for shard in old.shards} if old is not None else {}
+    shards, wake = [], inf
+    for member in turn.members:
+        before = past.get(member.seen.name)
+        facts = member.facts.shards.get(key)
+        if facts is None and not member.heard and before is not None:
+            facts = before.facts
+        if facts is not None:
+            shard, at = _shard(turn, key, member, _Case(facts, policy, before))
+            shards.append(shard)
+            wake = min(wake, at)
+    if not shards:
+        return _ended(turn, old, policy)
+    good = _good(old, shards)
+    namespace, _, name = key.partition("/")
+    last_good = selection.last_good(shards, good)
+    service = Service(namespace, name, policy, tuple(shards), _ports(shards), last_good, None, good)
+    return service, wake
+
+
+def _ended(turn: _Turn, old: Service | None, policy: TrafficPolicy) -> tuple[Service | None, float]:
+    """No member declares it any more: it stays as a tombstone for a while."""
+    if old is None:
+        return None, inf
+    since = turn.now if old.tombstone is None else old.tombstone
+    end = since + turn.world.tombstone
+    if turn.now >= end:
+        return None, inf
+    return structs.replace(old, policy=policy, shards=(), last_good=(), good=(), tombstone=since), end
+
+
+class _Case(NamedTuple):
+    """One shard's own facts, what its service wants, and what it was before."""
+
+    facts: ShardFacts
+    policy: TrafficPolicy
+    before: Shard | None
+
+
+def _shard(turn: _Turn, key: str, member: _Member, case: _Case) -> tuple[Shard, float]:
+    """The judged shard, and when time alone changes it."""
+    world, seen, policy, now = turn.world, member.seen, case.policy, turn.now
+    target = (seen.name, key)
+    probe = world.probes.get(target) if policy.probe is not None else None
+    passive = world.passive.get(target) if world.passive else None
+    order = health.order_for(turn.orders, seen.name, seen.region, seen.zones, key)
+    evidence = health.Input(
+        case.facts.readiness, policy.min_ready, probe, passive, member.nodes, order, seen.read_at
+    )
+    previous = health.NEW if case.before is None else case.before.verdict
+    verdict = health.judge(evidence, previous, policy.health, now)
+    wakes = list(_wakes(turn, member, evidence, policy)) if turn.orders or passive else []
+    if verdict.pending:
+        wakes.append(verdict.held_until)
+    addresses = case.facts.addresses
+    if case.facts.hostnames:
+        addresses = _resolved(case.facts, world.hostnames)
+    facts = case.facts
+    if world.hostname_compat and facts.hostnames:
+        facts = structs.replace(facts, hostnames=())
+    shard = Shard(
+        seen.name,
+        seen.region,
+        seen.zones,
+        facts,
+        addresses,
+        verdict,
+        _next_change(evidence, verdict.held_until - now, policy, now),
+        health.shut(turn.orders, seen.zones),
+    )
+    return shard, min(wakes, default=inf)
+
+
+def _wakes(turn: _Turn, member: _Member, evidence: health.Input, policy: TrafficPolicy) -> Iterator[float]:
+    """Times at which evidence ends by itself."""
+    zones = (turn.orders.get(f"zone:{zone}") for zone in member.seen.zones)
+    for order in (evidence.order, *zones):
+        if order is not None and order.until is not None:
+            yield order.until
+    if evidence.passive is not None and evidence.passive.at + policy.health.passive_age > turn.now:
+        yield evidence.passive.at + policy.health.passive_age
+
+
+def _next_change(evidence: health.Input, held: float, policy: TrafficPolicy, now: float) -> float | None:
+    """Seconds until the state could next change for a reason that can be foreseen."""
+    if evidence.order is not None:
+        return None if evidence.order.until is None else evidence.order.until - now
+    probing = health.until_probe(evidence.probe, policy.probe)
+    if held > 0:
+        return max(held, probing or 0.0)
+    return probing
+
+
+def _resolved(facts: ShardFacts, hostnames: Mapping[str, Hostname]) -> tuple[str, ...]:
+    found = [hostnames[name].addresses for name in facts.hostnames if name in hostnames]
+    return tuple(sorted(set(facts.addresses).union(*found)))
+
+
+def _good(old: Service | None, shards: list[Shard]) -> tuple[str, ...]:
+    """Members ever seen healthy here, as long as they have a shard."""
+    known = old.good if old is not None else ()
+    members = tuple(
+        shard.member
+        for shard in shards
+        if shard.verdict.state in ("healthy", "degraded") or shard.member in known
+    )
+    return known if members == known else members
+
+
+def _ports(shards: list[Shard]) -> tuple[Port, ...]:
+    """All ports of all shards; where two members disagree about one, the first by name wins."""
+    first = shards[0].facts.ports
+    if all(shard.facts.ports is first or shard.facts.ports == first for shard in shards):
+        return first
+    ports: dict[Target, Port] = {}
+    for shard in shards:
+        for port in shard.facts.ports:
+            ports.setdefault((port.name, port.protocol), port)
+    return tuple(sorted(ports.values()))
