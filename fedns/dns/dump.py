@@ -12,7 +12,7 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 
-from fedns.dns import federation, names, node, wire, zones
+from fedns.dns import inband, names, node, wire, zones
 
 
 def zone(items: Iterable[tuple[bytes, bytes]], origin: str) -> Iterator[str] | None:
@@ -42,7 +42,7 @@ def _zone(entries: list[tuple[bytes, bytes]], index: int, here: node.Zone) -> It
             continue
         yield from _lines(name, entry.rrsets)
         for labels, rrsets in entry.children:
-            if labels != federation.EXPLAIN:
+            if labels != inband.EXPLAIN:
                 yield from _lines(labels + name, rrsets)
 
 

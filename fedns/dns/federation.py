@@ -8,6 +8,7 @@ NXDOMAIN (`compat: v1` excepted). A and AAAA are one path. A name that cannot be
 from collections.abc import Iterator
 from fractions import Fraction
 from math import gcd, lcm
+from struct import Struct
 from typing import NamedTuple
 
 from fedns.dns import answers, inband, names, node, outcome, wire, zones
@@ -15,10 +16,9 @@ from fedns.errors import Problem
 from fedns.model import selection
 from fedns.model import snapshot as model
 
-SRV, TXT = 33, 16
-EXPLAIN = b"\x08_explain"
 V1_TTL = 180  # seconds; minDNSTTL of Kubernetes Federation v1
 SLOTS = 100  # longest schedule of a weighted answer: shares are exact to 1 %
+_SRV = Struct(">HHH")  # priority, weight, port
 _FAMILIES = (node.A, node.AAAA)
 
 Ports = dict[bytes, list[bytes]]
@@ -203,28 +203,25 @@ def _children(work: _Work, index: int, owner: bytes, alias: bytes, wider: str) -
         if len(labels) > room:
             continue
         if alias:
-            rrsets: tuple[node.RRset, ...] = (node.RRset(node.CNAME, work.ttl, (labels + alias,)),)
+            found.append(node.single(labels, wire.CNAME, work.ttl, (labels + alias,)))
         elif here.serves:
             target = here.host or owner
-            rrsets = (
-                node.RRset(SRV, work.ttl, tuple(b"\0\0\0\x64" + number + target for number in numbers)),
-            )
+            found.append(node.single(labels, wire.SRV, work.ttl, [number + target for number in numbers]))
         else:
-            rrsets = ()
-        found.append(node.child(labels, rrsets))
+            found.append(node.child(labels, ()))
     if found:
         found += work.between
-    if len(EXPLAIN) <= room and work.layout.settings.compat != "v1":
-        told = work.tale.rdata(work.layout.levels[index], here, wider)
-        found.append(node.child(EXPLAIN, (node.RRset(TXT, 0, (told,)),)))
+    if len(inband.EXPLAIN) <= room and work.layout.settings.compat != "v1":
+        found.append(work.tale.child(work.layout.levels[index], here, wider))
     return found
 
 
 def _ports(service: model.Service) -> Ports:
-    """Named ports: `_name._proto` labels -> numbers as wire; RFC 2782 has no name for unnamed ones."""
+    """Named ports: `_name._proto` labels -> starts of SRV rdata (priority 0, weight 100, the number);
+    RFC 2782 has no name for unnamed ones."""
     found: Ports = {}
     for labels, number in sorted(_named(service)):
-        wired = number.to_bytes(2, "big")
+        wired = _SRV.pack(0, 100, number)
         if wired not in found.setdefault(labels, []):
             found[labels].append(wired)
     return found

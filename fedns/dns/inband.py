@@ -7,9 +7,10 @@ it changes only when the answer or a verdict does. It fits a small datagram: wha
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from fedns.dns import names, outcome
+from fedns.dns import names, node, outcome, wire
 from fedns.model import snapshot as model
 
+EXPLAIN = b"\x08_explain"
 MAX_SHARDS = 6  # lines; a global name of 20 members still fits 1232 octets
 MAX_STRING = 255  # RFC 1035 3.3.14
 
@@ -24,7 +25,7 @@ RULES = {
 
 
 class Tale:
-    """The TXT rdata of one service's levels; what levels share is told once."""
+    """The `_explain` children of one service's levels; what levels share is told once."""
 
     def __init__(self, service: model.Service, ttl: int) -> None:
         self._shards = {shard.member: shard for shard in service.shards}
@@ -32,12 +33,13 @@ class Tale:
         self._lines: dict[str, str] = {}
         self._told: dict[tuple[str, tuple[str, ...], str], bytes] = {}
 
-    def rdata(self, level: names.Level, here: outcome.Outcome, wider: str) -> bytes:
-        """`wider` is the kind of level that the name is an alias of, if it is."""
+    def child(self, level: names.Level, here: outcome.Outcome, wider: str) -> bytes:
+        """The encoded child. `wider` is the kind of level that the name is an alias of, if it is."""
         key = (level.kind, level.members, wider)
         told = self._told.get(key)
         if told is None:
-            told = self._told[key] = rdata(self.lines(level, here, wider))
+            text = node.RRset(wire.TXT, 0, (rdata(self.lines(level, here, wider)),))
+            told = self._told[key] = node.child(EXPLAIN, (text,))
         return told
 
     def lines(self, level: names.Level, here: outcome.Outcome, wider: str) -> list[str]:

@@ -120,6 +120,12 @@ def child(labels: bytes, rrsets: Sequence[RRset]) -> bytes:
     return b"".join(records)
 
 
+def single(labels: bytes, rtype: int, ttl: int, rdatas: Sequence[bytes]) -> bytes:
+    """A child with one RRset: `child` without the ceremony, for the millions made at a cold start."""
+    head = bytes((len(labels), 1)) + labels + _RRSET.pack(rtype, ttl, len(rdatas))
+    return head + b"".join([len(rdata).to_bytes(2, "big") + rdata for rdata in rdatas])
+
+
 def adopt(data: bytes, children: Sequence[bytes]) -> bytes:
     """An encoded childless node with these encoded children: what many names share is encoded once."""
     return b"".join((data[: _BODIES - 2], len(children).to_bytes(2, "little"), data[_BODIES:], *children))
