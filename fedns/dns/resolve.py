@@ -19,8 +19,8 @@ def resolve(view: lookup.View, packet: bytes, limit: int) -> bytes | None:
         return None
     asked = query.parse(packet)
     if asked.opcode != 0:
-        if asked.opcode == _UPDATE and asked.type != wire.SOA:  # an UPDATE's only section that may be echoed
-            asked = asked._replace(question=b"")
+        if asked.opcode == _UPDATE and (asked.type, asked.klass) != (wire.SOA, wire.IN):
+            asked = asked._replace(question=b"")  # a zone section that no reader would take
         return _error(asked, wire.NOTIMP, edns.NOT_SUPPORTED)
     if asked.rcode:
         return _error(asked._replace(edns=None), asked.rcode)
