@@ -1,0 +1,23 @@
+"""`serve` says what is wrong and leaves, or tells the supervisor what to run."""
+
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from fedns import config
+from fedns.cli import codes, demo_fleet, main, serve
+
+
+def test_a_configuration_with_mistakes_is_not_served(tmp_path: Path) -> None:
+    (tmp_path / "fedns.yaml").write_text("federation: f\ndomian: d\n")
+    result = CliRunner().invoke(main.app, ["serve", "-c", str(tmp_path / "fedns.yaml")])
+    assert result.exit_code == codes.PROBLEMS
+    assert "fedns.yaml:2: unknown key 'domian' (did you mean 'domain'?)" in result.stderr
+
+
+def test_the_plan_is_what_the_configuration_says(tmp_path: Path) -> None:
+    loaded = config.load(demo_fleet.write(str(tmp_path), demo_fleet.Ports()))
+    assert loaded.config is not None
+    plan = serve.plan(loaded.config, ("control",))
+    assert plan.listen == (("127.0.0.1", 5300),)
+    assert (plan.workers, plan.state, plan.control) == (2, str(tmp_path / "state"), ("control",))
