@@ -74,8 +74,12 @@ def _shard(member: snapshot.Member, ports: tuple[facts.Port, ...], **fields: Any
     addresses = tuple(fields.get("addresses", ()))
     state = fields.get("state", "healthy")
     ready = 3 if state in ("healthy", "unknown") else 0
-    readiness = (facts.ZoneReadiness(member.zones[0] if member.zones else "", ready, ready, 0, 3),)
-    shard_facts = facts.ShardFacts(addresses, tuple(fields.get("hostnames", ())), ports, readiness)
+    counts: tuple[facts.ZoneReadiness, ...] | None = (
+        facts.ZoneReadiness(member.zones[0] if member.zones else "", ready, ready, 0, 3),
+    )
+    if "readiness" in fields:
+        counts = msgspec.convert(fields["readiness"], tuple[facts.ZoneReadiness, ...] | None)
+    shard_facts = facts.ShardFacts(addresses, tuple(fields.get("hostnames", ())), ports, counts)
     says = {"healthy": "up", "unhealthy": "down"}.get(state, state)
     detail = f"{ready} of 3 endpoints ready"
     evidence = (msgspec.convert(["readiness", says, detail, NOW], _Row),)
