@@ -4,6 +4,8 @@ Law: with `-o json` standard output holds one JSON value and nothing else; compl
 """
 
 import math
+import os
+import sys
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -30,7 +32,15 @@ class Format(StrEnum):
 ConfigOption = Annotated[str, typer.Option("--config", "-c", help="The configuration file.")]
 FormatOption = Annotated[Format, typer.Option("-o", "--output", help="text for people, json for programs.")]
 
-out = Console(highlight=False, soft_wrap=True)
+PIPED_WIDTH = 200
+"""Columns of tables that go into a file or a pipe, where nothing needs to fit a window."""
+
+
+def _width() -> int | None:
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
+
+
+out = Console(highlight=False, soft_wrap=True, width=_width())
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

@@ -19,6 +19,9 @@ ROWS = 200
 """Shards shown at most; the ones that need attention come first."""
 ATTENTION = {"unhealthy": 0, "draining": 1, "degraded": 2, "unknown": 3, "healthy": 4}
 
+WRAPPED = ("ZONES", "SHARDS", "ADDRESSES", "WHY", "REASON", "WHAT", "HINT", "WHERE")
+"""Columns that give way in a narrow window; names do not."""
+
 View = Mapping[str, Any]
 
 
@@ -96,7 +99,7 @@ def _head(status: View) -> Text:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column not in WRAPPED)
     return table
 
 
