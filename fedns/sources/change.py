@@ -25,9 +25,9 @@ class MemberChange(Struct, frozen=True):
 
 
 class PolicyChange(Struct, frozen=True):
-    """All policies of the fleet by `namespace/name` of the service they aim at."""
+    """All policies of the fleet by `namespace/name` of the service they aim at; None: not readable yet."""
 
-    policies: Mapping[str, TrafficPolicy]
+    policies: Mapping[str, TrafficPolicy] | None
     touched: frozenset[str] | None
 
 
@@ -41,9 +41,9 @@ class ZoneFacts(Struct, frozen=True):
 
 
 class ZonesChange(Struct, frozen=True):
-    """All static zones by origin text (`acme.com.`, lower case)."""
+    """All static zones by origin text (`acme.com.`, lower case); None: not readable yet."""
 
-    zones: Mapping[str, ZoneFacts]
+    zones: Mapping[str, ZoneFacts] | None
 
 
 class OrdersChange(Struct, frozen=True):

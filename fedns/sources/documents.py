@@ -81,6 +81,8 @@ _decoders: dict[Any, Any] = {}
 
 def read(path: str, data: bytes, kinds: Kinds, previous: Content) -> Content:
     """The entries of one file. `path` is only for telling where; its end tells JSON from YAML."""
+    if not data.strip() and previous.entries:
+        raise Broken(f"{path}:1", "the file is empty (being written?); remove it to remove its objects")
     items = _json(path, data) if path.endswith(".json") else _yaml(path, data)
     return _Reading(path, kinds, previous).all(items)
 

@@ -9,49 +9,42 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
-from msgspec import Struct
-
 from fedns.errors import Problem
+from fedns.model import guard
 from fedns.model.facts import Api, MemberFacts, ShardFacts
 from fedns.sources import catalog, cluster, objects, watch
 from fedns.sources.change import MemberChange, ProblemsChange, Publish
 
+SWEEP_S = 30.0
+"""Seconds between looks at everything, in case the kernel dropped news."""
 BREATH_S = 0.02
 """How long reading may keep the event loop from everything else."""
 
 
-class Settings(Struct, frozen=True):
-    """`sweep`: seconds between looks at everything, in case the kernel dropped news; `confirm`:
-    seconds until the second look at a mass removal."""
-
-    sweep: float = 30.0
-    confirm: float = 5.0
-
-
-DEFAULTS = Settings()
-
-
 class Directory:
-    """One member's directory. `read` looks once; `run` goes on until cancelled."""
+    """One member's directory. `look` looks once; `run` goes on until cancelled.
+
+    `known` are the shards of before a restart: the change guard compares the first look with them."""
 
     def __init__(
         self,
         member: cluster.Member,
         path: str,
         watcher: watch.Watcher,
+        known: Mapping[str, ShardFacts] | None = None,
         clock: Callable[[], float] = time.time,
-        settings: Settings = DEFAULTS,
     ) -> None:
-        self._path, self._watcher, self._clock, self._settings = path, watcher, clock, settings
+        self._path, self._watcher, self._clock = path, watcher, clock
         self._cluster = cluster.Cluster(member)
         self._catalog = catalog.Catalog(path, objects.KINDS)
-        self._shards: Mapping[str, ShardFacts] = {}
+        self._shards: Mapping[str, ShardFacts] = known or {}
         self._api: Api = "unknown"
         self._api_since = 0.0
         self._read_at = 0.0
         self._problems: tuple[Problem, ...] | None = None
         self._lost: Problem | None = None
-        self._hold: float | None = None
+        self._held = guard.NOTHING
+        self._again: float | None = None
 
     async def run(self, publish: Publish) -> None:
         """Publish the member whole at first, then what differs."""
@@ -65,8 +58,8 @@ class Directory:
 
     def _patience(self) -> float:
         """Seconds until the next look at everything."""
-        waiting = self._settings.sweep if self._hold is None else self._hold - self._clock()
-        return max(waiting, 0.0)
+        waiting = SWEEP_S if self._again is None else self._again - self._clock()
+        return min(max(waiting, 0.0), SWEEP_S)
 
     async def look(self, hints: watch.Hints, publish: Publish) -> None:
         """Look once (None: at everything) and publish what differs."""
@@ -81,7 +74,7 @@ class Directory:
             self._lost = Problem(self._path, what, "the last known facts stay in use")
             touched = everyone if self._reach("unreachable") else frozenset()
         if first or touched is None or touched or (hints is None and not self._lost):
-            publish(MemberChange(self._facts(), None if first else touched))
+            publish(MemberChange(self._facts(self._shards), None if first else touched))
         self._tell(publish)
 
     async def _read(self, hints: watch.Hints) -> cluster.Touched:
@@ -95,31 +88,31 @@ class Directory:
                 await asyncio.sleep(0)
                 breath = time.monotonic() + BREATH_S
         touched = self._cluster.update((key, self._catalog.get(key)) for key in keys)
+        if not self._read_at and touched is not None:
+            touched |= self._shards.keys()  # what was known before a restart may be gone
         self._read_at = self._clock()
-        return self._release(touched)
+        return self._admit(touched)
 
-    def _release(self, touched: cluster.Touched) -> cluster.Touched:
-        """Publishable shards: those read, and those the change guard still holds on to."""
-        now, read = self._clock(), self._cluster.shards
-        gone = self._shards.keys() - read.keys()
-        waited = self._hold is not None and now >= self._hold
-        if waited or not _mass(len(self._shards), len(gone)):
-            self._hold = None
-            self._shards = read
-            return None if touched is None else touched | gone
-        if self._hold is None:
-            self._hold = now + self._settings.confirm
-        self._shards = {**{key: self._shards[key] for key in gone}, **read}
-        return None if touched is None else touched - gone
+    def _admit(self, touched: cluster.Touched) -> cluster.Touched:
+        """Pass what was read through the change guard; the services whose published facts differ."""
+        before, waited = self._facts(self._shards), _missing(self._held)
+        after = self._facts(self._cluster.shards)
+        admitted = guard.admit(self._held, before, after, touched, self._clock())
+        self._held, self._again, self._shards = admitted.state, admitted.again, admitted.facts.shards
+        if touched is None:
+            return None
+        kept = {key for key in _missing(self._held) if self._shards.get(key) == before.shards.get(key)}
+        late = {key for key in waited if self._shards.get(key) != before.shards.get(key)}
+        return frozenset((touched - kept) | late)
 
-    def _facts(self) -> MemberFacts:
+    def _facts(self, shards: Mapping[str, ShardFacts]) -> MemberFacts:
         member, places = self._cluster.member, self._cluster.places
         return MemberFacts(
             name=member.name,
             region=places.region,
             zones=places.zones,
             labels=member.labels,
-            shards=self._shards,
+            shards=shards,
             nodes=places.nodes,
             api=self._api,
             api_since=self._api_since,
@@ -137,9 +130,10 @@ class Directory:
         found = list(self._catalog.problems())
         if self._lost:
             found = [self._lost, *found]
-        if self._hold is not None:
-            gone = len(self._shards.keys() - self._cluster.shards.keys())
-            what = f"{gone} of {len(self._shards)} services disappeared at once"
+        if missing := _missing(self._held):
+            what = (
+                f"{len(missing)} of {len(self._shards)} services disappeared or lost their addresses at once"
+            )
             found.append(Problem(self._path, what, "held back until a second look agrees"))
         problems = tuple(sorted(found))
         if problems != self._problems:
@@ -147,6 +141,7 @@ class Directory:
             publish(ProblemsChange(f"member:{self._cluster.member.name}", problems))
 
 
-def _mass(before: int, gone: int) -> bool:
-    """Whether a removal is large enough for the change guard (rule 6: more than half, and at least ten)."""
-    return gone >= 10 and gone * 2 > before
+def _missing(state: guard.State) -> frozenset[str]:
+    """The services that wait in the change guard."""
+    held = [one.missing for one in (state.services, state.shards) if one is not None]
+    return frozenset().union(*held)

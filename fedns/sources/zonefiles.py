@@ -21,6 +21,8 @@ from fedns.sources.change import ProblemsChange, Publish, ZoneFacts, ZonesChange
 SUFFIX = ".zone"
 SWEEP_S = 30.0
 """Seconds between looks at everything, in case the kernel dropped news."""
+SEARCHED = 10_000
+"""Lines of a zone at most in which the one at fault is searched for, when the library does not say."""
 _DIRECTIVES = ("$TTL", "$ORIGIN", "$GENERATE")
 
 
@@ -176,9 +178,23 @@ def _zone(lines: list[str], origin: dns.name.Name) -> dns.zone.Zone | _Complaint
 
 def _line(complaint: _Complaint, flat: zonetext.Flat) -> int:
     """The flat line at fault: the library may have read on to the next before it complained."""
-    line = min(max(complaint.line, 1), len(flat.lines))
+    if not complaint.line:
+        return _search(flat)
+    line = min(complaint.line, len(flat.lines))
     earlier = _zone(flat.lines[: line - 1], flat.top or dns.name.root)
     return line - 1 if line > 1 and isinstance(earlier, _Complaint) else line
+
+
+def _search(flat: zonetext.Flat) -> int:
+    """The last line of the shortest part that is complained about; 1 where a search would take long."""
+    if len(flat.lines) > SEARCHED:
+        return 1
+    good, bad = 0, len(flat.lines)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        found = _zone(flat.lines[:middle], flat.top or dns.name.root)
+        good, bad = (good, middle) if isinstance(found, _Complaint) else (middle, bad)
+    return bad
 
 
 def _facts(path: str, zone: dns.zone.Zone) -> ZoneFacts:

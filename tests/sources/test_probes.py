@@ -1,0 +1,225 @@
+"""The prober against real servers on loopback: each kind, counting, edges, targets that come and go."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+import h2.config
+import h2.connection
+import h2.events
+import pytest
+from aiohttp import web
+
+from fedns.model.facts import ProbeCount
+from fedns.model.policy import ProbeSpec
+from fedns.sources import probe_grpc, probe_http, probe_tcp, probes
+from fedns.sources.change import ProbeChange
+from fedns.sources.probe import Result, Target
+from tests.sources.listening import Listener
+
+KEY = ("m", "default/web")
+FAST = {"interval": 0.1, "timeout": 1.0, "fall": 2, "rise": 2}
+
+
+class Backend:
+    """An HTTP server whose answer the test turns."""
+
+    def __init__(self) -> None:
+        self.status, self.body, self.hosts = 200, "all is well", list[str]()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        self.hosts.append(request.host)
+        return web.Response(status=self.status, text=self.body, headers={"Location": "/elsewhere"})
+
+    async def start(self) -> int:
+        app = web.Application()
+        app.router.add_get("/ok", self._answer)
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        return int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+
+
+def backed(test: Callable[[Backend, int], Coroutine[Any, Any, None]]) -> None:
+    async def main() -> None:
+        backend = Backend()
+        port = await backend.start()
+        try:
+            await test(backend, port)
+        finally:
+            await backend.stop()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "ok"),
+    [
+        ({}, 200, True),
+        ({}, 302, True),
+        ({}, 503, False),
+        ({"expect_status": ((204, 204), (500, 599))}, 503, True),
+        ({"expect_status": ((204, 204),)}, 200, False),
+        ({"expect_body": "well"}, 200, True),
+        ({"expect_body": "ill"}, 200, False),
+        ({"path": "/none"}, 200, False),
+    ],
+)
+def test_http(spec: dict[str, Any], status: int, ok: bool) -> None:
+    async def test(backend: Backend, port: int) -> None:
+        backend.status = status
+        http = probe_http.Http()
+        given = {"kind": "http", "path": "/ok", "host": "www.acme.test"} | spec
+        result = await http.check(Target("127.0.0.1", port, ProbeSpec(**given)))
+        await http.close()
+        assert result.ok is ok, result.reason
+        assert set(backend.hosts) <= {"www.acme.test"}
+
+    backed(test)
+
+
+def test_http_looks_only_at_the_begin_of_a_body() -> None:
+    async def test(backend: Backend, port: int) -> None:
+        backend.body = "x" * probe_http.BODY + "late"
+        http = probe_http.Http()
+        spec = ProbeSpec(kind="http", path="/ok", expect_body="late")
+        assert not (await http.check(Target("127.0.0.1", port, spec))).ok
+        await http.close()
+
+    backed(test)
+
+
+def test_a_prober_counts_falls_and_rises() -> None:
+    async def test(backend: Backend, port: int) -> None:
+        listener, prober = Listener(), probes.Prober({})
+        task = asyncio.create_task(prober.run(listener))
+        target = Target("127.0.0.1", port, ProbeSpec(kind="http", path="/ok", **FAST))
+        prober.aim({KEY: target})
+        for status, state in ((200, "up"), (500, "down"), (200, "up")):
+            backend.status = status
+            await listener.until(lambda state=state: listener.heard and _last(listener).state == state)
+        told = len(listener.heard)
+        age = prober.counts[KEY].at
+        async with asyncio.timeout(10):
+            while prober.counts[KEY].at == age:  # steady success moves the age ...
+                await asyncio.sleep(0.01)
+        assert len(listener.heard) == told  # ... and nothing else
+        prober.aim({})
+        await listener.until(lambda: listener.last(ProbeChange).results == {KEY: None})
+        asked = len(backend.hosts)
+        assert listener.last(ProbeChange).touched == {"default/web"} and not prober.counts
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert len(backend.hosts) <= asked + 1
+
+    backed(test)
+
+
+def _last(listener: Listener) -> ProbeCount:
+    count = listener.last(ProbeChange).results[KEY]
+    assert count is not None
+    return count
+
+
+def test_restored_counts_go_on_and_those_without_target_go() -> None:
+    async def main() -> Mapping[Any, Any]:
+        before = {KEY: ProbeCount("up", at=1.0), ("gone", "default/web"): ProbeCount("down")}
+        listener, prober = Listener(), probes.Prober(before)
+        task = asyncio.create_task(prober.run(listener))
+        server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        server.close()
+        await server.wait_closed()
+        prober.aim({KEY: Target("127.0.0.1", port, ProbeSpec(**FAST))})
+        await listener.until(lambda: any(KEY in change.results for change in listener.all(ProbeChange)))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert listener.all(ProbeChange)[0].results == {("gone", "default/web"): None}
+        return listener.last(ProbeChange).results
+
+    count = asyncio.run(main())[KEY]
+    assert (count.state, count.failures) == ("up", 1)
+
+
+def test_tcp_and_silence() -> None:
+    async def main() -> None:
+        async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(silent, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        assert (await probe_tcp.check(Target("127.0.0.1", port, ProbeSpec()))).ok
+        listener, prober = Listener(), probes.Prober({})
+        task = asyncio.create_task(prober.run(listener))
+        specs = {kind: ProbeSpec(kind=kind, timeout=0.1) for kind in ("http", "https", "grpc")}
+        prober.aim({(kind, "n/s"): Target("127.0.0.1", port, spec) for kind, spec in specs.items()})
+        await listener.until(lambda: len(prober.counts) == 3)
+        assert {(one.state, one.reason) for one in prober.counts.values()} == {
+            ("down", "no answer within 0.1 s")
+        }
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        server.close()
+
+    asyncio.run(main())
+
+
+async def grpc(status: bytes | None, body: bytes, service: str) -> tuple[Result, bytes]:
+    """Check a server that answers `body` and grpc-status `status`; the result and what was asked."""
+    asked = b""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        connection.initiate_connection()
+        writer.write(connection.data_to_send())
+        while data := await reader.read(65536):
+            for event in connection.receive_data(data):
+                if isinstance(event, h2.events.DataReceived):
+                    asked += event.data or b""
+                if isinstance(event, h2.events.StreamEnded):
+                    connection.send_headers(1, [(":status", "200"), ("content-type", "application/grpc")])
+                    connection.send_data(1, body)
+                    trailers = [("grpc-status", status)] if status else [("x", "y")]
+                    connection.send_headers(1, trailers, end_stream=True)
+            writer.write(connection.data_to_send())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with asyncio.timeout(10):
+        result = await probe_grpc.check(
+            Target("127.0.0.1", port, ProbeSpec(kind="grpc", grpc_service=service))
+        )
+    server.close()
+    return result, asked
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "service", "ok", "reason"),
+    [
+        (b"0", b"\x00\x00\x00\x00\x02\x08\x01", "", True, "gRPC SERVING"),
+        (b"0", b"\x00\x00\x00\x00\x02\x08\x01", "shop.Cart", True, "gRPC SERVING"),
+        (b"0", b"\x00\x00\x00\x00\x02\x08\x02", "", False, "gRPC NOT_SERVING"),
+        (b"0", b"\x00\x00\x00\x00\x00", "", False, "gRPC UNKNOWN"),
+        (b"5", b"", "", False, "gRPC status 5"),
+        (None, b"", "", False, "no gRPC: the answer has no grpc-status"),
+    ],
+)
+def test_grpc(status: bytes | None, body: bytes, service: str, ok: bool, reason: str) -> None:
+    result, asked = asyncio.run(grpc(status, body, service))
+    assert result == Result(ok, reason)
+    message = b"\x0a" + bytes([len(service)]) + service.encode() if service else b""
+    assert asked == b"\x00" + len(message).to_bytes(4, "big") + message
+
+
+def test_grpc_of_a_server_that_speaks_http_1() -> None:
+    async def test(backend: Backend, port: int) -> None:
+        result = await probe_grpc.check(Target("127.0.0.1", port, ProbeSpec(kind="grpc")))
+        assert not result.ok
+
+    backed(test)
