@@ -144,21 +144,16 @@ class Lookup:
 
     def _say(self, owner: bytes, rrset: node.RRset, beside: tuple[node.RRset, ...]) -> None:
         """Put an RRset into the answer, with the signatures over it that stand beside it if wanted."""
-        self.answer.append(message.Record(owner, rrset))
-        if self._asked.signed and self._asked.type != wire.ANY:
-            covered = rrset.type.to_bytes(2, "big")
-            found = [each for held in beside if held.type == wire.RRSIG for each in held.rdatas]
-            rdatas = tuple(each for each in found if each[:2] == covered)
-            if rdatas:
-                self.answer.append(message.Record(owner, node.RRset(wire.RRSIG, rrset.ttl, rdatas)))
+        plain = not self._asked.signed or self._asked.type == wire.ANY
+        self.answer += [message.Record(owner, rrset)] if plain else _signed(owner, rrset, beside)
 
     def _refer(self, place: Place) -> None:
         """A delegation: its NS set, without authority of our own."""
         rrset = next(each for each in place.node.rrsets if each.type == wire.NS)
         self.authority.append(message.Record(place.owner, rrset))
-        self.authority += [
-            message.Record(place.owner, each) for each in place.node.rrsets if each.type == wire.DS
-        ]
+        held = {each.type: each for each in place.node.rrsets}
+        if self._asked.signed and wire.DS in held:
+            self.authority += _signed(place.owner, held[wire.DS], place.node.rrsets)
 
     def _deny(self, zone: node.Zone) -> None:
         self.authority.append(message.Record(zone.apex, node.RRset(wire.SOA, zone.negative_ttl, (zone.soa,))))
@@ -220,3 +215,14 @@ class Lookup:
                 for each in found.rrsets
                 if each.type in _ADDRESSES and (target, each.type) not in held
             ]
+
+
+def _signed(owner: bytes, rrset: node.RRset, beside: tuple[node.RRset, ...]) -> list[message.Record]:
+    """The RRset, and the signatures over it among those that stand beside it."""
+    covered = rrset.type.to_bytes(2, "big")
+    found = [each for held in beside if held.type == wire.RRSIG for each in held.rdatas]
+    rdatas = tuple(each for each in found if each[:2] == covered)
+    records = [message.Record(owner, rrset)]
+    if rdatas:
+        records.append(message.Record(owner, node.RRset(wire.RRSIG, rrset.ttl, rdatas)))
+    return records
