@@ -1,0 +1,114 @@
+from typing import Any
+
+import dns.message
+import msgspec
+import pytest
+
+from fedns.dns import explain
+from fedns.errors import FednsError
+from tests.golden import fleet
+
+WORLD: dict[str, Any] = {
+    "settings": {
+        "federation": "fed",
+        "domain": "example.com",
+        "nameservers": {"ns1.example.com": ["127.0.0.1"]},
+    },
+    "members": {
+        "eu": {"region": "europe", "zones": ["europe-b"]},
+        "us": {"region": "america", "zones": ["america-a"]},
+    },
+    "services": {
+        "shop/web": {
+            "shards": {
+                "eu": {"addresses": ["192.0.2.2"], "state": "unhealthy"},
+                "us": {"addresses": ["192.0.2.1"]},
+            }
+        }
+    },
+    "static": "@ 60 IN SOA ns.x. me.x. 1 2 3 4 5\n@ 60 IN NS ns.x.\na.b 60 IN TXT here\n",
+}
+GLOBAL = "web.shop.fed.svc.example.com."
+REGION = "web.shop.fed.svc.europe.example.com."
+
+
+def told(name: str, rtype: str = "A", **change: Any) -> explain.Explanation:
+    built = fleet.build({**WORLD, **change})
+    return explain.explain(built.snapshot, built.layout, built.table(), (name, rtype), fleet.NOW)
+
+
+def test_a_region_without_a_healthy_shard() -> None:
+    found = told(REGION.upper())
+    assert (found.kind, found.service, found.level, found.via) == (
+        "federated",
+        "shop/web",
+        "region",
+        (GLOBAL,),
+    )
+    assert found.reply.answer == (f"{REGION} 15 IN CNAME {GLOBAL}", f"{GLOBAL} 15 IN A 192.0.2.1")
+    assert found.selection == (("us", 1.0),)
+    assert (found.ttl, "halved" in found.ttl_why) == (15, True)
+    down, up = found.candidates
+    assert (down.member, down.serves, down.state, down.age) == ("eu", False, "unhealthy", 60.0)
+    assert "unhealthy" in down.why
+    assert (up.member, up.serves, up.share, up.why) == ("us", True, 1.0, "serves")
+    assert [(fact.kind, fact.says, fact.age) for fact in down.evidence] == [("readiness", "down", 0.0)]
+
+
+def test_the_records_are_those_of_the_reply() -> None:
+    found = told(GLOBAL)
+    reply = dns.message.from_wire(bytes.fromhex(found.reply.wire))
+    assert "\n".join(found.reply.answer) == "\n".join(rrset.to_text() for rrset in reply.answer)
+
+
+def test_fail_open_is_told_with_its_error_code() -> None:
+    services = {
+        "shop/web": {
+            "shards": {"us": {"addresses": ["192.0.2.1"], "state": "unhealthy"}},
+            "last_good": ["us"],
+        }
+    }
+    found = told(GLOBAL, services=services)
+    assert "fail open" in found.rule
+    assert found.reply.errors[0].startswith("EDE 3")
+    assert found.candidates[0].serves
+
+
+def test_below_a_service() -> None:
+    assert told(f"_http._tcp.{GLOBAL}", "SRV").service == "shop/web"
+    assert told(f"_explain.{GLOBAL}", "TXT").reply.answer
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "rcode"),
+    [
+        ("a.b.example.com", "static", "NOERROR"),
+        ("b.example.com", "between", "NOERROR"),
+        ("svc.europe.example.com", "between", "NOERROR"),
+        ("x.b.example.com", "missing", "NXDOMAIN"),
+        ("other.shop.fed.svc.example.com", "missing", "NXDOMAIN"),
+        ("example.net", "foreign", "REFUSED"),
+    ],
+)
+def test_names_that_are_no_service(name: str, kind: str, rcode: str) -> None:
+    found = told(name)
+    assert (found.kind, found.reply.rcode, found.candidates) == (kind, rcode, ())
+
+
+def test_it_goes_through_json() -> None:
+    found = told(REGION)
+    assert msgspec.json.decode(msgspec.json.encode(found), type=explain.Explanation) == found
+
+
+def test_lines_for_people() -> None:
+    text = "\n".join(explain.lines(told(REGION)))
+    assert "- eu (europe/europe-b): it is unhealthy" in text
+    assert "+ us (america/america-a): serves share 100%" in text
+    assert f"> {GLOBAL} 15 IN A 192.0.2.1" in text
+
+
+def test_bad_questions() -> None:
+    with pytest.raises(ValueError, match="not a record type"):
+        told(GLOBAL, "WAT")
+    with pytest.raises(FednsError):
+        told("a..b")
