@@ -44,34 +44,51 @@ def sustained(index: int) -> tuple[int, int]:
 
 
 class World:
-    """What must be answered: the fleet's addresses less the shards that were taken down."""
+    """What may be answered: the fleet's addresses less the shards taken down, step by step."""
 
     def __init__(self) -> None:
-        self._down: defaultdict[int, set[int]] = defaultdict(set)
+        self._down: defaultdict[int, list[int]] = defaultdict(list)
 
-    def take_down(self, member: int, service: int) -> None:
-        self._down[service].add(member)
+    def take_down(self, member: int, service: int) -> int:
+        """Notes the change and returns how many this service has had with it."""
+        self._down[service].append(member)
+        return len(self._down[service])
 
-    def expected(self, member: int, service: int, level: int) -> frozenset[str]:
-        """Addresses of the name at `level` (0 global, 1 region, 2 zone) around `member`."""
-        live = [m for m in range(MEMBERS) if m not in self._down[service]]
-        near = [m for m in live if fleet.region(m) == fleet.region(member)]
-        own = [m for m in live if m == member]
-        chosen = (live, near or live, own or near or live)[level]
-        return frozenset(fleet.address(m, service) for m in chosen)
+    def step(self, view: "View", addresses: frozenset[str]) -> int:
+        """After how many of its service's changes this was the whole answer; -1: never."""
+        for count in range(len(self._down[view.service]), -1, -1):
+            if self.expected(view, count) == addresses:
+                return count
+        return -1
+
+    def expected(self, view: "View", count: int) -> frozenset[str]:
+        """The complete answer after the first `count` changes of the service."""
+        down = self._down[view.service][:count]
+        live = [m for m in range(MEMBERS) if m not in down]
+        near = [m for m in live if fleet.region(m) == fleet.region(view.member)]
+        own = [m for m in live if m == view.member]
+        chosen = (live, near or live, own or near or live)[view.level]
+        return frozenset(fleet.address(m, view.service) for m in chosen)
+
+
+class View(NamedTuple):
+    """A name at which a shard is seen: `level` 0 global, 1 region, 2 zone."""
+
+    member: int
+    service: int
+    level: int
 
 
 class Watched(NamedTuple):
-    """A change that was made, and what may be answered until it is seen."""
+    """A change that was made: the `step`-th of its service."""
 
-    name: str
-    old: frozenset[str]
-    new: frozenset[str]
+    view: View
+    step: int
     at: float
 
 
 class Bench:
-    """`wrong` counts answers that were neither old nor new; `unseen` changes that never showed."""
+    """`wrong` lists answers that never were a complete one; `unseen` counts changes that never showed."""
 
     def __init__(self, disk: fleet.Fleet, asker: ask.Asker) -> None:
         self._disk = disk
@@ -81,20 +98,22 @@ class Bench:
         self.unseen = 0
 
     def change(self, member: int, service: int, level: int) -> Watched:
-        old = self._world.expected(member, service, level)
-        self._world.take_down(member, service)
-        new = self._world.expected(member, service, level)
+        step = self._world.take_down(member, service)
         at = time.monotonic()
         self._disk.change(member, service, ready=False)
-        return Watched(fleet.names(member, service)[level], old, new, at)
+        return Watched(View(member, service, level), step, at)
 
     def seen(self, watched: Watched) -> bool:
-        """Asks once; True where the new answer is there, or will never be."""
-        found = self._asker.ask(watched.name)
-        if found is not None and found.addresses == watched.new and not found.doubled:
-            return True
-        if found is not None and (found.rcode or found.doubled or found.addresses != watched.old):
-            self.wrong.append(f"{watched.name}: {found.rcode} {sorted(found.addresses)}")
+        """Asks once; True where the change shows, or will never."""
+        view = watched.view
+        name = fleet.names(view.member, view.service)[view.level]
+        found = self._asker.ask(name)
+        if found is not None:
+            step = self._world.step(view, found.addresses)
+            if step < 0 or found.rcode or found.doubled:
+                self.wrong.append(f"{name}: {found.rcode} {sorted(found.addresses)}")
+            elif step >= watched.step:
+                return True
         if time.monotonic() > watched.at + GIVE_UP:
             self.unseen += 1
             return True
