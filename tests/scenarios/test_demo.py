@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import dns.message
 import dns.query
+import dns.rcode
 import dns.rdatatype
 import pytest
 
@@ -34,12 +35,14 @@ class Demo(NamedTuple):
     log: Path
 
     def ask(self, name: str, rtype: str = "A") -> list[str]:
-        """Records of the answer section, as `type value`."""
+        """Records of the answer section, as `type value`, or the rcode where there are none."""
         query = dns.message.make_query(name, rtype)
         try:
-            reply = dns.query.udp(query, "127.0.0.1", timeout=1, port=self.dns)
-        except (OSError, dns.exception.Timeout):
-            return []
+            reply = dns.query.udp(query, "127.0.0.1", timeout=2, port=self.dns)
+        except (OSError, dns.exception.Timeout) as error:
+            return [f"no reply: {error}"]
+        if not reply.answer:
+            return [dns.rcode.to_text(reply.rcode())]
         return [f"{dns.rdatatype.to_text(one.rdtype)} {item}" for one in reply.answer for item in one]
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -60,6 +63,10 @@ def until(holds: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
+def _answers(demo: Demo) -> bool:
+    return all(len(demo.ask(f"{NAME}.example.com")) == 4 for _ in range(8))
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     folder = tmp_path_factory.mktemp("demo")
@@ -70,8 +77,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
             [*FEDNS, "demo", "start", "--dir", str(folder / "demo"), *options], stdout=log, stderr=log
         )
     running = Demo(process, *ports, folder / "log")
-    try:
-        until(lambda: len(running.ask(f"{NAME}.example.com")) == 4, f"four addresses; see {folder}/log")
+    try:  # two workers share the port, and either may be the later one
+        until(lambda: _answers(running), f"four addresses; see {folder}/log")
         yield running
     finally:
         process.kill() if process.poll() is None else None
@@ -102,7 +109,7 @@ def test_a_failed_backend_moves_its_region_to_the_global_name_and_back(demo: Dem
     until(lambda: demo.ask(region) == ["A 127.0.0.12"], "the region serves")
     assert demo.run("demo", "fail", "gce-europe-west1", "--port", str(demo.backend)).returncode == 0
     until(
-        lambda: bool(demo.ask(region)) and demo.ask(region)[0] == f"CNAME {whole}.",
+        lambda: demo.ask(region)[0] == f"CNAME {whole}.",
         "alias of the global name",
     )
     assert set(demo.ask(whole)) == {f"A {address}" for address in ALL - {"127.0.0.12"}}
