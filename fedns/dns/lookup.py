@@ -4,6 +4,7 @@ Law: the first name decides AA, the last name of a chain decides the response co
 followed through every zone of ours and ends where a name is not ours, repeats, or the bound is reached.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from fedns.dns import edns, message, node, wire
@@ -43,10 +44,9 @@ class Place(NamedTuple):
 class Lookup:
     """One question against one view. After `run` the reply's parts are in the attributes."""
 
-    def __init__(self, view: View, zones: tuple[node.Zone, ...], asked: Asked) -> None:
+    def __init__(self, view: View, apexes: Mapping[bytes, node.Zone], asked: Asked) -> None:
         self._get = view.get
-        self._zones = zones
-        self._apexes = {zone.apex: index for index, zone in enumerate(zones)}
+        self._apexes = apexes
         self._asked = asked
         self.rcode = wire.NOERROR
         self.authoritative = False
@@ -160,9 +160,9 @@ class Lookup:
 
     def _zone_of(self, name: bytes) -> node.Zone | None:
         for each in wire.ancestors(name):
-            index = self._apexes.get(each)
-            if index is not None:
-                return self._zones[index]
+            zone = self._apexes.get(each)
+            if zone is not None:
+                return zone
         return None
 
     def _find(self, name: bytes, zone: node.Zone) -> Place | None:

@@ -6,8 +6,7 @@ No special key of the table (`\\xffzones`, ...) ends in a zero byte, so no quest
 """
 
 import struct
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 A, CNAME, SOA, AAAA = 1, 5, 6, 28
@@ -150,26 +149,23 @@ def place(data: bytes) -> tuple[int, int, int]:
     return zone, flags, children
 
 
-@lru_cache(maxsize=4)
-def denials(data: bytes) -> tuple[tuple[int, bytes], ...]:
-    """For each of the encoded zones: the length of its apex, and its `denial`."""
-    return tuple((len(zone.apex), zone.denial) for zone in decode_zones(data))
-
-
 def encode_zones(zones: Sequence[Zone]) -> bytes:
     parts = [_ZONE.pack(len(zone.apex), len(zone.soa), zone.soa_ttl) + zone.apex + zone.soa for zone in zones]
     return b"".join(parts)
 
 
-@lru_cache(maxsize=4)
 def decode_zones(data: bytes) -> tuple[Zone, ...]:
-    zones, at = [], 0
-    while at < len(data):
-        apex, soa, ttl = _ZONE.unpack_from(data, at)
-        at += _ZONE.size
-        zones.append(Zone(data[at : at + apex], data[at + apex : at + apex + soa], ttl))
-        at += apex + soa
-    return tuple(zones)
+    return _heads(data).zones
+
+
+def apexes(data: bytes) -> Mapping[bytes, Zone]:
+    """The encoded zones by apex."""
+    return _heads(data).apexes
+
+
+def denials(data: bytes) -> tuple[tuple[int, bytes], ...]:
+    """For each of the encoded zones: the length of its apex, and its `denial`."""
+    return _heads(data).denials
 
 
 def variant(body: bytes, number: int) -> tuple[bytes, bytes]:
@@ -241,3 +237,33 @@ def _rrsets(data: bytes, at: int, count: int) -> tuple[tuple[RRset, ...], int]:
             at = end
         rrsets.append(RRset(rtype, ttl, tuple(rdatas)))
     return tuple(rrsets), at
+
+
+class _Heads(NamedTuple):
+    """The encoded zones, decoded in the shapes that queries need."""
+
+    data: bytes = b""
+    zones: tuple[Zone, ...] = ()
+    apexes: Mapping[bytes, Zone] = {}
+    denials: tuple[tuple[int, bytes], ...] = ()
+
+
+_last = [_Heads()]  # comparing the octets is far cheaper than decoding or hashing them for each query
+
+
+def _heads(data: bytes) -> _Heads:
+    known = _last[0]
+    if known.data != data:
+        zones = tuple(_zones(data))
+        ends = tuple((len(zone.apex), zone.denial) for zone in zones)
+        _last[0] = known = _Heads(data, zones, {zone.apex: zone for zone in zones}, ends)
+    return known
+
+
+def _zones(data: bytes) -> Iterator[Zone]:
+    at = 0
+    while at < len(data):
+        apex, soa, ttl = _ZONE.unpack_from(data, at)
+        at += _ZONE.size
+        yield Zone(data[at : at + apex], data[at + apex : at + apex + soa], ttl)
+        at += apex + soa

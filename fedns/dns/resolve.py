@@ -4,6 +4,8 @@ Law: nothing here raises on any octets. No reply to a reply or to less than a he
 never longer than the query that caused it, apart from an OPT record that the query asked for (RFC 8906).
 """
 
+from collections.abc import Mapping
+
 from fedns.dns import edns, lookup, message, node, query, wire
 
 _VERSION_NAMES = (b"\x07version\x04bind\0", b"\x07version\x06server\0")
@@ -35,13 +37,13 @@ def resolve(view: lookup.View, packet: bytes, limit: int) -> bytes | None:
         return _error(asked, wire.SERVFAIL, edns.NOT_READY)
     if asked.type in (wire.AXFR, wire.IXFR):
         return _error(asked, wire.REFUSED, edns.NOT_SUPPORTED)
-    return _answer(view, node.decode_zones(zones), asked, limit)
+    return _answer(view, node.apexes(zones), asked, limit)
 
 
-def _answer(view: lookup.View, zones: tuple[node.Zone, ...], asked: query.Query, limit: int) -> bytes:
+def _answer(view: lookup.View, apexes: Mapping[bytes, node.Zone], asked: query.Query, limit: int) -> bytes:
     stream = limit == wire.STREAM
     signed = asked.edns is not None and asked.edns.do
-    found = lookup.Lookup(view, zones, lookup.Asked(asked.name, asked.type, asked.ident, stream, signed))
+    found = lookup.Lookup(view, apexes, lookup.Asked(asked.name, asked.type, asked.ident, stream, signed))
     found.run()
     notes = edns.Notes(found.rcode, found.error, found.zone if found.authoritative else None)
     reply = message.Message(asked.question, _room(asked, limit), edns.build(asked.edns, notes))

@@ -56,13 +56,18 @@ def overlay(tables: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> dict[bytes
 
     The DS set that the upper zone holds for the apex of a lower one is kept there.
     """
+    given = sorted(tables, key=lambda each: wire.labels(each[0]))
+    apexes = {apex for apex, _ in given}
     joined: dict[bytes, bytes] = {}
-    for apex, nodes in sorted(tables, key=lambda each: wire.labels(each[0])):
-        above = joined.get(apex)
-        joined = {name: value for name, value in joined.items() if not wire.below(name, apex)}
-        joined.update(nodes)
-        if above is not None and apex in nodes:
-            joined[apex] = _with_ds(nodes[apex], above)
+    above: dict[bytes, bytes] = {}
+    for apex, nodes in given:
+        for name, value in nodes.items():
+            closest = next(each for each in wire.ancestors(name) if each in apexes)
+            if closest == apex:
+                joined[name] = value
+            elif closest == name:
+                above[name] = value
+    joined.update((name, _with_ds(joined[name], value)) for name, value in above.items() if name in joined)
     return joined
 
 

@@ -230,7 +230,7 @@ def over_socket(host: str, port: int, patience: float = 1.0) -> Exchange:
             try:
                 peer.sendall(len(packet).to_bytes(2, "big") + packet if stream else packet)
                 return _read_framed(peer) if stream else peer.recv(65535)
-            except TimeoutError:
+            except (TimeoutError, ConnectionError):
                 return None
 
     return exchange
