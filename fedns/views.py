@@ -11,6 +11,8 @@ from fedns.errors import Problem
 from fedns.model import facts, snapshot
 from fedns.servers import api, counters
 
+EVERYTHING: Mapping[str, str] = {}
+
 
 def member(value: snapshot.Member, states: Mapping[str, int], now: float) -> api.Member:
     return api.Member(
@@ -58,12 +60,17 @@ def services(snap: snapshot.Snapshot) -> Iterator[api.Service]:
         )
 
 
-def shards(snap: snapshot.Snapshot, now: float) -> Iterator[api.Shard]:
-    """All shards by service, then member."""
-    for _, value in sorted(snap.services.items()):
-        name = key(value)
-        for one in value.shards:
-            yield shard(name, one, now)
+def shards(
+    snap: snapshot.Snapshot, now: float, wanted: Mapping[str, str] = EVERYTHING
+) -> Iterator[api.Shard]:
+    """Shards by service, then member; `wanted` may name a service, member, region or state. A fleet has
+    hundreds of thousands, so what is not wanted is not told."""
+    only = wanted.get("service")
+    for name in sorted(snap.services) if only is None else {only} & snap.services.keys():
+        for one in snap.services[name].shards:
+            found = {"service": name, "member": one.member, "region": one.region, "state": one.verdict.state}
+            if not wanted or all(found.get(key) == value for key, value in wanted.items()):
+                yield shard(name, one, now)
 
 
 def shard(service: str, value: snapshot.Shard, now: float) -> api.Shard:

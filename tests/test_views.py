@@ -50,6 +50,13 @@ def test_a_shard_is_told_with_ages() -> None:
     assert second.state == "unhealthy"
 
 
+def test_only_the_shards_that_are_wanted_are_told() -> None:
+    (bad,) = views.shards(SNAP, NOW, {"state": "unhealthy"})
+    assert bad.member == "m2"
+    assert len(list(views.shards(SNAP, NOW, {"service": "shop/web", "region": "r"}))) == 2
+    assert not list(views.shards(SNAP, NOW, {"service": "shop/api"}))
+
+
 def test_a_service_counts_the_shards_that_can_serve() -> None:
     (told,) = views.services(SNAP)
     assert (told.serving, told.total, told.states) == (1, 2, {"healthy": 1, "unhealthy": 1})

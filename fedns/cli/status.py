@@ -17,7 +17,7 @@ PERIOD = 1.0
 """How often `--watch` asks, seconds."""
 ROWS = 200
 """Shards shown at most; the ones that need attention come first."""
-ATTENTION = {"unhealthy": 0, "draining": 1, "degraded": 2, "unknown": 3, "healthy": 4}
+ATTENTION = ("unhealthy", "draining", "degraded", "unknown", "healthy")
 
 WRAPPED = ("ZONES", "SHARDS", "ADDRESSES", "WHY", "REASON", "WHAT", "HINT", "WHERE")
 """Columns that give way in a narrow window; names do not."""
@@ -47,10 +47,20 @@ def gather(api: client.Client) -> dict[str, Any]:
     return {
         "status": api.get("/api/v1/status"),
         "members": api.get("/api/v1/members")["items"],
-        "shards": api.get("/api/v1/shards")["items"],
+        "shards": _worst(api),
         "orders": api.get("/api/v1/orders")["items"],
         "problems": api.get("/api/v1/problems")["items"],
     }
+
+
+def _worst(api: client.Client) -> list[Any]:
+    """The shards that need attention first, and no more than are shown."""
+    found: list[Any] = []
+    for state in ATTENTION:
+        if len(found) < ROWS:
+            query = {"state": state, "limit": str(ROWS - len(found))}
+            found += api.get("/api/v1/shards", query)["items"]
+    return found
 
 
 def _watch(api: client.Client, view: View) -> None:
@@ -74,7 +84,11 @@ def _watch(api: client.Client, view: View) -> None:
 
 def render(view: View) -> Group:
     """The tables, from what `gather` returned."""
-    parts: list[Any] = [_head(view["status"]), _members(view["members"]), _shards(view["shards"])]
+    parts: list[Any] = [
+        _head(view["status"]),
+        _members(view["members"]),
+        _shards(view["shards"], sum(view["status"]["shards"].values())),
+    ]
     if view["orders"]:
         parts.append(_orders(view["orders"], view["status"]["at"]))
     if view["problems"]:
@@ -118,11 +132,10 @@ def _members(members: list[View]) -> Table:
     return table
 
 
-def _shards(shards: list[View]) -> Table:
-    ranked = sorted(shards, key=lambda one: (ATTENTION.get(one["state"], 9), one["service"], one["member"]))
-    more = f" (first {ROWS} of {len(shards)}, worst first)" if len(shards) > ROWS else ""
+def _shards(shards: list[View], count: int) -> Table:
+    more = f" (the worst {len(shards)} of {count})" if len(shards) < count else ""
     table = _table(f"\nShards{more}", "SERVICE", "MEMBER", "STATE", "FOR", "READY", "ADDRESSES", "WHY")
-    for one in ranked[:ROWS]:
+    for one in shards:
         ready = (
             "-" if one["endpoints_ready"] is None else f"{one['endpoints_ready']}/{one['endpoints_total']}"
         )

@@ -9,7 +9,7 @@ command is refused when the Host header is a name that DNS could have been rebou
 import asyncio
 import ipaddress
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
@@ -35,10 +35,12 @@ class Views(Protocol):
     def status(self) -> api.Status: ...
     def members(self) -> Iterable[api.Member]: ...
     def services(self) -> Iterable[api.Service]: ...
-    def shards(self) -> Iterable[api.Shard]: ...
     def problems(self) -> Iterable[api.Problem]: ...
     def orders(self) -> Iterable[api.Order]: ...
     def metrics(self) -> bytes: ...
+
+    def shards(self, wanted: Mapping[str, str]) -> Iterable[api.Shard]:
+        """Those equal in every field of `wanted` (service, member, region, state)."""
 
     def explain(self, name: str, rtype: str, source: str) -> object:
         """Any value msgspec can encode. Raises ValueError or FednsError where the question makes none."""
@@ -86,14 +88,11 @@ async def _status(call: Call) -> web.Response:
     return _json(call.views.status())
 
 
-def _matches(item: object, query: dict[str, str]) -> bool:
-    return all(getattr(item, key) == value for key, value in query.items())
+Rows = Callable[[Views, Mapping[str, str]], Iterable[object]]
 
 
-def _listing(
-    kind: type[api.Page], rows: str, filters: tuple[str, ...] = ()
-) -> Callable[[Call], Awaitable[web.Response]]:
-    """A handler for the rows of `Views.<rows>()`, cut to those equal in the filters asked for."""
+def _listing(rows: Rows, filters: tuple[str, ...]) -> Callable[[Call], Awaitable[web.Response]]:
+    """A handler for the rows that equal the filters asked for, at most `limit` of them."""
 
     async def listing(call: Call) -> web.Response:
         query = dict(call.request.query)
@@ -104,11 +103,17 @@ def _listing(
         if unknown:
             return _fault(400, f"unknown parameter {unknown[0]!r}; known: {', '.join((*filters, 'limit'))}")
         wanted = min(int(limit), MAX_LIMIT)
-        matching = (item for item in getattr(call.views, rows)() if _matches(item, query))
-        found = list(islice(matching, wanted + 1))
+        found = list(islice(rows(call.views, query), wanted + 1))
         return _json({"at": time.time(), "truncated": len(found) > wanted, "items": found[:wanted]})
 
     return listing
+
+
+def _equal(rows: Callable[[Views], Iterable[object]]) -> Rows:
+    """Few enough rows to look at each."""
+    return lambda views, query: (
+        row for row in rows(views) if all(getattr(row, key) == value for key, value in query.items())
+    )
 
 
 async def _explain(call: Call) -> web.Response:
@@ -178,24 +183,27 @@ class Route(NamedTuple):
     status: int = 200
 
 
+SHARD_FILTERS = ("service", "member", "region", "state")
+
+
+def _list(name: str, produces: type[api.Page], rows: Rows, filters: tuple[str, ...]) -> Route:
+    handler = _listing(rows, filters)
+    return Route("GET", f"/api/v1/{name}", handler, f"List {name}", produces, (*filters, "limit"))
+
+
 ROUTES = (
     Route("GET", "/healthz", _healthz, "200 while the control process runs"),
     Route("GET", "/readyz", _readyz, "200 when queries can be answered, else 503 and why not"),
     Route("GET", "/metrics", _metrics, "Prometheus metrics, the workers' included"),
     Route("GET", "/api/v1/status", _status, "The whole at a glance", api.Status),
-    Route("GET", "/api/v1/members", _listing(api.Members, "members", ("name", "region")),
-          "Member clusters", api.Members, ("name", "region", "limit")),
-    Route("GET", "/api/v1/services", _listing(api.Services, "services", ("service",)),
-          "Federated services", api.Services, ("service", "limit")),
-    Route("GET", "/api/v1/shards", _listing(api.Shards, "shards", ("service", "member", "region", "state")),
-          "Shards with verdict and evidence", api.Shards, ("service", "member", "region", "state", "limit")),
-    Route("GET", "/api/v1/problems", _listing(api.Problems, "problems", ("source",)),
-          "Bad input in force", api.Problems, ("source", "limit")),
+    _list("members", api.Members, _equal(lambda views: views.members()), ("name", "region")),
+    _list("services", api.Services, _equal(lambda views: views.services()), ("service",)),
+    _list("shards", api.Shards, lambda views, query: views.shards(query), SHARD_FILTERS),
+    _list("problems", api.Problems, _equal(lambda views: views.problems()), ("source",)),
+    _list("orders", api.Orders, _equal(lambda views: views.orders()), ("target", "word")),
     Route("GET", "/api/v1/explain", _explain, "Why a name is answered as it is, step by step",
           dict[str, Any], ("name", "type", "from")),
     Route("GET", "/api/v1/zone", _zone, "One zone as a master file (RFC 1035)", None, ("origin",)),
-    Route("GET", "/api/v1/orders", _listing(api.Orders, "orders", ("target", "word")),
-          "Operator's orders in force", api.Orders, ("target", "word", "limit")),
     Route("POST", "/api/v1/orders", _add_order, "Give an order: up, down or drain",
           api.Order, (), api.NewOrder, 201),
     Route("DELETE", "/api/v1/orders", _remove_order, "Take an order back", None, ("target",), None, 204),

@@ -33,11 +33,9 @@ class Values:
     def services(self) -> Iterable[api.Service]:
         yield api.Service("shop/web", "ActiveActive", "open", 1, 1, {"healthy": 1}, ["m1"], True)
 
-    def shards(self) -> Iterable[api.Shard]:
-        yield SHARD
-        yield api.Shard(
-            **{**{name: getattr(SHARD, name) for name in SHARD.__struct_fields__}, "member": "m2"}
-        )
+    def shards(self, wanted: Mapping[str, str]) -> Iterable[api.Shard]:
+        both = (SHARD, msgspec.structs.replace(SHARD, member="m2"))
+        return (one for one in both if all(getattr(one, key) == value for key, value in wanted.items()))
 
     def problems(self) -> Iterable[api.Problem]:
         yield api.Problem("zones", "a.zone:3", "bad", "fix it")
