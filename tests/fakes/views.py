@@ -2,8 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+
+import msgspec
 
 from fedns.servers import admin, api
 
