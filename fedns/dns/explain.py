@@ -7,11 +7,13 @@ and the records are those of a real reply: `respond` is asked, and its octets ar
 from collections.abc import Iterator, Mapping
 
 import dns.edns
+import dns.exception
 import dns.flags
 import dns.message
+import dns.name
 import dns.rcode
 import dns.rdatatype
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fedns.dns import federation, inband, names, node, outcome, respond, wire, zones
 from fedns.errors import FednsError
@@ -98,17 +100,21 @@ def explain(
     now: float,
 ) -> Explanation:
     """Explains (name, type). ValueError or FednsError where the question cannot be one."""
-    owner = names.wire(question[0])
+    owner = _name(question[0])
     rtype = _type(question[1])
     reply = _ask(view, owner, rtype)
     generation = int.from_bytes((view.get(node.META) or b"")[:8], "big")
     shown = (zones.text(owner), question[1].upper())
     found = _find(snapshot, layout, owner)
+    if found is not None:
+        told = Explanation(*shown, "federated", "", generation, reply, ())
+        return _federated(found, layout, told, now)
+    kind, rule = _static(view, owner, reply)
+    told = Explanation(*shown, kind, rule, generation, reply, (rule,))
+    found = next(filter(None, (_find(snapshot, layout, target) for target in _targets(reply))), None)
     if found is None:
-        kind, rule = _static(view, owner)
-        steps = (f"{shown[0]} {shown[1]}: {rule}", *_outgoing(reply))
-        return Explanation(*shown, kind, rule, generation, reply, steps)
-    return _federated(found, layout, Explanation(*shown, "federated", "", generation, reply, ()), now)
+        return structs.replace(told, steps=(*told.steps, *_outgoing(reply)))
+    return structs.replace(_federated(found, layout, told, now), kind=kind, rule=rule)
 
 
 def lines(told: Explanation) -> Iterator[str]:
@@ -141,30 +147,36 @@ def _federated(found: _Found, layout: names.Layout, told: Explanation, now: floa
     ttl, why = federation.time_to_live(service, layout, now), federation.ttl_why(service, layout)
     key = f"{service.namespace}/{service.name}"
     story = [
+        *told.steps,
         f"{level.kind} name of service {key}" + (" (short form)" if level.short else ""),
         *([f"below it: {zones.text(found.child + wire.ROOT)}"] if found.child else ()),
         *_descent(outcomes, layout, [found.index, *steps]),
-        f"strategy {service.policy.strategy}; on all unhealthy: {service.policy.on_all_unhealthy}",
+        *_choice(service, outcome.where(layout.levels[last], layout), now),
         f"ttl {ttl}: {why}",
         *_outgoing(told.reply),
     ]
-    return Explanation(
-        told.name,
-        told.type,
-        "federated",
-        inband.RULES[final.rule],
-        told.generation,
-        told.reply,
-        tuple(story),
-        key,
-        level.kind,
-        service.policy.strategy,
-        via,
-        candidates,
-        final.shares,
-        ttl,
-        why,
+    return structs.replace(
+        told,
+        rule=inband.RULES[final.rule],
+        steps=tuple(story),
+        service=key,
+        level=level.kind,
+        strategy=service.policy.strategy,
+        via=via,
+        candidates=candidates,
+        selection=final.shares,
+        ttl=ttl,
+        ttl_why=why,
     )
+
+
+def _choice(service: model.Service, place: selection.Level, now: float) -> Iterator[str]:
+    if service.tombstone is not None:
+        gone = f"no member declares it since {inband.moment(service.tombstone)}"
+        yield f"{gone}: its names stay for a while, without data"
+    chosen = selection.select(service, None, now, place)
+    yield chosen.rule
+    yield from chosen.steps
 
 
 def _descent(outcomes: list[outcome.Outcome], layout: names.Layout, path: list[int]) -> Iterator[str]:
@@ -219,20 +231,40 @@ def _find(snapshot: model.Snapshot, layout: names.Layout, owner: bytes) -> _Foun
     return None
 
 
-def _static(view: respond.View, owner: bytes) -> tuple[str, str]:
+def _static(view: respond.View, owner: bytes, reply: Reply) -> tuple[str, str]:
     """(kind, rule) of a name that is no service's."""
     served = node.decode_zones(view.get(node.ZONES) or b"")
     apexes = [zone.apex for zone in served if wire.below(owner, zone.apex)]
     if not apexes:
         return "foreign", "in no zone that is served: refused"
     apex = zones.text(max(apexes, key=len))
+    closest = next((name for name in wire.ancestors(owner) if view.get(name) is not None), wire.ROOT)
+    if "AA" not in reply.flags.split():
+        return "static", f"delegated to other servers by zone {apex}"
+    if reply.rcode == "NXDOMAIN":
+        return "missing", f"not a name of zone {apex}; the closest that exists is {zones.text(closest)}"
     value = view.get(owner)
     if value is None:
-        closest = next((name for name in wire.ancestors(owner) if view.get(name) is not None), wire.ROOT)
-        return "missing", f"not a name of zone {apex}; the closest that exists is {zones.text(closest)}"
+        return "static", f"made in zone {apex} by a wildcard or DNAME at {zones.text(closest)}"
     if node.decode(value).rrsets:
         return "static", f"static data of zone {apex}"
     return "between", f"exists in zone {apex} only because names below it do: no data"
+
+
+def _targets(reply: Reply) -> Iterator[bytes]:
+    """The names that the reply's aliases lead to."""
+    for record in reply.answer:
+        _, _, _, rtype, rdata = record.split(maxsplit=4)
+        if rtype == "CNAME":
+            yield _name(rdata)
+
+
+def _name(text: str) -> bytes:
+    """Presentation form, escapes and all -> lower-case wire."""
+    try:
+        return dns.name.from_text(text).to_digestable()
+    except dns.exception.DNSException as error:
+        raise FednsError(f"not a domain name: {text!r} ({error})") from None
 
 
 def _ask(view: respond.View, owner: bytes, rtype: int) -> Reply:

@@ -8,6 +8,14 @@ from fedns.dns import explain
 from fedns.errors import FednsError
 from tests.golden import fleet
 
+STATIC = """
+@ 60 IN SOA ns.x. me.x. 1 2 3 4 5
+@ 60 IN NS ns.x.
+a.b 60 IN TXT here
+*.wild 60 IN TXT there
+away 60 IN NS ns.x.
+shop 60 IN CNAME web.shop.fed.svc.europe
+"""
 WORLD: dict[str, Any] = {
     "settings": {
         "federation": "fed",
@@ -26,7 +34,7 @@ WORLD: dict[str, Any] = {
             }
         }
     },
-    "static": "@ 60 IN SOA ns.x. me.x. 1 2 3 4 5\n@ 60 IN NS ns.x.\na.b 60 IN TXT here\n",
+    "static": STATIC,
 }
 GLOBAL = "web.shop.fed.svc.example.com."
 REGION = "web.shop.fed.svc.europe.example.com."
@@ -88,11 +96,26 @@ def test_below_a_service() -> None:
         ("x.b.example.com", "missing", "NXDOMAIN"),
         ("other.shop.fed.svc.example.com", "missing", "NXDOMAIN"),
         ("example.net", "foreign", "REFUSED"),
+        ("x.wild.example.com", "static", "NOERROR"),
+        ("x.away.example.com", "static", "NOERROR"),
     ],
 )
 def test_names_that_are_no_service(name: str, kind: str, rcode: str) -> None:
     found = told(name)
     assert (found.kind, found.reply.rcode, found.candidates) == (kind, rcode, ())
+
+
+def test_a_static_alias_is_followed_into_the_federation() -> None:
+    found = told("shop.example.com")
+    assert (found.kind, found.service, found.via) == ("static", "shop/web", (GLOBAL,))
+    assert found.steps[0] == "static data of zone example.com."
+    assert found.reply.answer[-1] == f"{GLOBAL} 15 IN A 192.0.2.1"
+
+
+def test_a_deleted_service() -> None:
+    found = told(GLOBAL, services={"shop/web": {"tombstone": fleet.NOW - 5}})
+    assert found.reply.rcode == "NOERROR"
+    assert any("no member declares it since 2027-01-15T07:59:55Z" in step for step in found.steps)
 
 
 def test_it_goes_through_json() -> None:
@@ -112,3 +135,7 @@ def test_bad_questions() -> None:
         told(GLOBAL, "WAT")
     with pytest.raises(FednsError):
         told("a..b")
+
+
+def test_a_name_with_escapes() -> None:
+    assert told("a\\.b.example.com").name == "a\\.b.example.com."
