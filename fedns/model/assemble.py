@@ -186,10 +186,9 @@ def _service(turn: _Turn, key: str, old: Service | None) -> tuple[Service | None
             wake = min(wake, at)
     if not shards:
         return _ended(turn, old, policy)
-    good = _good(old, shards)
     namespace, _, name = key.partition("/")
-    last_good = selection.last_good(shards, good)
-    service = Service(namespace, name, policy, tuple(shards), _ports(shards), last_good, None, good)
+    last_good = selection.last_good(shards)
+    service = Service(namespace, name, policy, tuple(shards), _ports(shards), last_good)
     return service, wake
 
 
@@ -201,7 +200,7 @@ def _ended(turn: _Turn, old: Service | None, policy: TrafficPolicy) -> tuple[Ser
     end = since + turn.world.tombstone
     if turn.now >= end:
         return None, inf
-    return structs.replace(old, policy=policy, shards=(), last_good=(), good=(), tombstone=since), end
+    return structs.replace(old, policy=policy, shards=(), last_good=(), tombstone=since), end
 
 
 class _Case(NamedTuple):
@@ -269,17 +268,6 @@ def _next_change(evidence: health.Input, held: float, policy: TrafficPolicy, now
 def _resolved(facts: ShardFacts, hostnames: Mapping[str, Hostname]) -> tuple[str, ...]:
     found = [hostnames[name].addresses for name in facts.hostnames if name in hostnames]
     return tuple(sorted(set(facts.addresses).union(*found)))
-
-
-def _good(old: Service | None, shards: list[Shard]) -> tuple[str, ...]:
-    """Members ever seen healthy here, as long as they have a shard."""
-    known = old.good if old is not None else ()
-    members = tuple(
-        shard.member
-        for shard in shards
-        if shard.verdict.state in ("healthy", "degraded") or shard.member in known
-    )
-    return known if members == known else members
 
 
 def _ports(shards: list[Shard]) -> tuple[Port, ...]:

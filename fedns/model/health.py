@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fedns.model.facts import NodeZone, Order, Passive, ProbeCount, Word, ZoneReadiness
 from fedns.model.policy import HealthSettings, ProbeSpec
@@ -18,6 +18,7 @@ from fedns.model.snapshot import Evidence, Says, State, Verdict
 
 NEW = Verdict()
 """What is known before the first judgement."""
+GOOD: frozenset[State] = frozenset(("healthy", "degraded"))
 NODES_DEGRADED_BELOW = 0.5
 """Share of Ready nodes. Nodes never bring a shard down: a kubelet that is silent is no dead pod."""
 MAX_DOUBLINGS = 30
@@ -61,31 +62,44 @@ _SAYS: Mapping[Word, Says] = {"up": "up", "down": "down", "drain": "draining"}
 
 def judge(inp: Input, previous: Verdict, settings: HealthSettings, now: float) -> Verdict:
     """The verdict on one shard. `previous` is `NEW` for a shard never seen before."""
-    base = (previous.origin or NEW) if previous.since == now else previous
+    base = _base(previous, now)
     weighed = _weigh(inp, settings, now)
-    ordered = inp.order is not None
     if weighed.state == base.state and base.since:
-        return Verdict(
-            base.state,
-            weighed.reason,
-            base.since,
-            base.held_until,
-            base.flaps,
-            "",
-            weighed.evidence,
-            ordered,
-        )
+        return _standing(base, weighed, inp.order is not None, now)
     if base.held_until > now and not (weighed.forced or base.ordered):
-        return Verdict(
-            base.state,
-            base.reason,
-            base.since,
-            base.held_until,
-            base.flaps,
-            weighed.state,
-            weighed.evidence,
+        return structs.replace(
+            base, pending=weighed.state, evidence=weighed.evidence, judged=0.0, origin=None
         )
-    return _changed(weighed, base, settings, now, ordered)
+    return _changed(weighed, base, settings, now, inp.order is not None)
+
+
+def _base(previous: Verdict, now: float) -> Verdict:
+    """What stood before this instant."""
+    if previous.origin is not None and previous.judged == now:
+        return previous.origin
+    return NEW if previous.since == now and previous.origin is None else previous
+
+
+def _standing(base: Verdict, weighed: _Weighed, ordered: bool, now: float) -> Verdict:
+    """The state stays; what is said of it may differ."""
+    origin = None if weighed.reason == base.reason and ordered == base.ordered else _past(base)
+    return Verdict(
+        base.state,
+        weighed.reason,
+        base.since,
+        base.held_until,
+        base.flaps,
+        "",
+        weighed.evidence,
+        ordered,
+        base.was_good,
+        0.0 if origin is None else now,
+        origin,
+    )
+
+
+def _past(base: Verdict) -> Verdict:
+    return structs.replace(base, pending="", evidence=(), judged=0.0, origin=None)
 
 
 def _changed(
@@ -94,19 +108,19 @@ def _changed(
     """A change of state: it counts as a flap unless it is the first word about a shard."""
     first = base.state == "unknown" and not base.flaps
     flaps = 0 if first else 1 if now - base.since > settings.hold_reset else base.flaps + 1
-    held = max(base.held_until, now + hold(flaps, settings)) if flaps > 1 else 0.0
-    origin = None
-    if base.since:
-        origin = Verdict(
-            base.state,
-            base.reason,
-            base.since,
-            base.held_until,
-            base.flaps,
-            base.pending,
-            ordered=base.ordered,
-        )
-    return Verdict(weighed.state, weighed.reason, now, held, flaps, "", weighed.evidence, ordered, origin)
+    return Verdict(
+        weighed.state,
+        weighed.reason,
+        now,
+        max(base.held_until, now + hold(flaps, settings)) if flaps > 1 else 0.0,
+        flaps,
+        "",
+        weighed.evidence,
+        ordered,
+        weighed.state not in GOOD and (base.was_good or base.state in GOOD),
+        now if base.since else 0.0,
+        _past(base) if base.since else None,
+    )
 
 
 def hold(flaps: int, settings: HealthSettings) -> float:

@@ -186,14 +186,13 @@ def flat(selection: Selection) -> tuple[Share, ...]:
     )
 
 
-def last_good(shards: Sequence[Shard], good: Iterable[str]) -> tuple[str, ...]:
+def last_good(shards: Sequence[Shard]) -> tuple[str, ...]:
     """Members that serve now; when none can, those that were lost last. What an operator took out on
     purpose is among them only when nothing else was ever good."""
     now_serving = able(shards)
     if now_serving:
         return tuple(shard.member for shard in now_serving)
-    known = set(good)
-    lost = [shard for shard in shards if shard.member in known and candidate(shard)]
+    lost = [shard for shard in shards if shard.verdict.was_good and candidate(shard)]
     lost = [shard for shard in lost if not shard.verdict.ordered] or lost
     latest = max((shard.verdict.since for shard in lost), default=0.0)
     return tuple(shard.member for shard in lost if shard.verdict.since >= latest - GOOD_WINDOW)

@@ -29,8 +29,9 @@ class Evidence(Struct, frozen=True, gc=False):
 class Verdict(Struct, frozen=True, gc=False):
     """The judged health of one shard. `held_until` > now: a change to `pending` waits (damping).
 
-    `ordered`: an operator's word made it. `origin` is what stood before a change made at `since`,
-    so that all evidence of one instant is judged against the same past, in whatever order it came.
+    `ordered`: an operator's word made it. `was_good`: not healthy now, but it once was. `origin` is
+    what stood before the instant `judged`, so that all evidence of one instant is judged against the
+    same past, in whatever order it came.
     """
 
     state: State = "unknown"
@@ -41,6 +42,8 @@ class Verdict(Struct, frozen=True, gc=False):
     pending: str = ""
     evidence: tuple[Evidence, ...] = ()
     ordered: bool = False
+    was_good: bool = False
+    judged: float = 0.0
     origin: "Verdict | None" = None
 
 
@@ -64,7 +67,6 @@ class Shard(Struct, frozen=True, gc=False):
 class Service(Struct, frozen=True):
     """A federated service: shards sorted by member name; `last_good` members were the last to serve.
 
-    `good` are all members that were ever seen healthy here: the last good set is chosen from them.
     `tombstone`: Unix time when the last member stopped declaring it (None: declared)."""
 
     namespace: str
@@ -74,7 +76,6 @@ class Service(Struct, frozen=True):
     ports: tuple[Port, ...]
     last_good: tuple[str, ...] = ()
     tombstone: float | None = None
-    good: tuple[str, ...] = ()
 
 
 class Member(Struct, frozen=True):

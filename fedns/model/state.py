@@ -29,6 +29,8 @@ class _Verdict(Struct, array_like=True, omit_defaults=True):
     flaps: int = 0
     pending: str = ""
     ordered: bool = False
+    was_good: bool = False
+    judged: float = 0.0
     origin: "_Verdict | None" = None
 
 
@@ -51,7 +53,6 @@ class _Service(Struct, array_like=True, omit_defaults=True):
     shards: tuple[_Shard, ...]
     ports: tuple[tuple[str, str, int], ...]
     last_good: tuple[str, ...] = ()
-    good: tuple[str, ...] = ()
     tombstone: float | None = None
 
 
@@ -100,7 +101,7 @@ def _service(key: str, service: Service | None, probes: Mapping[Target, ProbeCou
         return None
     shards = tuple(_kept(shard, probes.get((shard.member, key))) for shard in service.shards)
     ports = tuple(map(_row, service.ports))
-    return _encode(_Service(shards, ports, service.last_good, service.good, service.tombstone))
+    return _encode(_Service(shards, ports, service.last_good, service.tombstone))
 
 
 def _row(value: Port) -> tuple[str, str, int]:
@@ -137,6 +138,8 @@ def _judged(verdict: Verdict) -> _Verdict:
         verdict.flaps,
         verdict.pending,
         verdict.ordered,
+        verdict.was_good,
+        verdict.judged,
         None if verdict.origin is None else _judged(verdict.origin),
     )
 
@@ -148,7 +151,7 @@ def _restored(key: str, kept: _Service, probes: dict[Target, ProbeCount]) -> Ser
             probes[shard.member, key] = ProbeCount(*shard.probe)
     shards = tuple(map(_shard, kept.shards))
     ports = tuple(Port(*row) for row in kept.ports)
-    return Service(namespace, name, TrafficPolicy(), shards, ports, kept.last_good, kept.tombstone, kept.good)
+    return Service(namespace, name, TrafficPolicy(), shards, ports, kept.last_good, kept.tombstone)
 
 
 def _shard(kept: _Shard) -> Shard:
@@ -175,5 +178,7 @@ def _verdict(kept: _Verdict) -> Verdict:
         kept.flaps,
         kept.pending,
         ordered=kept.ordered,
+        was_good=kept.was_good,
+        judged=kept.judged,
         origin=origin,
     )

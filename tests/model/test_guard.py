@@ -1,0 +1,53 @@
+"""The change guard over one member's facts."""
+
+from fedns.model import guard
+from fedns.model.facts import MemberFacts, ShardFacts, ZoneReadiness
+
+
+def facts(count: int, ready: int = 1, address: bool = True) -> MemberFacts:
+    addresses = ("198.51.100.1",) if address else ()
+    shard = ShardFacts(addresses, readiness=(ZoneReadiness("z", ready, ready, 0, 1),))
+    return MemberFacts("m", "eu", ("z",), {}, {f"ns/s{n}": shard for n in range(count)})
+
+
+def test_small_and_partial_removals_pass() -> None:
+    for before, after in ((9, 0), (20, 10), (100, 51), (0, 0), (5, 50)):
+        admitted = guard.admit(guard.NOTHING, facts(before), facts(after), None, 1.0)
+        assert admitted == (guard.NOTHING, facts(after), None), (before, after)
+
+
+def test_an_empty_list_waits_for_a_second_look_that_agrees() -> None:
+    before, empty = facts(30), facts(0)
+    first = guard.admit(guard.NOTHING, before, empty, None, 1.0)
+    assert first.facts.shards == before.shards and first.again == 2.0
+    too_soon = guard.admit(first.state, first.facts, empty, frozenset(), 1.5)
+    assert too_soon.facts.shards == before.shards and too_soon.again == 2.0
+    second = guard.admit(too_soon.state, too_soon.facts, empty, frozenset(), 2.0)
+    assert second == (guard.NOTHING, empty, None)
+
+
+def test_a_list_that_came_back_releases_nothing() -> None:
+    first = guard.admit(guard.NOTHING, facts(30), facts(0), None, 1.0)
+    back = guard.admit(first.state, first.facts, facts(30), None, 5.0)
+    assert back == (guard.NOTHING, facts(30), None)
+
+
+def test_a_second_look_that_misses_others_starts_anew() -> None:
+    held, _ = guard.look(None, 30, frozenset(map(str, range(16))), 1.0)
+    held, accept = guard.look(held, 30, frozenset(map(str, range(14, 30))), 9.0)
+    assert not accept and held is not None and held.since == 9.0
+
+
+def test_health_evidence_and_additions_are_never_held() -> None:
+    after = facts(12, ready=0)
+    admitted = guard.admit(guard.NOTHING, facts(30), after, None, 1.0)
+    assert len(admitted.facts.shards) == 30
+    assert all(admitted.facts.shards[key] is shard for key, shard in after.shards.items())
+    more = facts(60)
+    assert guard.admit(guard.NOTHING, facts(30), more, None, 1.0).facts is more
+
+
+def test_addresses_that_vanish_are_held_as_shards_with_fresh_health() -> None:
+    admitted = guard.admit(guard.NOTHING, facts(30), facts(30, ready=0, address=False), None, 1.0)
+    assert admitted.state.services is None and admitted.state.shards is not None
+    assert admitted.facts.shards == facts(30, ready=0).shards

@@ -1,0 +1,62 @@
+"""Persisted state: whole and partial dumps, and what cannot be read."""
+
+import pytest
+from msgspec import structs
+
+from fedns.errors import StateError
+from fedns.model import assemble, state
+from fedns.model.facts import MemberFacts, Port, ProbeCount, ShardFacts, ZoneReadiness
+from fedns.model.snapshot import Snapshot
+
+SHARD = ShardFacts(
+    ("198.51.100.1",), ("lb.example.net",), (Port("http", "tcp", 80),), (ZoneReadiness("z", 1, 1, 0, 1),)
+)
+PROBES = {("m", "n/a"): ProbeCount("down", 1, 3, "refused", 9.0)}
+
+
+def world(*names: str) -> assemble.World:
+    member = MemberFacts(
+        "m", "eu", ("z",), {"tier": "prod"}, dict.fromkeys(names, SHARD), (), "reachable", 1.0, 2.0
+    )
+    return assemble.World({"m": member})
+
+
+BOTH = assemble.assemble(Snapshot(), world("n/a", "n/b"), None, 5.0)
+
+
+def stored(entries: object) -> list[tuple[bytes, bytes]]:
+    return [(key, value) for key, value in entries.items() if value is not None]  # type: ignore[attr-defined]
+
+
+def test_what_is_loaded_is_what_was_dumped_without_evidence() -> None:
+    loaded, probes = state.load(stored(state.dump(BOTH, PROBES)))
+    assert probes == PROBES and loaded.members == BOTH.members
+    for key, service in BOTH.services.items():
+        assert loaded.services[key] == structs.replace(
+            service,
+            shards=tuple(
+                structs.replace(shard, verdict=structs.replace(shard.verdict, evidence=()))
+                for shard in service.shards
+            ),
+        )
+
+
+def test_only_what_differs_is_dumped_and_what_is_gone_is_deleted() -> None:
+    after = assemble.assemble(BOTH, world("n/b"), frozenset({"n/a"}), 6.0)
+    assert state.dump(after, PROBES).keys() - state.dump(Snapshot(members=BOTH.members), {}).keys() == {
+        b"service/n/a"
+    }
+    assert state.dump(after, PROBES)[b"service/n/a"] is None
+    assert b"service/n/b" in state.dump(after, PROBES, whole=True)
+
+
+def test_other_formats_and_keys_are_passed_over() -> None:
+    loaded, probes = state.load([(b"service/n/a", b"\x00old"), (b"\xffserial", b"\x01"), (b"x", b"")])
+    assert not loaded.services and not probes
+
+
+@pytest.mark.parametrize("value", [b"\x01", b"\x01\x93", b"\x01\xc0", b"\x01\x90"])
+@pytest.mark.parametrize("key", [b"service/n/a", b"member/m"])
+def test_broken_entries_are_a_state_error(key: bytes, value: bytes) -> None:
+    with pytest.raises(StateError, match="cannot be read"):
+        state.load([(key, value)])
