@@ -117,21 +117,23 @@ def demo(tmp_path: Path, environment: dict[str, str]) -> Iterator[Ports]:
 def run(command: str, folder: Path, environment: dict[str, str]) -> tuple[int, str]:
     """Exit status and output; a command that watches is stopped after a moment, which is no failure."""
     watches = "--watch" in command
+    started = subprocess.Popen(
+        command,
+        shell=True,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
     try:
-        done = subprocess.run(
-            command,
-            shell=True,
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=3 if watches else 20,
-        )
-    except subprocess.TimeoutExpired as stopped:
-        output = stopped.stdout or b""
-        return (0 if watches else 124), output.decode() if isinstance(output, bytes) else output
-    return done.returncode, done.stdout
+        output, _ = started.communicate(timeout=3 if watches else 20)
+    except subprocess.TimeoutExpired:
+        os.killpg(started.pid, signal.SIGKILL)  # the shell and what it started
+        output, _ = started.communicate()
+        return (0 if watches else 124), output
+    return started.returncode, output
 
 
 def perform(step: Step, folder: Path, environment: dict[str, str]) -> None:
