@@ -102,6 +102,11 @@ class Streams:
             connection.ended = True
             self._settle(connection)
 
+    def close(self) -> None:
+        """Ends what is left."""
+        for connection in list(self._connections.values()):
+            self._close(connection)
+
     def _accept(self, listener: socket.socket) -> None:
         try:
             sock, _ = listener.accept()

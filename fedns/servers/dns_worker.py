@@ -149,6 +149,7 @@ class Worker:
         while self._tcp.unsent and monotonic() < deadline:
             for fd, events in self._poll.poll(0.1):
                 self._tcp.ready(fd, events)
+        self._tcp.close()
 
 
 def _bell(stop: object) -> socket.socket:

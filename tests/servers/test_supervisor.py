@@ -27,6 +27,7 @@ class Load(threading.Thread):
         self.silence = 0.0
         self._over = threading.Event()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)  # a queue comes back at once
         self._socket.connect(("127.0.0.1", port))
         self._socket.settimeout(0.001)
 

@@ -1,0 +1,174 @@
+"""TCP connections of a running worker: pipelining, odd cuts, slow readers, limits."""
+
+import select
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from fedns.servers import counters, dns_tcp
+from tests.servers import running
+
+
+def _framed(*messages: bytes) -> bytes:
+    return b"".join(len(each).to_bytes(2, "big") + each for each in messages)
+
+
+def _echo(packets: Sequence[bytes], _limit: int) -> list[bytes | None]:
+    """Garbage gets no answer; the rest comes back as a reply, `big` as a large one."""
+    return [None if not p or p.startswith(b"junk") else p + b"x" * 60000 * (b"big" in p) for p in packets]
+
+
+class Loop(threading.Thread):
+    """The streams of one worker, in a loop as the worker has it."""
+
+    def __init__(self, path: Path, limits: dns_tcp.Limits) -> None:
+        super().__init__()
+        self.path = str(path / "w")
+        self._poll = select.epoll()
+        self.streams = dns_tcp.Streams(self._poll, _echo, counters.Cells(self.path), limits)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.streams.listen(self.listener)
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        while not self.over.is_set():
+            for fd, events in self._poll.poll(0.02):
+                self.streams.ready(fd, events)
+            self.streams.expire()
+        self.streams.stop()
+        while self.streams.unsent:
+            for fd, events in self._poll.poll(0.02):
+                self.streams.ready(fd, events)
+        self.streams.close()
+
+    def connect(self) -> socket.socket:
+        sock = socket.create_connection(self.listener.getsockname(), timeout=running.LONG)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+
+    def counted(self, name: str) -> int:
+        totals = counters.read(self.path)
+        return totals.fields[name] if totals else 0
+
+
+Starter = Callable[..., Loop]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Starter]:
+    loops: list[Loop] = []
+
+    def begin(**limits: float) -> Loop:
+        loop = Loop(tmp_path, dns_tcp.Limits(**limits))  # type: ignore[arg-type]
+        loops.append(loop)
+        loop.start()
+        return loop
+
+    yield begin
+    for loop in loops:
+        loop.over.set()
+        loop.join()
+        loop.listener.close()
+
+
+def _exactly(sock: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        more = sock.recv(size - len(data))
+        assert more, f"closed after {len(data)} of {size}"
+        data += more
+    return data
+
+
+@contextmanager
+def _client(loop: Loop) -> Iterator[socket.socket]:
+    with loop.connect() as sock:
+        yield sock
+
+
+def test_pipelined_queries_are_all_answered_in_order(start: Starter) -> None:
+    with _client(start()) as sock:
+        sent = _framed(*(b"query %d" % i for i in range(3000)))
+        threading.Thread(target=sock.sendall, args=(sent,)).start()
+        assert _exactly(sock, len(sent)) == sent
+
+
+def test_a_query_may_come_octet_by_octet_on_a_lasting_connection(start: Starter) -> None:
+    with _client(start()) as sock:
+        for turn in range(3):
+            framed = _framed(b"turn %d" % turn)
+            for octet in framed:
+                sock.send(bytes((octet,)))
+            assert _exactly(sock, len(framed)) == framed
+
+
+def test_garbage_gets_no_answer_and_the_next_query_does(start: Starter) -> None:
+    loop = start()
+    with _client(loop) as sock:
+        sock.sendall(_framed(b"junk", b"", b"junk2", b"real"))
+        assert _exactly(sock, 6) == _framed(b"real")
+    assert loop.counted("dropped") == 3
+
+
+def test_what_was_asked_before_the_half_close_is_answered(start: Starter) -> None:
+    with _client(start()) as sock:
+        sock.sendall(_framed(b"last", b"big"))
+        sock.shutdown(socket.SHUT_WR)
+        assert _exactly(sock, 6 + 2 + 60003)[:6] == _framed(b"last")
+        assert sock.recv(1) == b""
+
+
+def test_one_that_asks_without_reading_is_not_read_from(start: Starter) -> None:
+    loop = start(unsent=1 << 17)
+    with _client(loop) as greedy, _client(loop) as other:
+        greedy.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            while True:
+                greedy.sendall(_framed(*[b"big"] * 100))
+        other.sendall(_framed(b"hello"))
+        assert _exactly(other, 7) == _framed(b"hello")
+        greedy.settimeout(running.LONG)
+        for _ in range(200):
+            assert _exactly(greedy, 2 + 60003)[2:5] == b"big"
+
+
+def test_idle_connections_are_closed(start: Starter) -> None:
+    loop = start(idle=0.2)
+    with _client(loop) as idle, _client(loop) as half:
+        half.sendall(b"\0")  # a trickle does not count as activity
+        assert idle.recv(1) == b"" and half.recv(1) == b""
+    assert loop.counted("tcp_idled") == 2
+
+
+def test_beyond_the_limit_the_longest_idle_makes_room(start: Starter) -> None:
+    loop = start(connections=3)
+    clients = [loop.connect() for _ in range(3)]
+    for client in clients[::-1]:
+        client.sendall(_framed(b"here"))
+        _exactly(client, 6)
+    with _client(loop) as fourth:
+        fourth.sendall(_framed(b"me too"))
+        assert _exactly(fourth, 8) == _framed(b"me too")
+        assert clients[2].recv(1) == b""
+        clients[0].sendall(_framed(b"still"))
+        assert _exactly(clients[0], 7) == _framed(b"still")
+    assert (loop.counted("tcp_accepted"), loop.counted("tcp_evicted")) == (4, 1)
+    for client in clients:
+        client.close()
+
+
+def test_replies_on_their_way_leave_after_stop(start: Starter) -> None:
+    loop = start()
+    with _client(loop) as sock:
+        sock.sendall(_framed(*[b"big"] * 20))
+        running.until(lambda: loop.counted("tcp_accepted"), "the connection")
+        first = _exactly(sock, 60005)
+        loop.over.set()
+        rest = 0
+        while data := sock.recv(65536):
+            rest += len(data)
+        assert first[2:5] == b"big" and rest % 60005 == 0
