@@ -66,15 +66,19 @@ def start(
 
 
 @app.command()
-def fail(member: MemberArgument, port: PortOption = 8080) -> None:
+def fail(
+    member: MemberArgument, port: PortOption = 8080, format: output.FormatOption = output.Format.text
+) -> None:
     """Make a member's backend answer 503."""
-    _tell(member, port, "fail")
+    _tell(member, port, "fail", format)
 
 
 @app.command()
-def heal(member: MemberArgument, port: PortOption = 8080) -> None:
+def heal(
+    member: MemberArgument, port: PortOption = 8080, format: output.FormatOption = output.Format.text
+) -> None:
     """Make a member's backend answer again."""
-    _tell(member, port, "heal")
+    _tell(member, port, "heal", format)
 
 
 def guide(directory: str, ports: demo_fleet.Ports) -> str:
@@ -106,7 +110,7 @@ def program() -> str:
     return shlex.quote(found if near.startswith("..") else near)
 
 
-def _tell(member: str, port: int, word: str) -> None:
+def _tell(member: str, port: int, word: str, format: output.Format) -> None:
     try:
         site = demo_fleet.site(member)
     except KeyError:
@@ -118,5 +122,8 @@ def _tell(member: str, port: int, word: str) -> None:
     except OSError as error:
         output.complain(f"no demo backend answers at {site.address}:{port}: {error}")
         raise typer.Exit(codes.UNREACHABLE) from None
+    if format is output.Format.json:
+        output.emit({"member": member, "address": site.address, "port": port, "failing": word == "fail"})
+        return
     state = "answers 503 now" if word == "fail" else "answers again"
     output.out.print(f"{member} ({site.address}:{port}) {state}")
