@@ -5,6 +5,7 @@ another format is forgotten, one that cannot be read is a StateError: the caller
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +15,8 @@ from fedns.model.assemble import Target
 from fedns.model.facts import Port, ProbeCount, ProbeState, ShardFacts, ZoneReadiness
 from fedns.model.policy import TrafficPolicy
 from fedns.model.snapshot import Member, Service, Shard, Snapshot, State, Verdict
+
+Value = TypeVar("Value")
 
 FORMAT = b"\x01"
 """First octet of each value."""
@@ -56,6 +59,16 @@ class _Service(Struct, array_like=True, omit_defaults=True):
     tombstone: float | None = None
 
 
+class _Pool:
+    """Equal values once: a fleet repeats its names, zones, ports and reasons in every shard."""
+
+    def __init__(self) -> None:
+        self._values: dict[Any, Any] = {}
+
+    def one(self, value: Value) -> Value:
+        return cast(Value, self._values.setdefault(value, value))
+
+
 _services = msgspec.msgpack.Decoder(_Service)
 _members = msgspec.msgpack.Decoder(Member)
 
@@ -77,6 +90,7 @@ def load(
     members: dict[str, Member] = {}
     services: dict[str, Service] = {}
     probes: dict[Target, ProbeCount] = {}
+    pool = _Pool()
     for raw, value in items:
         if value[:1] != FORMAT or not raw.startswith((SERVICE, MEMBER)):
             continue
@@ -85,7 +99,7 @@ def load(
             if kind == "member":
                 members[name] = _members.decode(value[1:])
             else:
-                services[name] = _restored(name, _services.decode(value[1:]), probes)
+                services[name] = _restored(name, _probed(name, _services.decode(value[1:]), probes), pool)
         except (ValueError, msgspec.MsgspecError) as error:
             raise StateError(f"persisted state of {raw!r} cannot be read: {error}") from error
     at = max((member.read_at for member in members.values()), default=0.0)
@@ -144,27 +158,42 @@ def _judged(verdict: Verdict) -> _Verdict:
     )
 
 
-def _restored(key: str, kept: _Service, probes: dict[Target, ProbeCount]) -> Service:
-    namespace, _, name = key.partition("/")
+def _probed(key: str, kept: _Service, probes: dict[Target, ProbeCount]) -> _Service:
+    """Takes the probe counters out."""
     for shard in kept.shards:
         if shard.probe is not None:
             probes[shard.member, key] = ProbeCount(*shard.probe)
-    shards = tuple(map(_shard, kept.shards))
-    ports = tuple(Port(*row) for row in kept.ports)
-    return Service(namespace, name, TrafficPolicy(), shards, ports, kept.last_good, kept.tombstone)
+    return kept
 
 
-def _shard(kept: _Shard) -> Shard:
-    zones = kept.readiness
+def _restored(key: str, kept: _Service, pool: _Pool) -> Service:
+    namespace, _, name = key.partition("/")
+    shards = tuple(_shard(shard, pool) for shard in kept.shards)
+    ports = _ports(kept.ports, pool)
+    return Service(namespace, name, TrafficPolicy(), shards, ports, pool.one(kept.last_good), kept.tombstone)
+
+
+def _ports(rows: tuple[tuple[str, str, int], ...], pool: _Pool) -> tuple[Port, ...]:
+    return pool.one(tuple(Port(*row) for row in rows))
+
+
+def _shard(kept: _Shard, pool: _Pool) -> Shard:
+    rows = kept.readiness
     facts = ShardFacts(
         kept.addresses if kept.literals is None else kept.literals,
         kept.hostnames,
-        tuple(Port(*row) for row in kept.ports),
-        None if zones is None else tuple(ZoneReadiness(*row) for row in zones),
+        _ports(kept.ports, pool),
+        None if rows is None else pool.one(tuple(ZoneReadiness(*row) for row in rows)),
     )
-    verdict = _verdict(kept.verdict)
     return Shard(
-        kept.member, kept.region, kept.zones, facts, kept.addresses, verdict, kept.next_change, kept.shut
+        pool.one(kept.member),
+        pool.one(kept.region),
+        pool.one(kept.zones),
+        facts,
+        kept.addresses,
+        pool.one(_verdict(kept.verdict)),
+        kept.next_change,
+        kept.shut,
     )
 
 
