@@ -1,7 +1,8 @@
 """The prober against real servers on loopback: each kind, counting, edges, targets that come and go."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any
 
 import h2.config
@@ -104,7 +105,7 @@ def test_a_prober_counts_falls_and_rises() -> None:
         told = len(listener.heard)
         age = prober.counts[KEY].at
         async with asyncio.timeout(10):
-            while prober.counts[KEY].at == age:  # steady success moves the age ...
+            while prober.counts[KEY].at == age:  # noqa: ASYNC110 - steady success moves the age ...
                 await asyncio.sleep(0.01)
         assert len(listener.heard) == told  # ... and nothing else
         prober.aim({})
@@ -118,6 +119,35 @@ def test_a_prober_counts_falls_and_rises() -> None:
     backed(test)
 
 
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
+
+
+@contextlib.asynccontextmanager
+async def serving(handler: Handler) -> AsyncIterator[int]:
+    """A TCP server on a free port; nothing of it is left behind."""
+    busy = set[asyncio.Task[None]]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        busy.add(task)
+        try:
+            with contextlib.suppress(OSError):
+                await handler(reader, writer)
+        finally:
+            writer.transport.abort()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for _ in range(5):  # accepting takes a few turns of the loop; then clients have hung up
+            await asyncio.sleep(0)
+        await asyncio.gather(*busy)
+        await asyncio.sleep(0)
+
+
 def _last(listener: Listener) -> ProbeCount:
     count = listener.last(ProbeChange).results[KEY]
     assert count is not None
@@ -129,10 +159,8 @@ def test_restored_counts_go_on_and_those_without_target_go() -> None:
         before = {KEY: ProbeCount("up", at=1.0), ("gone", "default/web"): ProbeCount("down")}
         listener, prober = Listener(), probes.Prober(before)
         task = asyncio.create_task(prober.run(listener))
-        server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        server.close()
-        await server.wait_closed()
+        async with serving(_silent) as port:
+            pass  # nobody listens there any more
         prober.aim({KEY: Target("127.0.0.1", port, ProbeSpec(**FAST))})
         await listener.until(lambda: any(KEY in change.results for change in listener.all(ProbeChange)))
         task.cancel()
@@ -144,26 +172,23 @@ def test_restored_counts_go_on_and_those_without_target_go() -> None:
     assert (count.state, count.failures) == ("up", 1)
 
 
+async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
 def test_tcp_and_silence() -> None:
     async def main() -> None:
-        async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.read()
-            writer.close()
-
-        server = await asyncio.start_server(silent, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        assert (await probe_tcp.check(Target("127.0.0.1", port, ProbeSpec()))).ok
-        listener, prober = Listener(), probes.Prober({})
-        task = asyncio.create_task(prober.run(listener))
-        specs = {kind: ProbeSpec(kind=kind, timeout=0.1) for kind in ("http", "https", "grpc")}
-        prober.aim({(kind, "n/s"): Target("127.0.0.1", port, spec) for kind, spec in specs.items()})
-        await listener.until(lambda: len(prober.counts) == 3)
-        assert {(one.state, one.reason) for one in prober.counts.values()} == {
-            ("down", "no answer within 0.1 s")
-        }
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        server.close()
+        async with serving(_silent) as port:
+            assert (await probe_tcp.check(Target("127.0.0.1", port, ProbeSpec()))).ok
+            listener, prober = Listener(), probes.Prober({})
+            task = asyncio.create_task(prober.run(listener))
+            specs = {kind: ProbeSpec(kind=kind, timeout=0.1) for kind in ("http", "https", "grpc")}
+            prober.aim({(kind, "n/s"): Target("127.0.0.1", port, spec) for kind, spec in specs.items()})
+            await listener.until(lambda: len(prober.counts) == 3)
+            told = {(one.state, one.reason) for one in prober.counts.values()}
+            assert told == {("down", "no answer within 0.1 s")}
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(main())
 
@@ -187,16 +212,10 @@ async def grpc(status: bytes | None, body: bytes, service: str) -> tuple[Result,
                     trailers = [("grpc-status", status)] if status else [("x", "y")]
                     connection.send_headers(1, trailers, end_stream=True)
             writer.write(connection.data_to_send())
-        writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with asyncio.timeout(10):
-        result = await probe_grpc.check(
-            Target("127.0.0.1", port, ProbeSpec(kind="grpc", grpc_service=service))
-        )
-    server.close()
-    return result, asked
+    spec = ProbeSpec(kind="grpc", grpc_service=service)
+    async with serving(serve) as port, asyncio.timeout(10):
+        return await probe_grpc.check(Target("127.0.0.1", port, spec)), asked
 
 
 @pytest.mark.parametrize(
