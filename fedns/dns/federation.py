@@ -114,13 +114,16 @@ def chain(found: list[outcome.Outcome], levels: tuple[names.Level, ...], index: 
 
 
 def counts(shares: list[float]) -> list[int]:
-    """Shares -> the smallest whole numbers in their proportion whose sum is at most `SLOTS`."""
+    """Shares -> the smallest whole numbers in their proportion whose sum is at most `SLOTS`; to one slot
+    where there are none. None is 0, so more than `SLOTS` shares give more."""
+    total = sum(shares)
+    shares = [share / total for share in shares]
     exact = [Fraction(share).limit_denominator(SLOTS) for share in shares]
     unit = lcm(*(each.denominator for each in exact))
-    whole = [max(1, int(each * unit)) for each in exact]
-    if sum(whole) > SLOTS:
-        total = sum(shares)
-        whole = [max(1, round(share / total * SLOTS)) for share in shares]
+    if unit <= SLOTS and all(abs(each - share) < 1e-9 for each, share in zip(exact, shares, strict=True)):
+        whole = [int(each * unit) for each in exact]
+    else:
+        whole = [max(1, round(share * SLOTS)) for share in shares]
         while sum(whole) > max(SLOTS, len(whole)):
             whole[whole.index(max(whole))] -= 1
     part = gcd(*whole)

@@ -5,11 +5,12 @@ from typing import Any
 import dns.edns
 import dns.message
 import dns.rcode
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedns.dns import federation, names, node, respond, wire
+from fedns.dns import federation, names, node, resolve, respond, wire
 from tests.golden import fleet
 
 SETTINGS = {"federation": "ufp", "domain": "example.com", "nameservers": {"ns1.example.com": ["127.0.0.1"]}}
@@ -182,6 +183,7 @@ def test_small_weights_are_exact() -> None:
     assert federation.counts([0.75, 0.25]) == [3, 1]
     assert federation.counts([1 / 3, 2 / 3]) == [1, 2]
     assert federation.counts([0.5, 0.3, 0.2]) == [5, 3, 2]
+    assert federation.counts([0.5, 0.25]) == [2, 1]
 
 
 def test_a_hostname_that_is_the_only_target_is_an_alias() -> None:
@@ -259,3 +261,45 @@ def test_explain_is_asked_in_band() -> None:
     assert "region name: no shard can serve here: alias of the global name" in lines
     assert "- c2 unhealthy" in lines
     assert "0 of 1 shards serve" in lines
+
+
+STATES = st.sampled_from(["unknown", "healthy", "degraded", "draining", "unhealthy"])
+POLICIES = st.fixed_dictionaries(
+    {
+        "strategy": st.sampled_from(["ActiveActive", "PrimarySecondary", "Nearest"]),
+        "on_all_unhealthy": st.sampled_from(["open", "closed"]),
+        "order": st.just(["c2", "c1"]),
+    }
+)
+
+
+@hypothesis.settings(deadline=None, max_examples=40)
+@given(states=st.dictionaries(st.sampled_from(["c1", "c2"]), STATES), policy=POLICIES, six=st.booleans())
+def test_ready_answers_are_what_the_slow_path_finds(states: Any, policy: Any, six: bool) -> None:
+    extra = ["2001:db8::1"] if six else []
+    service = {
+        "shards": {
+            member: {"addresses": [f"192.0.2.{member[1]}", *extra], "state": state}
+            for member, state in states.items()
+        },
+        "policy": policy,
+        "last_good": list(states),
+    }
+    built = build(service)
+    table = built.table()
+    for owner in federation.keys(built.snapshot.services["test/nginx"], built.layout):
+        for rtype in (wire.A, wire.AAAA):
+            packet = b"\0\0\0\0\0\1\0\0\0\0\0\1" + owner + rtype.to_bytes(2, "big") + b"\0\1" + OPT
+            ready, slow = respond.respond(table, packet, 1232), resolve.resolve(table, packet, 1232)
+            assert ready is not None and slow is not None
+            assert sections(ready) == sections(slow)
+            assert ready[3] & 15 == 0, "a declared name is never denied"
+
+
+OPT = b"\0\0\x29\x04\xd0\0\0\0\0\0\0"
+
+
+def sections(reply: bytes) -> object:
+    message = dns.message.from_wire(reply)
+    shown = [[rrset.to_text() for rrset in section] for section in message.sections]
+    return message.rcode(), message.flags, [sorted(each) for each in shown], message.options
