@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import lmdb
 import pytest
 
 from fedns import tables
@@ -79,6 +80,44 @@ def test_a_full_store_keeps_the_last_generation(tmp_path: Path) -> None:
     assert writer.publish({"dns": {b"a": b"2"}}, 3.0) == 2
     writer.close()
     assert tables.verify(str(tmp_path)) is None
+
+
+_FULL_DISK = """
+import os, resource, signal, sys
+from fedns import errors, tables
+path = sys.argv[1]
+writer = tables.Writer(path)
+writer.publish({"dns": {b"a": b"1"}}, 1.0)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(path + "/data.mdb"), hard))
+try:
+    writer.publish({"dns": {b"%d" % i: b"x" * 500 for i in range(5000)}}, 2.0)
+except errors.StateError as error:
+    assert "cannot publish" in str(error)
+    assert (writer.generation(), writer.get("dns", b"a")) == (1, b"1")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert writer.publish({"dns": {b"a": b"2"}}, 3.0) == 2
+    sys.exit(7)
+"""
+
+
+def test_a_full_disk_keeps_the_last_generation(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", _FULL_DISK, str(tmp_path)], check=False)
+    assert done.returncode == 7
+    assert tables.verify(str(tmp_path)) is None
+
+
+def test_a_reader_that_died_reading_leaves_no_slot(tmp_path: Path) -> None:
+    _filled(tmp_path, 10)
+    code = (
+        "import os, signal, sys; from fedns import tables\n"
+        "view = tables.Reader(sys.argv[1]).view(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    tables.Reader(str(tmp_path)).close()
+    with lmdb.open(str(tmp_path), readonly=True, max_dbs=4) as env:
+        assert str(os.getpid()) not in env.readers() and env.reader_check() == 0
 
 
 def test_a_flipped_bit_is_found(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ class Child:
         self.name = name
         self.fd = -1  # readable once the process has ended
         self.start_at: float | None = None  # monotonic seconds, while none runs
-        self.lived = 0.0
+        self.ended_at = self.lived = 0.0
         self._command, self._fds = command, fds
         self._process: subprocess.Popen[bytes] | None = None
         self._failures = 0
@@ -42,7 +42,8 @@ class Child:
 
     def start(self) -> None:
         """Raises OSError when the command cannot be run."""
-        self._started, self.start_at, self._excused = monotonic(), None, False
+        self._started = self.ended_at = monotonic()
+        self.start_at, self._excused = None, False
         self._process = subprocess.Popen(
             self._command, pass_fds=self._fds, process_group=0, preexec_fn=_end_with_parent
         )
@@ -54,7 +55,8 @@ class Child:
         code = self._process.wait()
         os.close(self.fd)
         self._process, self.fd = None, -1
-        self.lived = monotonic() - self._started
+        self.ended_at = monotonic()
+        self.lived = self.ended_at - self._started
         return code
 
     def postpone(self) -> None:
@@ -64,7 +66,7 @@ class Child:
         delay = min(FIRST_DELAY * 2 ** (self._failures - 1), LONGEST_DELAY) if self._failures else 0.0
         self._failures += not self._excused
         self.lived = 0.0
-        self.start_at = monotonic() + delay
+        self.start_at = self.ended_at + delay
 
     def signal(self, number: int) -> None:
         if self._process is not None:
