@@ -4,15 +4,18 @@ Law: read from the table, not from the model, so it shows what is served. Of a w
 of all variants is written; `_explain` texts are not data of the zone and are left out.
 """
 
+import struct
 from collections.abc import Iterable, Iterator
-from functools import cache
-from ipaddress import IPv4Address, IPv6Address
+from functools import cache, lru_cache
+from ipaddress import IPv6Address
 
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 
 from fedns.dns import inband, names, node, wire, zones
+
+_SRV = struct.Struct(">HHH")  # priority, weight, port
 
 
 def zone(items: Iterable[tuple[bytes, bytes]], origin: str) -> Iterator[str] | None:
@@ -49,11 +52,14 @@ def _zone(entries: list[tuple[bytes, bytes]], index: int, here: node.Zone) -> It
 def rendered(rtype: int, rdata: bytes) -> str:
     """One rdata in presentation form."""
     if rtype == node.A:
-        return str(IPv4Address(rdata))
+        return ".".join(map(str, rdata))
     if rtype == node.AAAA:
         return str(IPv6Address(rdata))
     if rtype in (node.CNAME, wire.NS):
-        return zones.text(rdata)
+        return _text(rdata)
+    if rtype == wire.SRV:
+        numbers = " ".join(map(str, _SRV.unpack_from(rdata)))
+        return f"{numbers} {_text(rdata[_SRV.size :])}"
     kind = dns.rdatatype.RdataType.make(rtype)
     return dns.rdata.from_wire(dns.rdataclass.IN, kind, rdata, 0, len(rdata)).to_text()
 
@@ -65,10 +71,26 @@ def mnemonic(rtype: int) -> str:
 
 
 def _lines(name: bytes, rrsets: Iterable[node.RRset]) -> Iterator[str]:
-    owner = zones.text(name)
+    owner = _text(name)
     for rrset in rrsets:
         for rdata in rrset.rdatas:
             yield _line(owner, rrset.ttl, rrset.type, rdata)
+
+
+def _text(name: bytes) -> str:
+    """`zones.text`, with what most names have in common made once."""
+    above = wire.parent(name) if name[0] else wire.ROOT
+    return _label(name[: 1 + name[0]]) + (_above(above) if above[0] else "")
+
+
+@lru_cache(maxsize=4096)
+def _above(name: bytes) -> str:
+    return zones.text(name)
+
+
+@lru_cache(maxsize=4096)
+def _label(label: bytes) -> str:
+    return zones.text(label + wire.ROOT) if label[0] else "."
 
 
 def _line(owner: str, ttl: int, rtype: int, rdata: bytes) -> str:
