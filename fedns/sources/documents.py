@@ -74,6 +74,8 @@ class _Item(Struct, gc=False):
 
 _NOTHING = Entry(("", "", ""), None)
 _NO_KIND = Entry(("", "", ""), None, "no Kubernetes object: it has no `kind`")
+_BAD = (msgspec.MsgspecError, objects.WrongShape, RecursionError, UnicodeDecodeError)
+"""What decoding and stripping one object may raise."""
 _INDENT = re.compile(r"^[ \-?:]+", re.MULTILINE)
 _whole = msgspec.json.Decoder(_Whole)
 _decoders: dict[Any, Any] = {}
@@ -117,7 +119,7 @@ class _Reading:
     def _entry(self, item: _Item) -> Entry:
         try:
             identity = item.convert(_Identity)
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except _BAD as error:
             return Entry(("", "", ""), None, f"no Kubernetes object: {error}")
         version = (identity.apiVersion, identity.kind) if identity.kind else item.list_kind
         kind = self._kinds.get(version)
@@ -127,7 +129,7 @@ class _Reading:
         key = (version[1], names.namespace or "default", names.name)
         try:
             return Entry(key, kind.strip(item.convert(kind.shape)))
-        except (msgspec.MsgspecError, objects.WrongShape, RecursionError) as error:
+        except _BAD as error:
             return Entry(key, self._last_good(key), f"{_called(key)}: {error}")
 
     def _last_good(self, key: ObjectKey) -> Any:

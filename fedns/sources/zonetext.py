@@ -84,6 +84,8 @@ class Laying:
         self.flat.left -= len(data)
         if self.flat.left < 0:
             raise Bad(f"{path}:1", f"the zone is larger than {SIZE >> 20} MiB")
+        if b"\0" in data:
+            raise Bad(f"{path}:{data.count(10, 0, data.index(0)) + 1}", "no text: it has a zero octet")
         try:
             return iter(data.decode().split("\n"))
         except UnicodeDecodeError as error:
