@@ -28,6 +28,8 @@ class Row(NamedTuple):
 
     members: int
     start: float
+    burnt: float
+    """Control's CPU seconds until then: what other load on the machine does not change."""
     control: dict[str, float]
     worker: dict[str, float]
     change: float
@@ -65,13 +67,15 @@ def measure(root: Path, members: int) -> Row:
                 raise SystemExit(f"never ready: {(root / 'serve.log').read_text()[-2000:]}")
         start = time.monotonic() - began
         control = serving.role(pid, serving.CONTROL)[0]
+        burnt = serving.cpu(control)
         worker = serving.role(pid, serving.WORKER)[0]
         settle(control)
         idle = idle_rate(control)
         before, at = serving.cpu(control), time.monotonic()
         unseen = change_all(disk, asker)
         used = serving.cpu(control) - before - idle * (time.monotonic() - at)
-        row = Row(members, start, serving.memory(control), serving.memory(worker), used / CHANGES, unseen)
+        sizes = serving.memory(control), serving.memory(worker)
+        row = Row(members, start, burnt, *sizes, used / CHANGES, unseen)
         asker.close()
     return row
 
@@ -96,7 +100,10 @@ def idle_rate(pid: int) -> float:
 def show(row: Row) -> None:
     memory = ", ".join(f"{key} {value:.0f}" for key, value in row.control.items())
     worker = ", ".join(f"{key} {value:.0f}" for key, value in row.worker.items())
-    print(f"{row.members:2d} members x {SERVICES}: cold start {row.start:.1f} s", flush=True)
+    print(
+        f"{row.members:2d} members x {SERVICES}: cold start {row.start:.1f} s, {row.burnt:.1f} s of CPU",
+        flush=True,
+    )
     print(f"   control MiB: {memory}\n   worker MiB: {worker}")
     print(f"   one change: {row.change * 1e3:.1f} ms control CPU; {row.unseen} never seen", flush=True)
 
