@@ -181,13 +181,15 @@ def _line(complaint: _Complaint, flat: zonetext.Flat) -> int:
     if not complaint.line:
         return _search(flat)
     line = min(complaint.line, len(flat.lines))
+    if line + flat.generated > SEARCHED:
+        return line
     earlier = _zone(flat.lines[: line - 1], flat.top or dns.name.root)
     return line - 1 if line > 1 and isinstance(earlier, _Complaint) else line
 
 
 def _search(flat: zonetext.Flat) -> int:
     """The last line of the shortest part that is complained about; 1 where a search would take long."""
-    if len(flat.lines) > SEARCHED:
+    if len(flat.lines) + flat.generated > SEARCHED:
         return 1
     good, bad = 0, len(flat.lines)
     while bad - good > 1:
