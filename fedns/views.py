@@ -6,12 +6,18 @@ Law: pure; nothing is judged here. What may serve is asked of the model, never w
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
+from msgspec import structs
+
 from fedns import metrics
+from fedns.dns import explain
 from fedns.errors import Problem
 from fedns.model import facts, snapshot
 from fedns.servers import api, counters
 
+Probes = Mapping[tuple[str, str], facts.ProbeCount]
+"""(member, `namespace/name`) -> where the prober stands."""
 EVERYTHING: Mapping[str, str] = {}
+UNPROBED: Probes = {}
 
 
 def member(value: snapshot.Member, states: Mapping[str, int], now: float) -> api.Member:
@@ -61,19 +67,20 @@ def services(snap: snapshot.Snapshot) -> Iterator[api.Service]:
 
 
 def shards(
-    snap: snapshot.Snapshot, now: float, wanted: Mapping[str, str] = EVERYTHING
+    snap: snapshot.Snapshot, now: float, wanted: Mapping[str, str] = EVERYTHING, probes: Probes = UNPROBED
 ) -> Iterator[api.Shard]:
     """Shards by service, then member; `wanted` may name a service, member, region or state. A fleet has
-    hundreds of thousands, so what is not wanted is not told."""
+    hundreds of thousands, so what is not wanted is not told. `probes`: the prober's latest counts."""
     only = wanted.get("service")
     for name in sorted(snap.services) if only is None else {only} & snap.services.keys():
         for one in snap.services[name].shards:
             found = {"service": name, "member": one.member, "region": one.region, "state": one.verdict.state}
             if not wanted or all(found.get(key) == value for key, value in wanted.items()):
-                yield shard(name, one, now)
+                yield shard(name, one, now, probes)
 
 
-def shard(service: str, value: snapshot.Shard, now: float) -> api.Shard:
+def shard(service: str, value: snapshot.Shard, now: float, probes: Probes = UNPROBED) -> api.Shard:
+    probed = _probed(probes, value.member, service)
     verdict, readiness = value.verdict, value.facts.readiness
     return api.Shard(
         service=service,
@@ -92,10 +99,37 @@ def shard(service: str, value: snapshot.Shard, now: float) -> api.Shard:
         endpoints_ready=None if readiness is None else sum(zone.ready for zone in readiness),
         endpoints_total=None if readiness is None else sum(zone.total for zone in readiness),
         evidence=[
-            api.Evidence(one.kind, one.says, one.detail, max(0.0, now - one.at) if one.at else 0.0)
+            api.Evidence(
+                one.kind, one.says, one.detail, _age(now, probed if one.kind == "probe" else 0.0, one.at)
+            )
             for one in verdict.evidence
         ],
     )
+
+
+def confirmed(told: explain.Explanation, probes: Probes, now: float) -> explain.Explanation:
+    """With the age of each probe's last result: steady results reach no snapshot, but they were seen."""
+
+    def fact(one: explain.Fact, member: str) -> explain.Fact:
+        probed = _probed(probes, member, told.service) if one.kind == "probe" else 0.0
+        return structs.replace(one, age=_age(now, probed)) if probed else one
+
+    candidates = (
+        structs.replace(each, evidence=tuple(fact(one, each.member) for one in each.evidence))
+        for each in told.candidates
+    )
+    return structs.replace(told, candidates=tuple(candidates))
+
+
+def _probed(probes: Probes, member: str, service: str) -> float:
+    count = probes.get((member, service))
+    return count.at if count else 0.0
+
+
+def _age(now: float, *times: float) -> float:
+    """Seconds since the latest of `times`; 0 stands for never."""
+    latest = max(times)
+    return max(0.0, now - latest) if latest else 0.0
 
 
 def states(snap: snapshot.Snapshot) -> dict[str, int]:

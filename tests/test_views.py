@@ -50,6 +50,12 @@ def test_a_shard_is_told_with_ages() -> None:
     assert second.state == "unhealthy"
 
 
+def test_a_steady_probe_is_as_old_as_its_last_result() -> None:
+    probes = {("m1", "shop/web"): facts.ProbeCount("up", 5, 0, "", 99.5)}
+    first, second = views.shards(SNAP, NOW, probes=probes)
+    assert (first.evidence[0].age, second.evidence[0].age) == (0.5, 2.0)
+
+
 def test_only_the_shards_that_are_wanted_are_told() -> None:
     (bad,) = views.shards(SNAP, NOW, {"state": "unhealthy"})
     assert bad.member == "m2"

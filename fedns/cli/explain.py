@@ -76,5 +76,5 @@ def _reply(told: Told) -> Iterator[str]:
     for error in reply["errors"]:
         yield f"  [dim]{'EDNS':<10}[/] [yellow]{escape(error)}[/]"
     targets = [record.split()[4] for record in reply["answer"] if record.split()[3] == "CNAME"]
-    if told["kind"] == "static" and targets:
+    if told["kind"] == "static" and targets and not told.get("service"):
         yield f"  [dim]next:[/] fedns explain {escape(targets[-1])} {escape(told['type'])}"
