@@ -164,3 +164,9 @@ def test_an_order_for_one_of_several_zones_shuts_that_zone() -> None:
     orders = health.index([order("zone:z1", "drain")], NOW)
     assert health.shut(orders, ("z1", "z2")) == ("z1",)
     assert health.shut(orders, ("z1",)) == ()
+
+
+def test_what_a_first_instant_said_before_is_no_flap() -> None:
+    first = probed(False, health.NEW, 5.0)
+    assert probed(True, first, 5.0) == probed(True, health.NEW, 5.0)
+    assert probed(True, first, 6.0).flaps == 1
