@@ -51,4 +51,5 @@ def setup(role: str, level: str = "info") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Line(role))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    for chatty in ("aiohttp.access", "watchfiles.main"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
