@@ -76,7 +76,7 @@ def test_a_killed_control_is_replaced_and_no_query_is_lost(tmp_path: Path) -> No
     with running.serving(tmp_path, control=SLEEPER) as serve:
         load = _under_load(serve, "control")
         assert load.answered == load.asked
-        assert load.silence < 0.5
+        assert load.silence < 2.0  # seconds; a busy machine pauses the client as well
 
 
 def test_a_killed_worker_is_replaced_and_its_queue_survives(tmp_path: Path) -> None:
