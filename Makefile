@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# How much `make fuzz` tries.
+PACKETS ?= 200000
+DOCUMENTS ?= 5000
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check fmt golden scenario conformance fuzz bench bench-dns bench-converge bench-scale clean
@@ -44,8 +47,8 @@ conformance: setup  ## Vectors, RFC tables and peers
 	$(BIN)/python -m pytest tests/conformance
 
 fuzz: setup  ## Bounded fuzzing of packets, manifests, zone files, configuration
-	$(BIN)/python tests/fuzz/fuzz_packets.py
-	$(BIN)/python tests/fuzz/fuzz_documents.py
+	$(BIN)/python tests/fuzz/fuzz_packets.py $(PACKETS)
+	$(BIN)/python tests/fuzz/fuzz_documents.py $(DOCUMENTS)
 
 bench: bench-dns bench-converge bench-scale  ## Every benchmark
 
