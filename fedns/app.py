@@ -1,0 +1,224 @@
+"""The control process, and the one place where everything is wired: sources -> turn -> tables.
+
+Law: no rule of the domain lives here. Sources publish into `Known`; news wakes the turn, which waits at
+most `SETTLE` seconds for a burst to end; what a turn found out aims the probes and the resolver. A
+configuration that changed and is sound is taken up by starting this process anew (the workers go on
+answering); one that is not stays out, and is a problem.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Coroutine, Iterator
+from typing import Any
+
+from fedns import aims, config, desk, known, logs, metrics, tables, turn
+from fedns.dns import names
+from fedns.errors import Problem, StateError
+from fedns.model import state
+from fedns.servers import admin
+from fedns.sources import change, cluster, hostnames, manifests, operator, policies, probes, watch, zonefiles
+
+SETTLE = 0.01
+"""Seconds between two turns at least: news that arrives meanwhile is one turn's work."""
+RETRY = 1.0
+"""Seconds until a turn that could not publish is tried again."""
+LOOK = 1.0
+"""Seconds between two looks at the configuration file."""
+
+log = logging.getLogger("fedns.app")
+
+
+class Control:
+    """The control process of one configuration."""
+
+    def __init__(self, path: str, settings: config.Config, problems: tuple[Problem, ...]) -> None:
+        self.path, self.config = path, settings
+        self.started = time.time()
+        # what is known
+        awaited = [f"member:{member.name}" for member in settings.members]
+        self.known = known.Known(
+            config.defaults(settings), settings.tombstone, [*awaited, "fleet", "zones", "orders"]
+        )
+        self.known.problems["config"] = problems
+        # what is served
+        self.writer = tables.Writer(os.path.join(settings.state, "tables"))
+        previous, counts = state.load(self.writer.items("state"))
+        self.known.probes.update(counts)
+        dns = names.Settings(settings.federation, settings.domain, settings.nameservers, settings.dns.compat)
+        self.turn = turn.Turn(self.writer, dns, previous)
+        # edges
+        self.watcher = watch.Watcher()
+        self.operator = operator.Operator(os.path.join(settings.state, "orders.json"))
+        self.prober = probes.Prober(counts)
+        self.resolver = hostnames.Resolver()
+        self.aims = aims.Aims()
+        self.desk = desk.Desk(self)
+        self.metrics = metrics.Metrics(self.desk.state, self.desk.workers, desk.VERSION)
+        # the loop
+        self._news = asyncio.Event()
+        self._heard = 0.0
+        self._again = False
+
+    def hear(self, news: change.Change) -> None:
+        """Takes one change in and wakes the turn."""
+        if not self._news.is_set():
+            self._heard = time.monotonic()
+            self._news.set()
+        self.known.put(news)
+        if isinstance(news, change.ProblemsChange):
+            for problem in news.problems:
+                log.warning("problem", extra=logs.fields(source=news.source, problem=str(problem)))
+
+    async def run(self) -> bool:
+        """Until SIGTERM (False) or a new configuration (True). The first failure of a task ends all."""
+        stop = asyncio.get_running_loop().create_future()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, _settle, stop, False)
+        changed = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, changed.set)
+        server = admin.Admin(self.desk)
+        port = await server.start(*self.config.admin.listen)
+        log.info("admin API listens", extra=logs.fields(host=self.config.admin.listen.host, port=port))
+        tasks = [asyncio.ensure_future(each) for each in (*self._tasks(), self._config(changed, stop))]
+        try:
+            await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
+            return bool(stop.result())
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await server.stop()
+            self.writer.close()
+
+    def _tasks(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """All that runs for as long as this configuration does."""
+        settings = self.config
+        for member in settings.members:
+            about = cluster.Member(member.name, member.region, member.zones, member.labels)
+            yield manifests.Directory(about, member.manifests, self.watcher).run(self.hear)
+        defaults = config.defaults(settings)
+        yield policies.Fleet(settings.fleet.manifests, self.watcher, defaults, config.probe(settings)).run(
+            self.hear
+        )
+        yield zonefiles.Zones(settings.zones, self.watcher).run(self.hear)
+        yield self.operator.run(self.hear)
+        yield self.prober.run(self.hear)
+        yield self.resolver.run(self.hear)
+        yield self.watcher.run()
+        yield self._turns()
+
+    async def _turns(self) -> None:
+        """Turns, one after another, whenever there is news or time alone may change a verdict."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), self._patience())
+            self._news.clear()
+            if self.known.awaited:
+                continue
+            heard, self._again = self._heard, False
+            begun = time.monotonic()
+            self._turn(begun, heard)
+            await asyncio.sleep(max(SETTLE, RETRY if self._again else 0.0))
+
+    def _patience(self) -> float | None:
+        if self._again:
+            return 0.0
+        wake = self.turn.snapshot.wake_at
+        return None if wake is None else max(0.0, wake - time.time())
+
+    def _turn(self, begun: float, heard: float) -> None:
+        before = self.turn.snapshot
+        try:
+            outcome = self.turn.run(self.known, time.time())
+        except StateError as error:
+            self._again = True
+            self.metrics.failed()
+            self.known.problems["state"] = (
+                Problem(self.config.state, str(error), "the last published answers stay in use"),
+            )
+            log.error("nothing could be published", extra=logs.fields(error=str(error)))
+            return
+        self.known.problems.pop("state", None)
+        self.metrics.turned(time.monotonic() - begun)
+        if outcome.changed:
+            self.metrics.converged(time.monotonic() - heard)
+        self.metrics.flapped(desk.flaps(before, self.turn.snapshot))
+        aimed, named = self.aims.follow(self.turn.snapshot)
+        if aimed:
+            self.prober.aim(dict(self.aims.targets))
+        if named:
+            self.resolver.aim(self.aims.hostnames)
+        if not before.services and self.turn.snapshot.services:
+            gc.freeze()
+            log.info("first turn", extra=logs.fields(generation=outcome.generation, names=outcome.changed))
+
+    async def _config(self, changed: asyncio.Event, stop: "asyncio.Future[bool]") -> None:
+        """Looks for a configuration that differs: at SIGHUP, and when the file does."""
+        seen = _stamp(self.path)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), LOOK)
+            if not changed.is_set() and _stamp(self.path) == seen:
+                continue
+            changed.clear()
+            seen = _stamp(self.path)
+            loaded = config.load(self.path)
+            self.hear(change.ProblemsChange("config", loaded.problems))
+            if loaded.config is None:
+                log.error("the configuration has problems: the last good one stays in use")
+            elif loaded.config != self.config:
+                log.info("the configuration changed: starting anew")
+                _settle(stop, True)
+
+
+def _settle(stop: "asyncio.Future[bool]", again: bool) -> None:
+    if not stop.done():
+        stop.set_result(again)
+
+
+def _stamp(path: str) -> tuple[int, int, int]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return (0, 0, 0)
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m fedns.app --config FILE`: exit status 0 after SIGTERM, 1 where it cannot begin."""
+    parser = argparse.ArgumentParser(prog="fedns.app", description="The fedns control process.")
+    parser.add_argument("--config", default=config.DEFAULT_FILE)
+    path = os.path.abspath(parser.parse_args(arguments).config)
+    logs.setup("control")
+    loaded = config.load(path)
+    for problem in loaded.problems:
+        log.warning("problem", extra=logs.fields(source="config", problem=str(problem)))
+    if loaded.config is None:
+        return 1
+    try:
+        again = asyncio.run(_begin(path, loaded))
+    except (StateError, OSError) as error:
+        log.error("cannot go on", extra=logs.fields(error=str(error)))
+        return tables.CORRUPT_EXIT if isinstance(error, StateError) else 1
+    if again:
+        os.execv(sys.executable, [sys.executable, "-m", "fedns.app", "--config", path])
+    return 0
+
+
+async def _begin(path: str, loaded: config.Loaded) -> bool:
+    assert loaded.config is not None
+    return await Control(path, loaded.config, loaded.problems).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

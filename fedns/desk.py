@@ -1,0 +1,169 @@
+"""What the admin API is told: the control process as its callers see it (`servers.admin.Views`).
+
+Law: it reads the last turn's snapshot and the published tables, and judges nothing. Commands go to
+the operator source, and come back as facts like everything else.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from typing import Protocol
+
+from fedns import config, known, tables, turn, views
+from fedns import metrics as measures
+from fedns.dns import dump, explain
+from fedns.errors import Problem
+from fedns.model import snapshot
+from fedns.model.facts import Order
+from fedns.servers import api
+from fedns.sources import operator, probes
+
+VERSION = metadata.version("fedns")
+
+
+class Parts(Protocol):
+    """What the desk needs of the control process."""
+
+    path: str
+    config: config.Config
+    started: float
+    known: known.Known
+    turn: turn.Turn
+    writer: tables.Writer
+    operator: operator.Operator
+    prober: probes.Prober
+    metrics: measures.Metrics
+
+
+class Desk:
+    """Answers the admin API from the parts of the control process."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def ready(self) -> str:
+        if self._parts.writer.get("dns", tables.READY) is not None:
+            return ""
+        waiting = ", ".join(sorted(self._parts.known.awaited))
+        return f"nothing is published yet; waiting for {waiting or 'the first turn'}"
+
+    def status(self) -> api.Status:
+        parts, now = self._parts, time.time()
+        snap = parts.turn.snapshot
+        generation, published = self._published()
+        return api.Status(
+            version=VERSION,
+            config=parts.path,
+            federation=parts.config.federation,
+            domain=parts.config.domain,
+            at=now,
+            started=parts.started,
+            ready=self.ready(),
+            table=api.Table(generation, published, max(0.0, now - published) if published else 0.0),
+            members=len(snap.members),
+            services=len(snap.services),
+            shards=views.states(snap),
+            problems=sum(map(len, self._problems().values())),
+            orders=len(parts.operator.orders),
+        )
+
+    def members(self) -> Iterable[api.Member]:
+        return views.members(self._parts.turn.snapshot, time.time())
+
+    def services(self) -> Iterable[api.Service]:
+        return views.services(self._parts.turn.snapshot)
+
+    def shards(self, wanted: Mapping[str, str]) -> Iterable[api.Shard]:
+        return views.shards(self._parts.turn.snapshot, time.time(), wanted, self._parts.prober.counts)
+
+    def problems(self) -> Iterable[api.Problem]:
+        return views.problems(self._problems())
+
+    def orders(self) -> Iterable[api.Order]:
+        return [views.order(one) for one in self._parts.operator.orders]
+
+    def metrics(self) -> bytes:
+        return self._parts.metrics.render()
+
+    def explain(self, name: str, rtype: str, source: str) -> object:
+        done, view, now = self._parts.turn, self._parts.writer.view(), time.time()
+        try:
+            told = explain.explain(done.snapshot, done.layout, view, (name, rtype), now)
+            return views.confirmed(told, self._parts.prober.counts, now)
+        finally:
+            view.close()
+
+    def zone(self, origin: str) -> str | None:
+        wanted = origin or self._parts.config.domain
+        lines = dump.zone(self._parts.writer.items("dns"), wanted)
+        return None if lines is None else "\n".join(lines) + "\n"
+
+    def add_order(self, order: api.NewOrder) -> api.Order:
+        now = time.time()
+        until = None if order.seconds is None else now + order.seconds
+        given = Order(order.target, order.word, now, until, order.reason)  # type: ignore[arg-type]
+        self._known_target(order.target)
+        try:
+            self._parts.operator.add(given)
+        except operator.BadOrder as error:
+            raise ValueError(str(error)) from None
+        return views.order(given)
+
+    def remove_order(self, target: str) -> bool:
+        return self._parts.operator.remove(target)
+
+    def state(self) -> measures.State:
+        """The state that the metrics show at a scrape."""
+        snap = self._parts.turn.snapshot
+        generation, published = self._published()
+        return measures.State(
+            now=time.time(),
+            generation=generation,
+            published=published,
+            ready=not self.ready(),
+            members={name: member.api for name, member in snap.members.items()},
+            services=len(snap.services),
+            states=views.states(snap),
+            shards=views.shard_states(snap),
+            problems={source: len(found) for source, found in self._problems().items() if found},
+        )
+
+    def workers(self) -> measures.Workers:
+        return views.workers(os.path.join(self._parts.config.state, "counters"))
+
+    def _published(self) -> tuple[int, float]:
+        view = self._parts.writer.view()
+        try:
+            return view.published()
+        finally:
+            view.close()
+
+    def _problems(self) -> Mapping[str, tuple[Problem, ...]]:
+        return {**self._parts.known.problems, **self._parts.turn.problems}
+
+    def _known_target(self, target: str) -> None:
+        """Refuses a target that is nowhere in the fleet: a mistyped drain must not look like one."""
+        snap = self._parts.turn.snapshot
+        member, _, service = target.partition("/")
+        places = {f"region:{one.region}" for one in snap.members.values()}
+        places |= {f"zone:{zone}" for one in snap.members.values() for zone in one.zones}
+        if target in places:
+            return
+        if member not in snap.members:
+            raise ValueError(f"{target!r} is no member, region:REGION or zone:ZONE of this fleet")
+        if service and service not in snap.services:
+            raise ValueError(f"{service!r} is no federated service of this fleet")
+
+
+def flaps(before: snapshot.Snapshot, after: snapshot.Snapshot) -> int:
+    """How many shards changed state back and forth in this turn."""
+    count = 0
+    for key in after.touched or ():
+        old = before.services.get(key)
+        new = after.services.get(key)
+        if old is None or new is None:
+            continue
+        earlier = {shard.member: shard.verdict.flaps for shard in old.shards}
+        count += sum(shard.verdict.flaps > earlier.get(shard.member, 0) for shard in new.shards)
+    return count

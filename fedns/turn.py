@@ -1,0 +1,207 @@
+"""One turn: what is known -> what is served. Facts become a snapshot, the snapshot becomes table entries.
+
+Law: a turn compiles only the services that were touched, or all of them when the fleet's places or the
+static zones changed. Everything of one turn goes out in one transaction: answers, the zones with their
+new serial, and the state a restart begins from. Equal entries are not published.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from fedns import tables
+from fedns.dns import federation, names, node, skeleton, wire, zones
+from fedns.errors import Problem
+from fedns.known import Known
+from fedns.model import assemble, snapshot, state
+from fedns.model.facts import Order
+from fedns.sources import change
+
+SERIAL = b"\xffserial"
+"""Key in db `state`: what is added to the generation to make the SOA serial (4 octets)."""
+SPECIAL = 0xFF
+"""First octet of the keys that are no names."""
+
+Changes = dict[bytes, bytes | None]
+Tables = list[tuple[bytes, Mapping[bytes, bytes]]]
+"""Static zones: apex, nodes."""
+
+
+class Outcome(NamedTuple):
+    """What one turn did: the generation now served, and how many entries it changed."""
+
+    generation: int
+    changed: int
+
+
+class Turn:
+    """Owns the writer's side of the tables, and the snapshot that they were compiled from."""
+
+    def __init__(self, writer: tables.Writer, settings: names.Settings, previous: snapshot.Snapshot) -> None:
+        self.snapshot = previous
+        self.layout = names.layout(settings, ())
+        self.zones: tuple[node.Zone, ...] = ()
+        self.problems: dict[str, tuple[Problem, ...]] = {}
+        # what the last turn left behind
+        self._writer, self._settings = writer, settings
+        self._orders: tuple[Order, ...] = ()
+        self._skeleton: Mapping[bytes, bytes] = {}
+        self._deeper: tuple[bytes, ...] = ()
+        self._stale = True  # the table may hold anything: compare all of it
+
+    def run(self, known: Known, now: float) -> Outcome:
+        """Takes what is new in `known` and publishes it. StateError when the tables cannot be written:
+        readers keep what they have, and the next turn compiles everything again."""
+        known.touch(self._aside(known, now))
+        world, touched = known.take()
+        before, after = self.snapshot, assemble.assemble(self.snapshot, world, touched, now)
+        self.snapshot = after
+        whole = self._stale or known.zones_changed or after.touched is None
+        self._stale = True
+        statics = self._statics(known) if whole else {}
+        changes = self._whole(statics, now) if whole else self._difference(before, now)
+        outcome = self._publish(changes, known, now, whole)
+        known.zones_changed = self._stale = False
+        return outcome
+
+    def _aside(self, known: Known, now: float) -> set[str] | None:
+        """Services that change for other reasons than their own facts: time, orders, hostnames."""
+        touched = set(assemble.due(self.snapshot, now))
+        if known.orders != self._orders:
+            affected = assemble.affected(self.snapshot, self._orders, known.orders)
+            self._orders = known.orders
+            if affected is None:
+                return None
+            touched |= affected
+        if known.hostnames_touched:
+            touched.update(_behind(self.snapshot, known.hostnames_touched))
+            known.hostnames_touched = set()
+        return touched
+
+    def _statics(self, known: Known) -> dict[bytes, bytes]:
+        """Static zones -> entries, and the layout that goes with them. The federated zone has index 0."""
+        origin = names.wire(self._settings.domain)
+        problems: list[Problem] = []
+        own: Mapping[bytes, bytes] = {}
+        if known.zones is None:
+            served, found = self._persisted()
+        else:
+            own, served, found = _compiled(known.zones, origin, problems)
+        merged = {key: node.decode(value) for key, value in own.items()}
+        self.layout = names.layout(self._settings, self.snapshot.members.values(), 0, merged)
+        self.problems["zones.compile"] = tuple(problems)
+        self.problems["names"] = self.layout.problems
+        self.zones = (skeleton.zone(self.layout, 0), *served)
+        self._deeper = tuple(zone.apex for zone in served if wire.below(zone.apex, origin))
+        return zones.overlay([(origin, {}), *found])
+
+    def _persisted(self) -> tuple[tuple[node.Zone, ...], Tables]:
+        """The static zones as last published, for while their files cannot be read."""
+        raw = self._writer.get("dns", tables.ZONES)
+        served = node.decode_zones(raw)[1:] if raw else ()
+        nodes: list[dict[bytes, bytes]] = [{} for _ in served]
+        for key, value in self._writer.items("dns"):
+            index = node.decode(value).zone if key[0] != SPECIAL else 0
+            if 0 < index <= len(nodes):
+                nodes[index - 1][key] = value
+        return served, [(zone.apex, each) for zone, each in zip(served, nodes, strict=True)]
+
+    def _whole(self, statics: dict[bytes, bytes], now: float) -> Changes:
+        """Every entry there is, and the removal of all others."""
+        self._skeleton = skeleton.skeleton(self.snapshot, self.layout)
+        entries: Changes = dict(self._skeleton)
+        for service in self.snapshot.services.values():
+            entries.update(federation.compile_service(service, self.layout, now))
+        entries = {**self._above(entries), **statics}
+        self._note(self.snapshot.services.values())
+        for key, _ in self._writer.items("dns"):
+            if key[0] != SPECIAL:
+                entries.setdefault(key, None)
+        return entries
+
+    def _difference(self, before: snapshot.Snapshot, now: float) -> Changes:
+        """The entries of the touched services, and of the names above them when services come or go."""
+        changes: Changes = {}
+        touched = self.snapshot.touched or frozenset()
+        for key in touched:
+            service = self.snapshot.services.get(key)
+            if service is None:
+                changes.update(federation.withdraw(before.services[key], self.layout))
+                continue
+            changes.update(dict.fromkeys(federation.keys(service, self.layout)))
+            changes.update(federation.compile_service(service, self.layout, now))
+        if any((key in before.services) != (key in self.snapshot.services) for key in touched):
+            above = skeleton.skeleton(self.snapshot, self.layout)
+            gone = self._skeleton.keys() - above.keys() - changes.keys()
+            changes.update((key, value) for key, value in above.items() if self._skeleton.get(key) != value)
+            changes.update(dict.fromkeys(gone))
+            self._skeleton = above
+        self._note(self.snapshot.services[key] for key in touched if key in self.snapshot.services)
+        return self._above(changes)
+
+    def _above(self, entries: Changes) -> Changes:
+        """Without the names that a static zone below the federation's domain has the word about."""
+        if not self._deeper:
+            return entries
+        return {
+            name: value
+            for name, value in entries.items()
+            if not any(wire.below(name, apex) for apex in self._deeper)
+        }
+
+    def _note(self, services: Iterable[snapshot.Service]) -> None:
+        """Keeps the problems that names of services have, by service."""
+        for service in services:
+            key = f"service:{service.namespace}/{service.name}"
+            found = federation.problems(service, self.layout)
+            if found:
+                self.problems[key] = found
+            else:
+                self.problems.pop(key, None)
+
+    def _publish(self, changes: Changes, known: Known, now: float, whole: bool) -> Outcome:
+        get = self._writer.get
+        changed = {key: value for key, value in changes.items() if get("dns", key) != value}
+        kept: Changes = dict(state.dump(self.snapshot, known.probes, whole))
+        if changed or get("dns", tables.READY) is None:
+            serial = self._serial(now, kept)
+            self.zones = (skeleton.zone(self.layout, serial), *self.zones[1:])
+            changed[tables.ZONES] = node.encode_zones(self.zones)
+            changed[tables.READY] = b"1"
+        generation = self._writer.publish({"dns": changed, "state": kept}, now)
+        return Outcome(generation, len(changed))
+
+    def _serial(self, now: float, kept: Changes) -> int:
+        """SOA serial of the generation to come: it moves with each, and never backwards (RFC 1982), since
+        the generation is persisted and a table rebuilt from nothing begins at the time of day."""
+        raw = self._writer.get("state", SERIAL)
+        generation = self._writer.generation() + 1
+        base = int.from_bytes(raw, "big") if raw else (int(now) - generation) & 0xFFFFFFFF
+        kept[SERIAL] = base.to_bytes(4, "big")
+        return (base + generation) & 0xFFFFFFFF
+
+
+def _behind(snap: snapshot.Snapshot, hostnames: set[str]) -> Iterator[str]:
+    """Services with a shard behind one of these load-balancer hostnames."""
+    for key, service in snap.services.items():
+        if any(hostnames.intersection(shard.facts.hostnames) for shard in service.shards):
+            yield key
+
+
+def _compiled(
+    facts: Mapping[str, change.ZoneFacts], origin: bytes, problems: list[Problem]
+) -> tuple[Mapping[bytes, bytes], tuple[node.Zone, ...], Tables]:
+    """Static zones compiled: the nodes of the one at `origin`, the other zones, and their nodes."""
+    own: Mapping[bytes, bytes] = {}
+    served: list[node.Zone] = []
+    nodes: Tables = []
+    for each in sorted(facts.values(), key=lambda each: (len(each.origin), each.origin)):
+        rrsets = [(owner, node.RRset(rtype, ttl, rdatas)) for owner, rtype, ttl, rdatas in each.rrsets]
+        mine = each.origin == origin
+        compiled = zones.compile(each.origin, rrsets, 0 if mine else len(served) + 1)
+        problems += compiled.problems
+        if mine:
+            own = compiled.nodes
+        elif compiled.zone is not None:
+            served.append(compiled.zone)
+            nodes.append((each.origin, compiled.nodes))
+    return own, tuple(served), nodes
