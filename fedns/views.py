@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import structs
 
 from fedns import metrics
-from fedns.dns import explain
+from fedns.dns import explanation
 from fedns.errors import Problem
 from fedns.model import facts, snapshot
 from fedns.servers import api, counters
@@ -107,10 +107,10 @@ def shard(service: str, value: snapshot.Shard, now: float, probes: Probes = UNPR
     )
 
 
-def confirmed(told: explain.Explanation, probes: Probes, now: float) -> explain.Explanation:
+def confirmed(told: explanation.Explanation, probes: Probes, now: float) -> explanation.Explanation:
     """With the age of each probe's last result: steady results reach no snapshot, but they were seen."""
 
-    def fact(one: explain.Fact, member: str) -> explain.Fact:
+    def fact(one: explanation.Fact, member: str) -> explanation.Fact:
         probed = _probed(probes, member, told.service) if one.kind == "probe" else 0.0
         return structs.replace(one, age=_age(now, probed)) if probed else one
 

@@ -49,7 +49,10 @@ def render(told: Told) -> Iterator[str]:
 def _candidate(one: Told) -> Iterator[str]:
     mark = "[green]+[/]" if one["serves"] else "[red]-[/]"
     place = "/".join((one["region"] or "?", ",".join(one["zones"]) or "?"))
-    addresses = escape(", ".join(one["addresses"]) or "no address")
+    hostnames = ", ".join(one["hostnames"])
+    addresses = escape(", ".join(one["addresses"]) or hostnames or "no address")
+    if hostnames and one["addresses"]:
+        addresses += f" [dim]by way of {escape(hostnames)}[/]"
     share = f"  share {one['share']:.0%}" if one["serves"] else ""
     yield f"{mark} [bold]{escape(one['member'])}[/]  {escape(place)}  {addresses}{share}"
     yield f"    {escape(one['why'])}"

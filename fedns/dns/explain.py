@@ -15,73 +15,14 @@ import dns.rcode
 import dns.rdatatype
 from msgspec import Struct, structs
 
-from fedns.dns import federation, inband, names, node, outcome, respond, wire, zones
+from fedns.dns import explanation, federation, inband, names, node, outcome, respond, wire, zones
 from fedns.errors import FednsError
 from fedns.model import selection
 from fedns.model import snapshot as model
 
+_REASONS = 6  # shards whose reasons one step tells
+_PUBLISHED = 'type LoadBalancer, externalIPs, or the annotation fedns.io/publish: "true"'
 _FULL_SIZE = 4096  # octets of UDP payload asked for, so that the reply is shown whole
-
-
-class Fact(Struct, frozen=True):
-    """One piece of evidence. `age`: seconds since it was last confirmed; None: never."""
-
-    kind: str
-    says: str
-    detail: str
-    age: float | None
-
-
-class Candidate(Struct, frozen=True):
-    """One shard of the service as this name sees it. `why` says why it is in or out."""
-
-    member: str
-    region: str
-    zones: tuple[str, ...]
-    addresses: tuple[str, ...]
-    serves: bool
-    share: float
-    why: str
-    state: str
-    reason: str
-    age: float | None
-    held_for: float
-    pending: str
-    flaps: int
-    evidence: tuple[Fact, ...]
-
-
-class Reply(Struct, frozen=True):
-    """What goes out, as read back from its octets (`wire`, hexadecimal)."""
-
-    rcode: str
-    flags: str
-    answer: tuple[str, ...]
-    authority: tuple[str, ...]
-    additional: tuple[str, ...]
-    errors: tuple[str, ...]
-    wire: str
-
-
-class Explanation(Struct, frozen=True):
-    """One question explained, `steps` in order. `kind` is what the name is: federated, static, between (an
-    empty non-terminal), missing or foreign; `via` are the names that an alias leads through."""
-
-    name: str
-    type: str
-    kind: str
-    rule: str
-    generation: int
-    reply: Reply
-    steps: tuple[str, ...]
-    service: str = ""
-    level: str = ""
-    strategy: str = ""
-    via: tuple[str, ...] = ()
-    candidates: tuple[Candidate, ...] = ()
-    selection: tuple[tuple[str, float], ...] = ()
-    ttl: int | None = None
-    ttl_why: str = ""
 
 
 class _Found(Struct, frozen=True):
@@ -98,7 +39,7 @@ def explain(
     view: respond.View,
     question: tuple[str, str],
     now: float,
-) -> Explanation:
+) -> explanation.Explanation:
     """Explains (name, type). ValueError or FednsError where the question cannot be one."""
     owner = _name(question[0])
     rtype = _type(question[1])
@@ -107,17 +48,18 @@ def explain(
     shown = (zones.text(owner), question[1].upper())
     found = _find(snapshot, layout, owner)
     if found is not None:
-        told = Explanation(*shown, "federated", "", generation, reply, ())
+        told = explanation.Explanation(*shown, "federated", "", generation, reply, ())
         return _federated(found, layout, told, now)
     kind, rule = _static(view, owner, reply)
-    told = Explanation(*shown, kind, rule, generation, reply, (rule,))
+    steps = (rule, *(_undeclared(layout, owner) if kind == "missing" else ()))
+    told = explanation.Explanation(*shown, kind, rule, generation, reply, steps)
     found = next(filter(None, (_find(snapshot, layout, target) for target in _targets(reply))), None)
     if found is None:
-        return structs.replace(told, steps=(*told.steps, *_outgoing(reply)))
+        return structs.replace(told, steps=(*told.steps, *_outgoing(told)))
     return structs.replace(_federated(found, layout, told, now), kind=kind, rule=rule)
 
 
-def lines(told: Explanation) -> Iterator[str]:
+def lines(told: explanation.Explanation) -> Iterator[str]:
     """The explanation as short lines of text, for people."""
     yield f"{told.name} {told.type} (generation {told.generation})"
     for step in told.steps:
@@ -133,7 +75,9 @@ def lines(told: Explanation) -> Iterator[str]:
         yield f"  > {record}"
 
 
-def _federated(found: _Found, layout: names.Layout, told: Explanation, now: float) -> Explanation:
+def _federated(
+    found: _Found, layout: names.Layout, told: explanation.Explanation, now: float
+) -> explanation.Explanation:
     service, level = found.service, layout.levels[found.index]
     outcomes = outcome.outcomes(service, layout, now)
     steps = federation.chain(outcomes, layout.levels, found.index)
@@ -149,11 +93,11 @@ def _federated(found: _Found, layout: names.Layout, told: Explanation, now: floa
     story = [
         *told.steps,
         f"{level.kind} name of service {key}" + (" (short form)" if level.short else ""),
-        *([f"below it: {zones.text(found.child + wire.ROOT)}"] if found.child else ()),
-        *_descent(outcomes, layout, [found.index, *steps]),
+        *(_beneath(found, told.reply) if found.child else ()),
+        *_descent(service, outcomes, layout, [found.index, *steps], now),
         *_choice(service, outcome.where(layout.levels[last], layout), now),
         f"ttl {ttl}: {why}",
-        *_outgoing(told.reply),
+        *_outgoing(told),
     ]
     return structs.replace(
         told,
@@ -179,27 +123,49 @@ def _choice(service: model.Service, place: selection.Level, now: float) -> Itera
     yield from chosen.steps
 
 
-def _descent(outcomes: list[outcome.Outcome], layout: names.Layout, path: list[int]) -> Iterator[str]:
+def _descent(
+    service: model.Service, outcomes: list[outcome.Outcome], layout: names.Layout, path: list[int], now: float
+) -> Iterator[str]:
     for position, index in enumerate(path):
         level, here = layout.levels[index], outcomes[index]
         place = f" {level.zone or level.region}" if level.kind != "global" else ""
-        leads = (
-            f", alias of the {layout.levels[path[position + 1]].kind} name" if path[position + 1 :] else ""
-        )
-        yield f"{level.kind}{place}: {inband.RULES[here.rule]}{leads}"
+        further = path[position + 1 :]
+        rule = inband.RULES[here.rule] if here.serves or not further else _unable(service, level, layout, now)
+        leads = f", alias of the {layout.levels[further[0]].kind} name" if further else ""
+        yield f"{level.kind}{place}: {rule}{leads}"
+
+
+def _unable(service: model.Service, level: names.Level, layout: names.Layout, now: float) -> str:
+    """Why nobody can serve at a level: the reasons of the shards that are there."""
+    excluded = selection.level(service, outcome.where(level, layout), now).excluded
+    reasons = [f"{each.member}: {each.reason}" for each in excluded if each.member in level.members]
+    reasons = reasons or ["no member there declares the service"]
+    more = f"; and {len(reasons) - _REASONS} more" if len(reasons) > _REASONS else ""
+    return f"{inband.RULES['fallback']} ({'; '.join(reasons[:_REASONS])}{more})"
+
+
+def _beneath(found: _Found, reply: explanation.Reply) -> Iterator[str]:
+    """The labels before the service's name; where they are none of its ports', which it has."""
+    yield f"below it: {zones.text(found.child + wire.ROOT)}"
+    if reply.rcode == "NXDOMAIN":
+        ports = [f"_{port.name}._{port.protocol}" for port in found.service.ports if port.name]
+        yield f"no such name there; its named ports are {', '.join(ports) or 'none'}"
 
 
 def _candidate(
     shard: model.Shard, final: outcome.Outcome, excluded: Mapping[str, str], now: float
-) -> Candidate:
+) -> explanation.Candidate:
     share = dict(final.shares).get(shard.member)
     verdict = shard.verdict
     why = "serves" if share is not None else excluded.get(shard.member, "serves when those before it cannot")
-    return Candidate(
+    if share is not None and not shard.addresses and final.host not in map(names.wire, shard.facts.hostnames):
+        share, why = None, f"could serve, but is not resolved: {', '.join(shard.facts.hostnames)}"
+    return explanation.Candidate(
         shard.member,
         shard.region,
         shard.zones,
         shard.addresses,
+        shard.facts.hostnames,
         share is not None,
         share or 0.0,
         why,
@@ -210,7 +176,7 @@ def _candidate(
         verdict.pending,
         verdict.flaps,
         tuple(
-            Fact(each.kind, each.says, each.detail, max(0.0, now - each.at) if each.at else None)
+            explanation.Fact(each.kind, each.says, each.detail, max(0.0, now - each.at) if each.at else None)
             for each in verdict.evidence
         ),
     )
@@ -231,7 +197,7 @@ def _find(snapshot: model.Snapshot, layout: names.Layout, owner: bytes) -> _Foun
     return None
 
 
-def _static(view: respond.View, owner: bytes, reply: Reply) -> tuple[str, str]:
+def _static(view: respond.View, owner: bytes, reply: explanation.Reply) -> tuple[str, str]:
     """(kind, rule) of a name that is no service's."""
     served = node.decode_zones(view.get(node.ZONES) or b"")
     apexes = [zone.apex for zone in served if wire.below(owner, zone.apex)]
@@ -251,12 +217,21 @@ def _static(view: respond.View, owner: bytes, reply: Reply) -> tuple[str, str]:
     return "between", f"exists in zone {apex} only because names below it do: no data"
 
 
-def _targets(reply: Reply) -> Iterator[bytes]:
+def _undeclared(layout: names.Layout, owner: bytes) -> Iterator[str]:
+    """What a name that looks like a service's lacks."""
+    suffixes = {level.suffix for level in layout.levels}
+    for above in wire.ancestors(owner):
+        rest = list(names.labels(above))[:2]
+        if len(rest) == 2 and above[sum(map(len, rest)) + 2 :] in suffixes:
+            key = f"{rest[1].decode('latin-1')}/{rest[0].decode('latin-1')}"
+            yield f"no member declares a service {key} that is to be published: {_PUBLISHED}"
+            return
+
+
+def _targets(reply: explanation.Reply) -> list[bytes]:
     """The names that the reply's aliases lead to."""
-    for record in reply.answer:
-        _, _, _, rtype, rdata = record.split(maxsplit=4)
-        if rtype == "CNAME":
-            yield _name(rdata)
+    rows = (record.split(maxsplit=4) for record in reply.answer)
+    return [_name(rdata) for _, _, _, rtype, rdata in rows if rtype == "CNAME"]
 
 
 def _name(text: str) -> bytes:
@@ -267,7 +242,7 @@ def _name(text: str) -> bytes:
         raise FednsError(f"not a domain name: {text!r} ({error})") from None
 
 
-def _ask(view: respond.View, owner: bytes, rtype: int) -> Reply:
+def _ask(view: respond.View, owner: bytes, rtype: int) -> explanation.Reply:
     query = dns.message.make_query(zones.text(owner), dns.rdatatype.RdataType.make(rtype), id=0)
     query.flags = dns.flags.Flag(0)
     query.use_edns(0, payload=_FULL_SIZE)
@@ -279,7 +254,7 @@ def _ask(view: respond.View, owner: bytes, rtype: int) -> Reply:
     errors = tuple(option.to_text() for option in message.options if isinstance(option, dns.edns.EDEOption))
     flags = dns.flags.to_text(message.flags)
     rcode = dns.rcode.to_text(message.rcode())
-    return Reply(rcode, flags, answer, authority, additional, errors, raw.hex())
+    return explanation.Reply(rcode, flags, answer, authority, additional, errors, raw.hex())
 
 
 def _records(section: list[dns.rrset.RRset]) -> Iterator[str]:
@@ -287,9 +262,19 @@ def _records(section: list[dns.rrset.RRset]) -> Iterator[str]:
         yield from rrset.to_text().splitlines()
 
 
-def _outgoing(reply: Reply) -> Iterator[str]:
+def _outgoing(told: explanation.Explanation) -> Iterator[str]:
+    reply = told.reply
     yield f"reply: {reply.rcode}, {len(reply.answer)} records, {len(reply.wire) // 2} octets"
     yield from reply.errors
+    if reply.rcode != "NOERROR" or told.type == "CNAME":
+        return
+    last = _targets(reply)[-1:] if reply.answer and reply.answer[-1].split()[3] == "CNAME" else []
+    if any(record.split()[3] == "SOA" for record in reply.authority):
+        yield f"the name exists, and has no {told.type}: no data"
+    elif last and any(record.split()[0].lower() == zones.text(last[0]) for record in reply.answer):
+        yield f"the aliases go round in a ring: {zones.text(last[0])} was there before"
+    elif last:
+        yield f"the alias leads out of the zones served here: resolvers go on at {zones.text(last[0])}"
 
 
 def _type(value: str) -> int:

@@ -4,8 +4,9 @@ Law: the text holds times and not ages, because it is made when the answer is ma
 it changes only when the answer or a verdict does. It fits a small datagram: what is left out is counted.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from fedns.dns import names, node, outcome, wire
 from fedns.model import snapshot as model
@@ -14,7 +15,7 @@ EXPLAIN = b"\x08_explain"
 MAX_SHARDS = 6  # lines; a global name of 20 members still fits 1232 octets
 MAX_STRING = 255  # RFC 1035 3.3.14
 
-RULES = {
+RULES: Mapping[outcome.Rule, str] = {
     "serve": "addresses of the shards that can serve",
     "open": "no shard can serve: fail open, the last set known good",
     "closed": "no shard can serve: closed by policy, no data",
@@ -25,52 +26,54 @@ RULES = {
 
 
 class Tale:
-    """The `_explain` children of one service's levels; what levels share is told once."""
+    """The `_explain` texts of one service's levels; what levels share is told once."""
 
     def __init__(self, service: model.Service, ttl: int) -> None:
         self._shards = {shard.member: shard for shard in service.shards}
         self._ttl = ttl
-        self._lines: dict[str, str] = {}
-        self._told: dict[tuple[str, tuple[str, ...], str], bytes] = {}
+        self._told: dict[tuple[str, bool], bytes] = {}
 
     def child(self, level: names.Level, here: outcome.Outcome, wider: str) -> bytes:
         """The encoded child. `wider` is the kind of level that the name is an alias of, if it is."""
-        key = (level.kind, level.members, wider)
-        told = self._told.get(key)
-        if told is None:
-            text = node.RRset(wire.TXT, 0, (rdata(self.lines(level, here, wider)),))
-            told = self._told[key] = node.child(EXPLAIN, (text,))
-        return told
+        return node.single(EXPLAIN, wire.TXT, 0, (b"".join(self.strings(level, here, wider)),))
 
-    def lines(self, level: names.Level, here: outcome.Outcome, wider: str) -> list[str]:
-        alias = f": alias of the {wider} name" if wider else ""
-        serving = {member for member, _ in here.shares}
+    def strings(self, level: names.Level, here: outcome.Outcome, wider: str) -> list[bytes]:
+        """The lines, as character-strings."""
         there = [member for member in level.members if member in self._shards]
-        there.sort(key=serving.__contains__)
-        return [
-            f"{level.kind} name: {RULES[here.rule]}{alias}",
-            *(self._line(member, member in serving) for member in there[:MAX_SHARDS]),
-            *([f"and {len(there) - MAX_SHARDS} more shards"] if len(there) > MAX_SHARDS else ()),
-            f"{len(serving)} of {len(there)} shards serve, ttl {self._ttl}",
-        ]
+        serving = {member for member, _ in here.shares}
+        if serving:
+            there.sort(key=serving.__contains__)
+        told = [self._shard(member, member in serving) for member in there[:MAX_SHARDS]]
+        if len(there) > MAX_SHARDS:
+            told.append(string(f"and {len(there) - MAX_SHARDS} more shards"))
+        return [_rule(level.kind, here.rule, wider), *told, _count(len(serving), len(there), self._ttl)]
 
-    def _line(self, member: str, serves: bool) -> str:
-        line = self._lines.get(member)
-        if line is None:
+    def _shard(self, member: str, serves: bool) -> bytes:
+        told = self._told.get((member, serves))
+        if told is None:
             verdict = self._shards[member].verdict
             since = f" since {moment(verdict.since)}" if verdict.since else ""
-            line = self._lines[member] = f"{member} {verdict.state}{since}: {verdict.reason}"
-        return f"+ {line}" if serves else f"- {line}"
+            line = f"{'+' if serves else '-'} {member} {verdict.state}{since}: {verdict.reason}"
+            told = self._told[member, serves] = string(line)
+        return told
 
 
+@lru_cache(maxsize=64)
+def _rule(kind: str, rule: outcome.Rule, wider: str) -> bytes:
+    return string(f"{kind} name: {RULES[rule]}" + (f": alias of the {wider} name" if wider else ""))
+
+
+@lru_cache(maxsize=1024)
+def _count(serving: int, there: int, ttl: int) -> bytes:
+    return string(f"{serving} of {there} shards serve, ttl {ttl}")
+
+
+@lru_cache(maxsize=1024)
 def moment(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def rdata(lines: Iterable[str]) -> bytes:
-    """TXT rdata, one character-string a line."""
-    parts = []
-    for line in lines:
-        raw = line.encode("ascii", "replace")[:MAX_STRING]
-        parts.append(bytes((len(raw),)) + raw)
-    return b"".join(parts)
+def string(line: str) -> bytes:
+    """A character-string of TXT rdata."""
+    raw = line.encode("ascii", "replace")[:MAX_STRING]
+    return bytes((len(raw),)) + raw

@@ -15,12 +15,14 @@ TOLD = {
     "candidates": [
         {
             "member": "m1", "region": "r1", "zones": ["z1"], "addresses": ["192.0.2.1"], "serves": False,
-            "share": 0.0, "why": "unhealthy", "state": "unhealthy", "reason": "probe: 503 [not in 200-399]",
-            "age": 250.0, "held_for": 12.0, "pending": "healthy", "flaps": 3,
+            "hostnames": [], "share": 0.0, "why": "unhealthy",
+            "state": "unhealthy", "reason": "probe: 503 [not in 200-399]", "age": 250.0,
+            "held_for": 12.0, "pending": "healthy", "flaps": 3,
             "evidence": [{"kind": "probe", "says": "down", "detail": "HTTP 503", "age": 0.5}],
         },
         {
             "member": "m2", "region": "r2", "zones": [], "addresses": ["192.0.2.2"], "serves": True,
+            "hostnames": ["lb.test"],
             "share": 1.0, "why": "serves", "state": "healthy", "reason": "2 of 2 ready",
             "age": None, "held_for": 0.0, "pending": "", "flaps": 0,
             "evidence": [{"kind": "readiness", "says": "up", "detail": "2 of 2", "age": None}],
@@ -55,7 +57,7 @@ def test_each_candidate_has_its_verdict_its_age_and_its_evidence() -> None:
         "unhealthy for 4m10s: probe: 503 [not in 200-399]",
         "held for another 12s, then healthy (3 flaps)",
         "HTTP 503  500ms ago",
-        "m2  r2/?  192.0.2.2  share 100%",
+        "m2  r2/?  192.0.2.2 by way of lb.test  share 100%",
         "2 of 2  never confirmed",
     ):
         assert part in text

@@ -4,7 +4,7 @@ import dns.message
 import msgspec
 import pytest
 
-from fedns.dns import explain
+from fedns.dns import explain, explanation
 from fedns.errors import FednsError
 from tests.golden import fleet
 
@@ -40,7 +40,7 @@ GLOBAL = "web.shop.fed.svc.example.com."
 REGION = "web.shop.fed.svc.europe.example.com."
 
 
-def told(name: str, rtype: str = "A", **change: Any) -> explain.Explanation:
+def told(name: str, rtype: str = "A", **change: Any) -> explanation.Explanation:
     built = fleet.build({**WORLD, **change})
     return explain.explain(built.snapshot, built.layout, built.table(), (name, rtype), fleet.NOW)
 
@@ -118,9 +118,65 @@ def test_a_deleted_service() -> None:
     assert any("no member declares it since 2027-01-15T07:59:55Z" in step for step in found.steps)
 
 
+def test_each_level_that_cannot_serve_says_why() -> None:
+    found = told(REGION)
+    assert (
+        "region europe: no shard can serve here (eu: it is unhealthy: 0 of 3 endpoints ready),"
+        " alias of the global name" in found.steps
+    )
+    services = {"shop/web": {"shards": {"us": {"addresses": ["192.0.2.1"]}}}}
+    found = told(REGION, services=services)
+    assert any(
+        "no shard can serve here (no member there declares the service)" in step for step in found.steps
+    )
+
+
+def test_a_zone_whose_endpoints_are_not_ready() -> None:
+    members = {"eu": {"region": "europe", "zones": ["europe-b", "europe-c"]}}
+    counts = [("europe-b", 2), ("europe-c", 0)]
+    ready = [{"zone": zone, "ready": n, "serving": n, "terminating": 0, "total": 2} for zone, n in counts]
+    services = {"shop/web": {"shards": {"eu": {"addresses": ["192.0.2.2"], "readiness": ready}}}}
+    found = told("web.shop.fed.svc.europe-c.example.com", members=members, services=services)
+    assert "(eu: no endpoint is ready in zone europe-c), alias of the region name" in found.steps[1]
+
+
+def test_a_type_that_the_name_lacks() -> None:
+    assert told(GLOBAL, "AAAA").steps[-1] == "the name exists, and has no AAAA: no data"
+
+
+def test_a_port_that_the_service_lacks() -> None:
+    services = {"shop/web": {"ports": [["http", "tcp", 80]], "shards": {"us": {"addresses": ["192.0.2.1"]}}}}
+    found = told(f"_nope._tcp.{GLOBAL}", "SRV", services=services)
+    assert found.reply.rcode == "NXDOMAIN"
+    assert "no such name there; its named ports are _http._tcp" in found.steps
+
+
+@pytest.mark.parametrize(
+    "name", ["api.shop.fed.svc.example.com", "_a._b.api.shop.fed.svc.europe.example.com"]
+)
+def test_a_service_that_nobody_declares(name: str) -> None:
+    assert told(name).steps[1].startswith("no member declares a service shop/api that is to be published: ")
+
+
+def test_aliases_that_end_in_a_ring_or_elsewhere() -> None:
+    static = STATIC + "one 60 IN CNAME two\ntwo 60 IN CNAME one\nout 60 IN CNAME www.example.net.\n"
+    ring, out = told("one.example.com", static=static), told("out.example.com", static=static)
+    assert ring.steps[-1] == "the aliases go round in a ring: one.example.com. was there before"
+    assert out.steps[-1].endswith("out of the zones served here: resolvers go on at www.example.net.")
+
+
+def test_a_host_name_that_is_not_resolved_gives_no_address() -> None:
+    services = {"shop/web": {"shards": {"eu": {"hostnames": ["lb.x"]}, "us": {"addresses": ["192.0.2.1"]}}}}
+    eu, us = told(GLOBAL, services=services).candidates
+    assert (eu.serves, eu.hostnames, eu.why) == (False, ("lb.x",), "could serve, but is not resolved: lb.x")
+    assert us.serves
+    found = told(REGION, services=services)
+    assert found.candidates[0].serves and found.reply.answer == (f"{REGION} 30 IN CNAME lb.x.",)
+
+
 def test_it_goes_through_json() -> None:
     found = told(REGION)
-    assert msgspec.json.decode(msgspec.json.encode(found), type=explain.Explanation) == found
+    assert msgspec.json.decode(msgspec.json.encode(found), type=explanation.Explanation) == found
 
 
 def test_lines_for_people() -> None:

@@ -11,7 +11,9 @@ def told(members: int, state: str = "healthy") -> list[str]:
     of = fleet.build({"settings": SETTINGS, "members": named, "services": {"n/s": {"shards": shards}}})
     service = of.snapshot.services["n/s"]
     here = outcome.outcomes(service, of.layout, fleet.NOW)[0]
-    return inband.Tale(service, 30).lines(of.layout.levels[0], here, "")
+    strings = inband.Tale(service, 30).strings(of.layout.levels[0], here, "")
+    assert all(len(each) == each[0] + 1 for each in strings)
+    return [each[1:].decode() for each in strings]
 
 
 def test_rule_shards_and_ttl() -> None:
@@ -26,8 +28,32 @@ def test_many_shards_are_counted() -> None:
     lines = told(20)
     assert len(lines) == inband.MAX_SHARDS + 3
     assert lines[-2] == "and 14 more shards"
-    assert len(inband.rdata(lines)) < 1000
+    assert sum(map(len, lines)) < 1000
+
+
+def test_two_zones_of_the_same_members_are_told_apart() -> None:
+    zones = ["eu-a", "eu-b"]
+    named = {name: {"region": "eu", "zones": zones} for name in ("m0", "m1")}
+    ready = [
+        [{"zone": zone, "ready": n, "serving": n, "terminating": 0, "total": 2} for zone, n in each]
+        for each in ([("eu-a", 2), ("eu-b", 0)], [("eu-a", 0), ("eu-b", 2)])
+    ]
+    shards = {
+        name: {"addresses": ["192.0.2.1"], "readiness": counts}
+        for name, counts in zip(named, ready, strict=True)
+    }
+    of = fleet.build({"settings": SETTINGS, "members": named, "services": {"n/s": {"shards": shards}}})
+    service = of.snapshot.services["n/s"]
+    tale, outcomes = inband.Tale(service, 30), outcome.outcomes(service, of.layout, fleet.NOW)
+    told = [
+        tale.child(level, here, "")
+        for level, here in zip(of.layout.levels, outcomes, strict=True)
+        if level.kind == "zone" and not level.short
+    ]
+    assert len(told) == 2 and told[0] != told[1]
+    assert b"+ m0 healthy" in told[0] and b"- m0 healthy" in told[1]
 
 
 def test_strings_fit_their_length_octet() -> None:
-    assert inband.rdata(["x" * 300, "ü"]) == b"\xff" + b"x" * 255 + b"\x01?"
+    assert inband.string("x" * 300) == b"\xff" + b"x" * 255
+    assert inband.string("ü") == b"\x01?"
