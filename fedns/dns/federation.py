@@ -21,39 +21,25 @@ SLOTS = 100  # longest schedule of a weighted answer: shares are exact to 1 %
 _SRV = Struct(">HHH")  # priority, weight, port
 _FAMILIES = (node.A, node.AAAA)
 
-Ports = dict[bytes, list[bytes]]
-
-
-class _Work(NamedTuple):
-    """What all levels of one service share while it is compiled."""
-
-    service: model.Service
-    layout: names.Layout
-    prefix: bytes
-    outcomes: list[outcome.Outcome]
-    ttl: int
-    ports: Ports
-    between: list[bytes]
-    tale: inband.Tale
-    stems: dict[tuple[int, int], bytes]
-
 
 def compile_service(service: model.Service, layout: names.Layout, now: float) -> dict[bytes, bytes]:
     """All table entries of one service: lower-case wire name -> encoded node."""
+    return {owner: entry for owner, entry in changes(service, layout, now).items() if entry is not None}
+
+
+def changes(
+    service: model.Service, layout: names.Layout, now: float, before: model.Service | None = None
+) -> dict[bytes, bytes | None]:
+    """The entries of one service, None for a name that it may have but has not.
+
+    `before`: the service that the table holds, of the same layout; levels that read the same are left out.
+    """
     prefix = names.prefix(service)
     if not prefix or _absent(service, layout):
-        return {}
-    found = outcome.outcomes(service, layout, now)
-    ttl = time_to_live(service, layout, now)
-    ports = {} if layout.settings.compat == "v1" else _ports(service)
-    between = [node.child(labels, ()) for labels in sorted({wire.parent(labels) for labels in ports})]
-    work = _Work(service, layout, prefix, found, ttl, ports, between, inband.Tale(service, ttl), {})
-    entries = {}
-    for index, level in enumerate(layout.levels):
-        owner = prefix + level.suffix
-        if len(owner) <= names.MAX_NAME and not (index == 0 and _v1_hole(work)):
-            entries[owner] = _entry(work, index, owner)
-    return entries
+        return dict.fromkeys(keys(service, layout))
+    compiler = _Compiler(service, prefix, layout, now)
+    differing = None if before is None else _differing(before, service, layout, now)
+    return dict(compiler.entries(differing))
 
 
 def keys(service: model.Service, layout: names.Layout) -> list[bytes]:
@@ -135,43 +121,152 @@ def _absent(service: model.Service, layout: names.Layout) -> bool:
     return layout.settings.compat == "v1" and not service.shards and service.tombstone is None
 
 
-def _v1_hole(work: _Work) -> bool:
-    """v1's global name vanished with its last healthy shard."""
-    return work.layout.settings.compat == "v1" and not work.outcomes[0].serves
+def _differing(
+    before: model.Service, after: model.Service, layout: names.Layout, now: float
+) -> frozenset[str] | None:
+    """Members whose shard serves, or is told of, in another way than before; None: all may."""
+    whole = (
+        before.policy == after.policy
+        and before.ports == after.ports
+        and before.tombstone == after.tombstone
+        and time_to_live(before, layout, now) == time_to_live(after, layout, now)
+    )
+    if not whole:
+        return None
+    old, new = _shown(before), _shown(after)
+    return frozenset(member for member in old.keys() | new.keys() if old.get(member) != new.get(member))
 
 
-def _entry(work: _Work, index: int, owner: bytes) -> bytes:
-    steps = chain(work.outcomes, work.layout.levels, index)
-    if steps:
-        targets = [work.prefix + work.layout.levels[step].suffix for step in steps]
-        stem = node.encode(_alias(work, owner, targets, work.outcomes[steps[-1]]))
-        wider = work.layout.levels[steps[0]].kind
-        return node.adopt(stem, _children(work, index, owner, targets[0], wider))
-    final = work.outcomes[index]
-    key = (id(final), _flags(work, owner))
-    if key not in work.stems:
-        work.stems[key] = node.encode(_direct(work, owner, final))
-    return node.adopt(work.stems[key], _children(work, index, owner, b"", ""))
+def _shown(service: model.Service) -> dict[str, tuple[object, ...]]:
+    """All of each shard that its service's entries are made of, their TTL apart."""
+    able = {shard.member for shard in selection.able(service.shards)}
+    return {
+        shard.member: (
+            shard.member in able,
+            shard.region,
+            shard.zones,
+            shard.shut,
+            shard.facts,
+            shard.addresses,
+            shard.verdict.state,
+            shard.verdict.reason,
+            shard.verdict.since,
+            shard.verdict.ordered,
+        )
+        for shard in service.shards
+    }
 
 
-def _alias(work: _Work, owner: bytes, targets: list[bytes], final: outcome.Outcome) -> node.Node:
-    """The node of a name that leads to a wider one. Where the chain leaves our own names, or ends at a
-    name that is not there, no answer is ready and the slow path finds its end."""
-    slots = {} if final.host or _v1_hole(work) else _slots(work.ttl, owner, targets, final)
-    rrsets = (node.RRset(node.CNAME, work.ttl, (targets[0],)),)
-    return node.Node(work.layout.zone, _flags(work, owner), rrsets, slots, (), final.stale)
+class _Port(NamedTuple):
+    """A named port: its `_name._proto` labels, and starts of SRV rdata (priority, weight, number)."""
+
+    labels: bytes
+    numbers: list[bytes]
 
 
-def _direct(work: _Work, owner: bytes, final: outcome.Outcome) -> node.Node:
-    """The node of a name that answers itself: the same at all levels with this outcome."""
-    slots = {} if final.host else _slots(work.ttl, owner, [], final)
-    rrsets = _rrsets(final, work.ttl)
-    return node.Node(work.layout.zone, _flags(work, owner), rrsets, slots, (), final.stale)
+class _Compiler:
+    """One service being compiled, and what its levels share."""
 
+    def __init__(self, service: model.Service, prefix: bytes, layout: names.Layout, now: float) -> None:
+        self._prefix, self._layout = prefix, layout
+        self._v1 = layout.settings.compat == "v1"
+        self._outcomes = outcome.outcomes(service, layout, now)
+        self._ttl = time_to_live(service, layout, now)
+        self._ports = [] if self._v1 else _ports(service)
+        self._tale = inband.Tale(service, self._ttl)
+        # what several levels have in common, encoded once
+        self._between = [
+            node.child(labels, ()) for labels in sorted({wire.parent(port.labels) for port in self._ports})
+        ]
+        self._stems: dict[tuple[int, int], bytes] = {}
+        self._told: dict[int, bytes] = {}
 
-def _flags(work: _Work, owner: bytes) -> int:
-    static = work.layout.static.get(owner)
-    return node.SERVICE | (static.flags & node.WILD if static else 0)
+    def entries(self, differing: frozenset[str] | None) -> Iterator[tuple[bytes, bytes | None]]:
+        """(name, entry) of the levels that answer otherwise since these members differ (None: of all).
+
+        A level that serves by itself hangs on its own members only; one that does not, on wider ones.
+        """
+        found = self._outcomes
+        for index, level in enumerate(self._layout.levels):
+            if (
+                differing is not None
+                and index
+                and found[index].serves
+                and differing.isdisjoint(level.members)
+            ):
+                continue
+            owner = self._prefix + level.suffix
+            if len(owner) <= names.MAX_NAME:
+                yield owner, None if index == 0 and self._hole else self._entry(index, owner)
+
+    @property
+    def _hole(self) -> bool:
+        """v1's global name vanished with its last healthy shard."""
+        return self._v1 and not self._outcomes[0].serves
+
+    def _entry(self, index: int, owner: bytes) -> bytes:
+        levels, here = self._layout.levels, self._outcomes[index]
+        room = names.MAX_NAME - len(owner)
+        steps = chain(self._outcomes, levels, index)
+        if steps:
+            targets = [self._prefix + levels[step].suffix for step in steps]
+            stem = node.encode(self._alias(owner, targets, self._outcomes[steps[-1]]))
+            children = self._links(targets[0], room)
+        else:
+            stem = self._stem(here, self._flags(owner))
+            children = self._services(here, owner, room)
+        if not self._v1 and len(inband.EXPLAIN) <= room:
+            children.append(self._explain(index, levels[steps[0]].kind if steps else ""))
+        return node.adopt(stem, children)
+
+    def _alias(self, owner: bytes, targets: list[bytes], final: outcome.Outcome) -> node.Node:
+        """The node of a name that leads to a wider one. Where the chain leaves our own names, or ends at a
+        name that is not there, no answer is ready and the slow path finds its end."""
+        slots = {} if final.host or self._hole else _slots(self._ttl, owner, targets, final)
+        rrsets = (node.RRset(node.CNAME, self._ttl, (targets[0],)),)
+        return node.Node(self._layout.zone, self._flags(owner), rrsets, slots, (), final.stale)
+
+    def _stem(self, final: outcome.Outcome, flags: int) -> bytes:
+        """The childless node of a name that answers itself: the same at all levels with this outcome."""
+        stem = self._stems.get((id(final), flags))
+        if stem is None:
+            slots = {} if final.host else _slots(self._ttl, wire.ROOT, [], final)
+            rrsets = _rrsets(final, self._ttl)
+            stem = node.encode(node.Node(self._layout.zone, flags, rrsets, slots, (), final.stale))
+            self._stems[id(final), flags] = stem
+        return stem
+
+    def _flags(self, owner: bytes) -> int:
+        static = self._layout.static.get(owner)
+        return node.SERVICE | (static.flags & node.WILD if static else 0)
+
+    def _links(self, target: bytes, room: int) -> list[bytes]:
+        """`_port._proto` below a name that leads to `target`, and the empty names between."""
+        found = [
+            node.single(port.labels, wire.CNAME, self._ttl, (port.labels + target,))
+            for port in self._ports
+            if len(port.labels) <= room
+        ]
+        return found + self._between if found else found
+
+    def _services(self, here: outcome.Outcome, owner: bytes, room: int) -> list[bytes]:
+        """`_port._proto` below a name that answers itself, and the empty names between."""
+        target = here.host or owner
+        found = [
+            node.single(port.labels, wire.SRV, self._ttl, [number + target for number in port.numbers])
+            if here.serves
+            else node.child(port.labels, ())
+            for port in self._ports
+            if len(port.labels) <= room
+        ]
+        return found + self._between if found else found
+
+    def _explain(self, index: int, wider: str) -> bytes:
+        level = self._layout.levels[index]
+        told = self._told.get(level.same)
+        if told is None:
+            told = self._told[level.same] = self._tale.child(level, self._outcomes[index], wider)
+        return told
 
 
 def _rrsets(final: outcome.Outcome, ttl: int) -> tuple[node.RRset, ...]:
@@ -197,37 +292,12 @@ def _slot(ttl: int, owner: bytes, targets: list[bytes], rtype: int, final: outco
     return ready._replace(stale=True) if final.stale else ready
 
 
-def _children(work: _Work, index: int, owner: bytes, alias: bytes, wider: str) -> list[bytes]:
-    """`_port._proto` and `_explain` below the name, with the empty names between, encoded."""
-    here = work.outcomes[index]
-    room = names.MAX_NAME - len(owner)
-    found = []
-    for labels, numbers in work.ports.items():
-        if len(labels) > room:
-            continue
-        if alias:
-            found.append(node.single(labels, wire.CNAME, work.ttl, (labels + alias,)))
-        elif here.serves:
-            target = here.host or owner
-            found.append(node.single(labels, wire.SRV, work.ttl, [number + target for number in numbers]))
-        else:
-            found.append(node.child(labels, ()))
-    if found:
-        found += work.between
-    if len(inband.EXPLAIN) <= room and work.layout.settings.compat != "v1":
-        found.append(work.tale.child(work.layout.levels[index], here, wider))
-    return found
-
-
-def _ports(service: model.Service) -> Ports:
-    """Named ports: `_name._proto` labels -> starts of SRV rdata (priority 0, weight 100, the number);
-    RFC 2782 has no name for unnamed ones."""
-    found: Ports = {}
-    for labels, number in sorted(_named(service)):
-        wired = _SRV.pack(0, 100, number)
-        if wired not in found.setdefault(labels, []):
-            found[labels].append(wired)
-    return found
+def _ports(service: model.Service) -> list[_Port]:
+    """Named ports (priority 0, weight 100); RFC 2782 has no name for unnamed ones."""
+    found: dict[bytes, list[bytes]] = {}
+    for labels, number in sorted(set(_named(service))):
+        found.setdefault(labels, []).append(_SRV.pack(0, 100, number))
+    return [_Port(labels, numbers) for labels, numbers in found.items()]
 
 
 def _named(service: model.Service) -> Iterator[tuple[bytes, int]]:

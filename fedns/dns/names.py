@@ -38,7 +38,7 @@ class Settings(Struct, frozen=True):
 class Level(NamedTuple):
     """One name that each service has. `suffix` is all after `S.N.`; `up` are the wider levels,
     nearest first, as indices; `members` are those in its place, sorted; `short` marks the zone name
-    without its region."""
+    without its region, and `same` is the index of the first level of its very place (often its own)."""
 
     kind: Kind
     region: str
@@ -47,6 +47,7 @@ class Level(NamedTuple):
     up: tuple[int, ...] = ()
     members: tuple[str, ...] = ()
     short: bool = False
+    same: int = 0
 
 
 class Layout(Struct, frozen=True):
@@ -116,7 +117,11 @@ def layout(
         levels.append(Level("zone", region, part, suffix, (regions[region], 0)))
     if settings.compat != "v1":
         levels.extend(_short(head, origin, places, regions))
-    peopled = tuple(level._replace(members=tuple(_residents(level, members))) for level in levels)
+    first = {(level.region, level.zone): index for index, level in reversed(list(enumerate(levels)))}
+    peopled = tuple(
+        level._replace(members=tuple(_residents(level, members)), same=first[level.region, level.zone])
+        for level in levels
+    )
     return Layout(settings, origin, peopled, zone, static, tuple(dict.fromkeys(problems)))
 
 

@@ -5,12 +5,10 @@ the global level fails open, closed or to the backup. One outcome is shared by a
 same shards serve, so that what is built from it is built once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Literal, NamedTuple
-
-from msgspec import structs
 
 from fedns.dns import names
 from fedns.errors import FednsError
@@ -19,7 +17,7 @@ from fedns.model import snapshot as model
 
 Rule = Literal["serve", "open", "closed", "backup", "nothing", "fallback"]
 Family = tuple[bytes, ...]
-Shares = tuple[tuple[str, float], ...]
+Shares = tuple[selection.Share, ...]
 
 
 class Outcome(NamedTuple):
@@ -47,20 +45,10 @@ FALLBACK = Outcome("fallback")
 
 def outcomes(service: model.Service, layout: names.Layout, now: float) -> list[Outcome]:
     """One outcome per level of the layout, in its order."""
-    shards = {shard.member: shard for shard in service.shards}
-    able = {shard.member: shard for shard in selection.able(service.shards)}
-    chosen: dict[tuple[tuple[str, ...], str], Outcome] = {}
-    built: dict[Shares, Outcome] = {}
-    found = [_widest(service, shards, layout, now)]
-    for level in layout.levels[1:]:
-        place = (level.members, level.zone)
-        if place not in chosen:
-            here = tuple(able[member] for member in level.members if member in able)
-            shares = _narrow(service, here, where(level, layout), now) if here else ()
-            if shares not in built:
-                built[shares] = _serving(service, shares, shards, layout) if shares else FALLBACK
-            chosen[place] = built[shares]
-        found.append(chosen[place])
+    served = _Served(service, layout)
+    found = [served.everywhere(now)]
+    for index, level in enumerate(layout.levels[1:], 1):
+        found.append(found[level.same] if level.same < index else served.at(level))
     return found
 
 
@@ -71,62 +59,85 @@ def where(level: names.Level, layout: names.Layout) -> selection.Level:
     return selection.Level(level.region, level.zone)
 
 
-def _narrow(
-    service: model.Service, here: tuple[model.Shard, ...], place: selection.Level, now: float
-) -> Shares:
-    """The selection among the able shards of one place. They are able in the whole service, so asking as
-    if there were no others gives the same and costs what is here, not what there is."""
-    part = structs.replace(service, shards=here)
-    if len(here) == 1:  # all strategies give one shard everything; most zones have one
-        return tuple((shard.member, 1.0) for shard in selection.serving(part, place))
-    return _first(selection.select(part, None, now, place))
+class _Served:
+    """What one service's able shards serve, by which of them a place has."""
+
+    def __init__(self, service: model.Service, layout: names.Layout) -> None:
+        self._service, self._layout = service, layout
+        self._v1 = layout.settings.compat == "v1"
+        self._shards = {shard.member: shard for shard in service.shards}
+        self._able = {shard.member: shard for shard in selection.able(service.shards)}
+        self._packed: dict[str, tuple[Family, Family]] = {}
+        self._chosen: dict[tuple[str, ...], Outcome] = {(): FALLBACK}
+        self._built: dict[Shares, Outcome] = {}
+
+    def everywhere(self, now: float) -> Outcome:
+        """The global name's outcome, the last resorts of the health law's rule 5 among them. v1 had none."""
+        if self._able:
+            return self._choose(tuple(self._able))
+        last = selection.select(self._service, None, now)
+        if self._v1:
+            return Outcome("nothing")
+        if last.fail_open == "backup":
+            return _backup(self._service.policy.backup)
+        shares = _first(last.tiers)
+        if not shares:
+            return Outcome("closed" if last.fail_open == "closed" else "nothing")
+        return self._serving(shares, "open")
+
+    def at(self, level: names.Level) -> Outcome:
+        """What the able shards of one place serve. They are able in the whole service, so asking as if
+        there were no others gives the same and costs what is here, not what there is."""
+        able, place = self._able, where(level, self._layout)
+        here = [each for each in level.members if each in able and not selection.outside(able[each], place)]
+        return self._choose(tuple(here))
+
+    def _choose(self, members: tuple[str, ...]) -> Outcome:
+        found = self._chosen.get(members)
+        if found is None:
+            shares = self._shares(members)
+            found = self._built.get(shares) or self._serving(shares, "serve")
+            self._chosen[members] = self._built[shares] = found
+        return found
+
+    def _shares(self, members: tuple[str, ...]) -> Shares:
+        if len(members) == 1:  # all strategies give one shard everything; most zones have one
+            return (selection.Share(members[0], 1.0),)
+        shards = [self._able[member] for member in members]
+        return _first(selection.share_out(shards, self._service.policy))
+
+    def _serving(self, shares: Shares, rule: Rule) -> Outcome:
+        """The answer that these shards give together."""
+        chosen = [self._shards[member] for member, _ in shares]
+        if not self._v1 and len(chosen) == 1 and (host := _alias(chosen[0])):
+            return Outcome(rule, shares, host=host)
+        parts = [self._families(shard) for shard in chosen]
+        v4, v6 = parts[0] if len(parts) == 1 else _joined(parts)
+        if self._v1:
+            return Outcome(rule, shares, v4)
+        if self._service.policy.strategy == "Weighted" and len(chosen) > 1:
+            choices = tuple((share, *part) for (_, share), part in zip(shares, parts, strict=True))
+            return Outcome(rule, shares, v4, v6, choices=choices)
+        if not v4 and not v6:
+            return Outcome(rule, shares, host=next(filter(None, map(_alias, chosen)), b""))
+        return Outcome(rule, shares, v4, v6)
+
+    def _families(self, shard: model.Shard) -> tuple[Family, Family]:
+        found = self._packed.get(shard.member)
+        if found is None:
+            found = self._packed[shard.member] = packed(shard.addresses)
+        return found
 
 
-def _first(chosen: selection.Selection) -> Shares:
+def _first(tiers: Sequence[selection.Tier]) -> Shares:
     """DNS publishes the first tier that can serve."""
-    return tuple((each.member, each.share) for each in chosen.tiers[0].shares) if chosen.tiers else ()
+    return tiers[0].shares if tiers else ()
 
 
-def _serving(
-    service: model.Service,
-    shares: Shares,
-    shards: Mapping[str, model.Shard],
-    layout: names.Layout,
-    rule: Rule = "serve",
-) -> Outcome:
-    """The answer that these shards give together."""
-    chosen = [shards[member] for member, _ in shares if member in shards]
-    compat = layout.settings.compat
-    if compat != "v1" and len(chosen) == 1 and (host := _alias(chosen[0])):
-        return Outcome(rule, shares, host=host)
-    if compat != "v1" and service.policy.strategy == "Weighted" and len(chosen) > 1:
-        return _weighted(shares, chosen, rule)
-    v4, v6 = packed([address for shard in chosen for address in shard.addresses])
-    if not v4 and not v6 and compat != "v1":
-        return Outcome(rule, shares, host=next(filter(None, map(_alias, chosen)), b""))
-    return Outcome(rule, shares, v4, () if compat == "v1" else v6)
-
-
-def _weighted(shares: Shares, chosen: list[model.Shard], rule: Rule) -> Outcome:
-    weight = dict(shares)
-    choices = tuple((weight[shard.member], *packed(shard.addresses)) for shard in chosen)
-    v4, v6 = packed([address for shard in chosen for address in shard.addresses])
-    return Outcome(rule, shares, v4, v6, choices=choices)
-
-
-def _widest(
-    service: model.Service, shards: Mapping[str, model.Shard], layout: names.Layout, now: float
-) -> Outcome:
-    """The global name's outcome, the last resorts of the health law's rule 5 among them. v1 had none."""
-    chosen = selection.select(service, None, now)
-    if chosen.fail_open and layout.settings.compat == "v1":
-        return Outcome("nothing")
-    if chosen.fail_open == "backup":
-        return _backup(service.policy.backup)
-    shares = _first(chosen)
-    if not shares:
-        return Outcome("closed" if chosen.fail_open == "closed" else "nothing")
-    return _serving(service, shares, shards, layout, "open" if chosen.fail_open else "serve")
+def _joined(parts: Sequence[tuple[Family, Family]]) -> tuple[Family, Family]:
+    v4 = {address for part in parts for address in part[0]}
+    v6 = {address for part in parts for address in part[1]}
+    return tuple(sorted(v4)), tuple(sorted(v6))
 
 
 def _backup(targets: Sequence[str]) -> Outcome:
@@ -154,8 +165,9 @@ def _alias(shard: model.Shard) -> bytes:
 def packed(addresses: Sequence[str]) -> tuple[Family, Family]:
     """IP literals -> (IPv4, IPv6) rdata, each sorted and without duplicates."""
     v4 = {bytes(map(int, each.split("."))) for each in addresses if ":" not in each}
-    v6 = {_v6(each) for each in addresses if ":" in each}
-    return tuple(sorted(v4)), tuple(sorted(v6))
+    if len(v4) == len(addresses):
+        return tuple(sorted(v4)), ()
+    return tuple(sorted(v4)), tuple(sorted({_v6(each) for each in addresses if ":" in each}))
 
 
 @lru_cache(maxsize=4096)

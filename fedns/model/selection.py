@@ -91,7 +91,7 @@ def able(shards: Iterable[Shard]) -> tuple[Shard, ...]:
 
 def serving(service: Service, where: Level = GLOBAL) -> tuple[Shard, ...]:
     """The shards of `level`, without the reasons."""
-    return tuple(shard for shard in able(service.shards) if not _outside(shard, where))
+    return tuple(shard for shard in able(service.shards) if not outside(shard, where))
 
 
 def level(service: Service, where: Level, now: float) -> Standing:
@@ -103,9 +103,9 @@ def level(service: Service, where: Level, now: float) -> Standing:
 
 
 def _why(shard: Shard, where: Level, now: float) -> str:
-    outside = _outside(shard, where)
-    if outside:
-        return outside
+    elsewhere = outside(shard, where)
+    if elsewhere:
+        return elsewhere
     if not candidate(shard):
         return "it has no address"
     verdict = shard.verdict
@@ -117,7 +117,7 @@ def _why(shard: Shard, where: Level, now: float) -> str:
     return f"it is {verdict.state}: {verdict.reason}{waits}"
 
 
-def _outside(shard: Shard, where: Level) -> str:
+def outside(shard: Shard, where: Level) -> str:
     """Why an able shard may not answer at this level; empty when it may."""
     if where.region and shard.region != where.region:
         return f"it is not in region {where.region}"
@@ -150,10 +150,15 @@ def select(service: Service, place: Place | None, now: float, where: Level = GLO
     if not chosen:
         return Selection((), rule="no shard can serve here") if where != GLOBAL else last_resort(service)
     policy = service.policy
-    tiers = _STRATEGIES[policy.strategy](chosen, policy, place)
+    tiers = share_out(chosen, policy, place)
     names = ", ".join(shard.member for shard in chosen)
     steps = (f"{len(chosen)} of {len(service.shards)} shards can serve: {names}", *map(_told, tiers))
     return Selection(tiers, "", f"{policy.strategy} ({_RULES[policy.strategy]})", steps)
+
+
+def share_out(shards: Sequence[Shard], policy: TrafficPolicy, place: Place | None = None) -> tuple[Tier, ...]:
+    """The policy's tiers of shards that can serve; at least one."""
+    return _STRATEGIES[policy.strategy](shards, policy, place)
 
 
 def _told(tier: Tier) -> str:
@@ -211,21 +216,25 @@ def ttl(service: Service, now: float) -> int:
 
 
 def _shares(shards: Sequence[Shard], weigh: Callable[[Shard], float]) -> tuple[Share, ...]:
-    weights = [weigh(shard) for shard in shards]
+    return _parts(shards, [weigh(shard) for shard in shards])
+
+
+def _parts(shards: Sequence[Shard], weights: Sequence[float]) -> tuple[Share, ...]:
     total = sum(weights)
-    return tuple(Share(shard.member, each / total) for shard, each in zip(shards, weights, strict=True))
+    return tuple([Share(shard.member, each / total) for shard, each in zip(shards, weights, strict=True)])
 
 
 def _replicas(shard: Shard) -> int:
     """Endpoints that take requests; 0 when that is not known."""
-    return sum(zone.ready if zone.ready else zone.serving for zone in shard.facts.readiness or ())
+    return sum([zone.ready or zone.serving for zone in shard.facts.readiness or ()])
 
 
 def _by_replicas(shards: Sequence[Shard]) -> tuple[Share, ...]:
     """Shares by ready replicas; a shard with an unknown count counts as the mean of the others."""
-    known = [count for count in map(_replicas, shards) if count]
+    counts = [_replicas(shard) for shard in shards]
+    known = [count for count in counts if count]
     mean = sum(known) / len(known) if known else 1.0
-    return _shares(shards, lambda shard: float(_replicas(shard)) or mean)
+    return _parts(shards, [float(count) or mean for count in counts])
 
 
 def _active_active(shards: Sequence[Shard], policy: TrafficPolicy, place: Place | None) -> tuple[Tier, ...]:
@@ -289,7 +298,7 @@ def _nearest(shards: Sequence[Shard], policy: TrafficPolicy, place: Place | None
 
 
 def _distance(shard: Shard, place: Place) -> int:
-    if place.zone and not _outside(shard, Level(place.region, place.zone)):
+    if place.zone and not outside(shard, Level(place.region, place.zone)):
         return 0
     return 1 if place.region and shard.region == place.region else 2
 
