@@ -2,7 +2,8 @@
 
 Law: no connection costs more than its two bounded buffers. A client that asks without reading is not
 read from; one that neither completes a query nor reads its replies for IDLE seconds is closed; beyond
-CONNECTIONS the one idle longest makes room.
+CONNECTIONS the one idle longest makes room. At the end, what had arrived is answered, our half is closed,
+and the client gets the time to close its own: a close with something unread would reset what is on its way.
 """
 
 import select
@@ -23,18 +24,20 @@ class Limits:
     connections: int = 1000  # per worker, well below the usual limit of open files
     unsent: int = 1 << 18  # octets of replies kept for a slow reader; at least two of the largest
     read: int = 8192  # octets per read, about 200 queries: UDP waits no longer than that
+    last: int = 32  # reads of one connection at the end: 256 KiB, more than a receive buffer holds
 
 
 class Connection:
     """One client: what it sent and we have not parsed, what we answered and it has not taken."""
 
-    __slots__ = ("ended", "events", "inbox", "outbox", "seen", "socket")
+    __slots__ = ("ended", "events", "inbox", "outbox", "parted", "seen", "socket")
 
     def __init__(self, sock: socket.socket, now: float) -> None:
         self.socket = sock
         self.inbox, self.outbox = bytearray(), bytearray()
         self.events = select.EPOLLIN
         self.ended = False  # the client has closed its half
+        self.parted = False  # we have closed ours: what still comes is not read as DNS
         self.seen = now
 
     def messages(self) -> list[bytes]:
@@ -57,6 +60,7 @@ class Streams:
         self._poll, self._answer, self._cells, self._limits = poll, answer, cells, limits
         self._listeners: dict[int, socket.socket] = {}
         self._connections: dict[int, Connection] = {}  # the one idle longest comes first
+        self._stopping = False
 
     def listen(self, listener: socket.socket) -> None:
         """Takes a listening socket that other workers share: each connection wakes one of them."""
@@ -66,6 +70,10 @@ class Streams:
 
     def owns(self, fd: int) -> bool:
         return fd in self._connections or fd in self._listeners
+
+    @property
+    def open(self) -> bool:
+        return bool(self._connections)
 
     @property
     def unsent(self) -> bool:
@@ -80,7 +88,10 @@ class Streams:
         if connection is None:
             return
         try:
-            self._exchange(connection, events)
+            if connection.parted:
+                self._await_end(connection)
+            else:
+                self._exchange(connection, events)
         except OSError:  # reset by peer, broken pipe: its end of the conversation
             self._close(connection)
 
@@ -94,13 +105,22 @@ class Streams:
             self._close(connection)
 
     def stop(self) -> None:
-        """No new connections, no further reading; replies on their way may still leave."""
+        """No new connections, and a last look at each: replies to what had arrived may still leave."""
         for fd in self._listeners:
             self._poll.unregister(fd)
         self._listeners.clear()
+        self._stopping = True
         for connection in list(self._connections.values()):
-            connection.ended = True
-            self._settle(connection)
+            try:
+                self._exhaust(connection)
+                self._settle(connection)
+            except OSError:
+                self._close(connection)
+
+    def _exhaust(self, connection: Connection) -> None:
+        for _ in range(self._limits.last):
+            if len(connection.outbox) >= self._limits.unsent or not self._receive(connection):
+                return
 
     def close(self) -> None:
         """Ends what is left."""
@@ -139,18 +159,26 @@ class Streams:
             self._receive(connection)
         self._settle(connection)
 
-    def _receive(self, connection: Connection) -> None:
+    def _await_end(self, connection: Connection) -> None:
+        if not connection.socket.recv(self._limits.read):
+            self._close(connection)
+
+    def _receive(self, connection: Connection) -> bool:
+        """Reads once and answers; whether there may be more to read."""
         try:
             data = connection.socket.recv(self._limits.read)
         except BlockingIOError:
-            return
+            return False
         if not data:
             connection.ended = True
-            return
+            return False
         connection.inbox += data
         messages = connection.messages()
-        if not messages:
-            return
+        if messages:
+            self._reply(connection, messages)
+        return True
+
+    def _reply(self, connection: Connection, messages: Sequence[bytes]) -> None:
         replies = self._answer(messages, wire.STREAM)
         self._cells.answered(messages, replies, tcp=True)
         for reply in replies:
@@ -173,7 +201,11 @@ class Streams:
         if connection.ended and not waiting:
             self._close(connection)
             return
-        reads = not connection.ended and waiting < self._limits.unsent
+        if self._stopping and not waiting:
+            connection.parted = True
+            connection.socket.shutdown(socket.SHUT_WR)
+        over = connection.ended or (self._stopping and not connection.parted)
+        reads = not over and waiting < self._limits.unsent
         events = (select.EPOLLIN if reads else 0) | (select.EPOLLOUT if waiting else 0)
         if events != connection.events:
             connection.events = events

@@ -16,13 +16,14 @@ import sys
 from collections.abc import Sequence
 from time import monotonic
 
-from fedns import tables
+from fedns import logs, tables
 from fedns.dns import respond
 from fedns.errors import StateError
 from fedns.servers import counters, dns_tcp, dns_udp
 
 TICK = 1.0  # seconds between looks at the tables' file and at idle connections
 FINISH = 3.0  # seconds that TCP replies get to leave after SIGTERM
+LINGER = 1.0  # seconds that clients get to close connections on which all is said
 
 _log = logging.getLogger("fedns.dns_worker")
 
@@ -48,6 +49,7 @@ class Source:
     def __init__(self, path: str) -> None:
         self._path = path
         self._reader: tables.Reader | None = None
+        self._told = ""  # why there are no tables, as last logged
         self.look()
 
     def view(self) -> tables.View | Nothing:
@@ -64,8 +66,11 @@ class Source:
             self._reader = None
         try:
             self._reader = tables.Reader(self._path)
+            self._told = ""
         except StateError as error:
-            _log.info("waiting for tables: %s", error)
+            if str(error) != self._told:
+                self._told = str(error)
+                _log.info("waiting for tables", extra=logs.fields(error=self._told))
 
 
 class Worker:
@@ -118,6 +123,7 @@ class Worker:
             if monotonic() >= due:
                 self._tick()
                 due = monotonic() + TICK
+        self._poll.unregister(bell.fileno())
         self._finish()
 
     def _dispatch(self, fd: int, events: int) -> None:
@@ -141,15 +147,15 @@ class Worker:
         self._cells.set("published_us", int(published * 1e6))
 
     def _finish(self) -> None:
+        """UDP goes on while TCP's last words leave; what is queued at the very end is answered too."""
         self._tcp.stop()
-        for fd, listener in self._udp.items():
-            listener.drain()
-            self._poll.unregister(fd)
-        deadline = monotonic() + FINISH
-        while self._tcp.unsent and monotonic() < deadline:
+        begun = monotonic()
+        while self._tcp.open and monotonic() - begun < (FINISH if self._tcp.unsent else LINGER):
             for fd, events in self._poll.poll(0.1):
-                self._tcp.ready(fd, events)
+                self._dispatch(fd, events)
         self._tcp.close()
+        for listener in self._udp.values():
+            listener.drain()
 
 
 def _bell(stop: object) -> socket.socket:
@@ -175,7 +181,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
-    logging.basicConfig(level=logging.INFO, format=f"dns_worker[{options.index}] %(message)s")
+    logs.setup(f"dns-{options.index}")
     os.makedirs(options.counters, exist_ok=True)
     cells = counters.Cells(os.path.join(options.counters, f"worker-{options.index}"))
     try:
