@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-MAGIC = 0xFED5_0001  # and the version of this layout
+MAGIC = 0xFED5_0002  # and the version of this layout
 TYPES = {1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV"}
 TYPES |= {43: "DS", 48: "DNSKEY", 64: "SVCB", 65: "HTTPS", 255: "ANY"}
 OTHER = "other"
-RCODES = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", OTHER)
+RCODES = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "BADVERS", OTHER)
 BOUNDS = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000, 100_000)  # microseconds
 
 _NAMED = ("magic", "generation", "published_us", "ready", "dropped", "unsent", "failed")
@@ -27,12 +27,16 @@ _QUERIES = 32
 _TYPE_NAMES = (*TYPES.values(), OTHER)
 _CELLS = _QUERIES + 2 * len(_TYPE_NAMES) * len(RCODES)
 TRANSPORTS = ("udp", "tcp")
+_HEADER_RCODES = 6  # the first of RCODES stand in a reply's header with their own numbers
+_EXTENDED = 15  # no reply of ours has it in the header: stands for BADVERS, whose number 16 is split
+_OPT = 41
 
 
 def _index() -> tuple[int, ...]:
     """(query type's low octet << 8 | octet 3 of the reply) -> cell: no arithmetic per packet."""
     types = [_TYPE_NAMES.index(TYPES.get(octet, OTHER)) for octet in range(256)]
-    rcodes = [min(octet & 15, len(RCODES) - 1) for octet in range(256)]
+    header = (*range(_HEADER_RCODES), *[len(RCODES) - 1] * (_EXTENDED - _HEADER_RCODES), _HEADER_RCODES)
+    rcodes = [header[octet & 15] for octet in range(256)]
     return tuple(_QUERIES + kind * len(RCODES) + rcode for kind in types for rcode in rcodes)
 
 
@@ -65,12 +69,14 @@ class Cells:
         """Counts by query type and rcode; a missing reply is a drop."""
         try:  # an option-less OPT ends most queries: the type then lies 14 octets from the end
             keys = [
-                (packet[-14] if packet[-9] == 41 and packet[11] else _type(packet)) << 8 | reply[3]  # type: ignore[index]
+                packet[-14] << 8 | reply[3]  # type: ignore[index]
+                if packet[-9] == _OPT and packet[11] and not packet[-5]  # and the version is 0
+                else _key(packet, reply)  # type: ignore[arg-type]
                 for packet, reply in zip(packets, replies, strict=True)
             ]
         except (IndexError, TypeError):
             pairs = zip(packets, replies, strict=True)
-            keys = [_type(packet) << 8 | reply[3] for packet, reply in pairs if reply is not None]
+            keys = [_key(packet, reply) for packet, reply in pairs if reply is not None]
             self.add("dropped", len(replies) - len(keys))
         cells, offset = self._cells, _TCP_OFFSET if tcp else 0
         for key, count in Counter(keys).items():
@@ -83,6 +89,13 @@ class Cells:
         cells[_LATENCY + bisect_left(BOUNDS, microseconds)] += replies
         cells[FIELDS["latency_sum_us"]] += microseconds * replies
         cells[FIELDS["batches"]] += 1
+
+
+def _key(packet: bytes, reply: bytes) -> int:
+    """As `_INDEX` has it, for any packet. A BADVERS reply has nothing but the question and a bare OPT."""
+    bare = len(reply) > 11 and reply[11] and not (reply[3] & 15 or reply[7] or reply[9])
+    extended = bare and reply[-9] == _OPT and reply[-6]
+    return _type(packet) << 8 | (_EXTENDED if extended else reply[3])
 
 
 def _type(packet: bytes) -> int:

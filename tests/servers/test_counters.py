@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fedns.servers import counters
+from fedns.dns import respond
+from fedns.servers import counters, dns_worker
 from tests.servers import running
 
 
@@ -38,6 +39,17 @@ def test_a_query_is_counted_under_its_type(tmp_path: Path, query: bytes, expecte
     cells.answered([query] * 3, [_reply(query, 3)] * 3, tcp=True)
     totals = counters.read(str(tmp_path / "w"))
     assert totals and totals.queries == {("tcp", expected, "NXDOMAIN"): 3}
+
+
+@pytest.mark.parametrize("more", [b"", b"\x00\x0a\x00\x08cookie!!"])
+def test_an_extended_rcode_is_counted_as_what_it_is(tmp_path: Path, more: bytes) -> None:
+    opt = struct.pack(">BHHBBHH", 0, 41, 1232, 0, 1, 0, len(more)) + more  # version 1
+    query = _plain(28)[:10] + b"\0\1" + _plain(28)[12:] + opt
+    replies = [respond.respond(dns_worker.Nothing(), each, 1232) for each in (query, running.query())]
+    cells = counters.Cells(str(tmp_path / "w"))
+    cells.answered([query, running.query()], replies)
+    totals = counters.read(str(tmp_path / "w"))
+    assert totals and totals.queries == {("udp", "AAAA", "BADVERS"): 1, ("udp", "A", "SERVFAIL"): 1}
 
 
 def test_missing_replies_are_drops(tmp_path: Path) -> None:
