@@ -19,9 +19,9 @@ from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from fedns import aims, config, desk, known, logs, metrics, tables, turn
-from fedns.dns import names
 from fedns.errors import Problem, StateError
-from fedns.model import state
+from fedns.model import snapshot, state
+from fedns.model.facts import ProbeCount, ShardFacts
 from fedns.servers import admin
 from fedns.sources import change, cluster, hostnames, manifests, operator, policies, probes, watch, zonefiles
 
@@ -43,16 +43,13 @@ class Control:
         self.started = time.time()
         # what is known
         awaited = [f"member:{member.name}" for member in settings.members]
-        self.known = known.Known(
-            config.defaults(settings), settings.tombstone, [*awaited, "fleet", "zones", "orders"]
-        )
+        self.known = known.Known(config.world(settings), [*awaited, "fleet", "zones", "orders"])
         self.known.problems["config"] = problems
         # what is served
         self.writer = tables.Writer(os.path.join(settings.state, "tables"))
-        previous, counts = state.load(self.writer.items("state"))
+        previous, counts = self._restored()
         self.known.probes.update(counts)
-        dns = names.Settings(settings.federation, settings.domain, settings.nameservers, settings.dns.compat)
-        self.turn = turn.Turn(self.writer, dns, previous)
+        self.turn = turn.Turn(self.writer, config.naming(settings), previous)
         # edges
         self.watcher = watch.Watcher()
         self.operator = operator.Operator(os.path.join(settings.state, "orders.json"))
@@ -65,6 +62,15 @@ class Control:
         self._news = asyncio.Event()
         self._heard = 0.0
         self._again = False
+
+    def _restored(self) -> tuple[snapshot.Snapshot, dict[change.Target, ProbeCount]]:
+        """What the last process persisted. What cannot be read is forgotten, and judged anew."""
+        self.known.restore(self.writer.items("state"))
+        try:
+            return state.load(self.writer.items("state"))
+        except StateError as error:
+            log.error("the persisted verdicts are left aside", extra=logs.fields(error=str(error)))
+            return snapshot.Snapshot(), {}
 
     def hear(self, news: change.Change) -> None:
         """Takes one change in and wakes the turn."""
@@ -102,15 +108,15 @@ class Control:
 
     def _tasks(self) -> Iterator[Coroutine[Any, Any, None]]:
         """All that runs for as long as this configuration does."""
-        settings = self.config
+        settings, shards = self.config, _shards(self.turn.snapshot)
         for member in settings.members:
             about = cluster.Member(member.name, member.region, member.zones, member.labels)
-            yield manifests.Directory(about, member.manifests, self.watcher).run(self.hear)
-        defaults = config.defaults(settings)
-        yield policies.Fleet(settings.fleet.manifests, self.watcher, defaults, config.probe(settings)).run(
-            self.hear
-        )
-        yield zonefiles.Zones(settings.zones, self.watcher).run(self.hear)
+            known = shards.get(member.name)
+            yield manifests.Directory(about, member.manifests, self.watcher, known).run(self.hear)
+        defaults, probe = config.defaults(settings), config.probe(settings)
+        fleet = policies.Fleet(settings.fleet.manifests, self.watcher, defaults, probe, self.known.policies)
+        yield fleet.run(self.hear)
+        yield zonefiles.Zones(settings.zones, self.watcher, self.known.zones.values()).run(self.hear)
         yield self.operator.run(self.hear)
         yield self.prober.run(self.hear)
         yield self.resolver.run(self.hear)
@@ -140,6 +146,8 @@ class Control:
         before = self.turn.snapshot
         try:
             outcome = self.turn.run(self.known, time.time())
+        except tables.Damaged:
+            raise
         except StateError as error:
             self._again = True
             self.metrics.failed()
@@ -181,6 +189,15 @@ class Control:
                 _settle(stop, True)
 
 
+def _shards(before: snapshot.Snapshot) -> dict[str, dict[str, ShardFacts]]:
+    """Member -> service -> what was last known of the shard."""
+    found: dict[str, dict[str, ShardFacts]] = {}
+    for key, service in before.services.items():
+        for shard in service.shards:
+            found.setdefault(shard.member, {})[key] = shard.facts
+    return found
+
+
 def _settle(stop: "asyncio.Future[bool]", again: bool) -> None:
     if not stop.done():
         stop.set_result(again)
@@ -207,9 +224,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     try:
         again = asyncio.run(_begin(path, loaded))
+    except (tables.Damaged, *tables.DAMAGE) as error:
+        log.error("the tables are damaged", extra=logs.fields(error=str(error)))
+        return tables.CORRUPT_EXIT
     except (StateError, OSError) as error:
         log.error("cannot go on", extra=logs.fields(error=str(error)))
-        return tables.CORRUPT_EXIT if isinstance(error, StateError) else 1
+        return 1
     if again:
         os.execv(sys.executable, [sys.executable, "-m", "fedns.app", "--config", path])
     return 0

@@ -9,13 +9,15 @@ sources must serve from its persisted tables. Nobody is handed the whole `Config
 import ipaddress
 import os
 from collections.abc import Mapping
+from math import inf
 from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Struct
 
 from fedns import schema
+from fedns.dns import names
 from fedns.errors import Problem
-from fedns.model import policy
+from fedns.model import assemble, policy
 
 DEFAULT_FILE = "fedns.yaml"
 ADMIN = "127.0.0.1:9053"
@@ -304,3 +306,15 @@ def defaults(config: Config) -> policy.TrafficPolicy:
             degraded_below=health.degraded_below,
         ),
     )
+
+
+def world(config: Config) -> assemble.World:
+    """How facts are judged, without any facts. v1 kept the names of deleted services for ever."""
+    v1 = config.dns.compat == "v1"
+    tombstone = inf if v1 else config.tombstone
+    return assemble.World(defaults=defaults(config), tombstone=tombstone, hostname_compat=v1)
+
+
+def naming(config: Config) -> names.Settings:
+    """What federated names are made of."""
+    return names.Settings(config.federation, config.domain, config.nameservers, config.dns.compat)

@@ -6,13 +6,13 @@ the operator source, and come back as facts like everything else.
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from importlib import metadata
 from typing import Protocol
 
-from fedns import config, known, tables, turn, views
+from fedns import config, known, masterfile, tables, turn, views
 from fedns import metrics as measures
-from fedns.dns import dump, explain
+from fedns.dns import explain, names
 from fedns.errors import Problem
 from fedns.model import snapshot
 from fedns.model.facts import Order
@@ -94,10 +94,10 @@ class Desk:
         finally:
             view.close()
 
-    def zone(self, origin: str) -> str | None:
+    async def zone(self, origin: str) -> AsyncIterator[bytes] | None:
         wanted = origin or self._parts.config.domain
-        lines = dump.zone(self._parts.writer.items("dns"), wanted)
-        return None if lines is None else "\n".join(lines) + "\n"
+        names.wire(wanted)
+        return await masterfile.read(os.path.join(self._parts.config.state, "tables"), wanted)
 
     def add_order(self, order: api.NewOrder) -> api.Order:
         now = time.time()

@@ -1,11 +1,13 @@
 """The one mutable cell: the latest facts of every source, and what they touched since the last turn.
 
 Law: facts are replaced, never edited; `take` hands out a frozen `World` and forgets what was touched.
-A source that could not be read yet says so (`None`), and what was persisted stays: losing a source, across
-a restart too, is not losing what it said.
+Losing a source is not losing what it said, across a restart too: policies and static zones go to db `state`
+as they come (shards and verdicts go there with the snapshot), and stay until their source speaks again.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
 
 from fedns.errors import Problem
 from fedns.model import assemble
@@ -13,24 +15,48 @@ from fedns.model.facts import Hostname, MemberFacts, Order, Passive, ProbeCount
 from fedns.model.policy import TrafficPolicy
 from fedns.sources import change
 
+FORMAT = b"\x01"
+"""First octet of each persisted value."""
+POLICIES, ZONE = b"policies", b"zone/"
+"""Key of all policies, and the beginning of the key of one zone."""
+_policies = msgspec.msgpack.Decoder(dict[str, TrafficPolicy])
+_zone = msgspec.msgpack.Decoder(change.ZoneFacts)
+
 
 class Known:
-    """`awaited`: the sources (`member:NAME`, `fleet`, `zones`, `orders`) that the first turn waits for."""
+    """`world`: how the configuration wants facts judged, without any. `awaited`: the sources (`member:NAME`,
+    `fleet`, `zones`, `orders`) that the first turn waits for. `unsaved`: entries of db `state` to write."""
 
-    def __init__(self, defaults: TrafficPolicy, tombstone: float, awaited: Iterable[str]) -> None:
+    def __init__(self, world: assemble.World, awaited: Iterable[str] = ()) -> None:
         self.awaited = set(awaited)
         self.members: Mapping[str, MemberFacts] = {}
         self.policies: Mapping[str, TrafficPolicy] = {}
-        self.zones: Mapping[str, change.ZoneFacts] | None = None
+        self.zones: Mapping[str, change.ZoneFacts] = {}
         self.orders: tuple[Order, ...] = ()
         self.probes: dict[change.Target, ProbeCount] = {}
         self.hostnames: Mapping[str, Hostname] = {}
         self.passive: Mapping[change.Target, Passive] = {}
         self.problems: dict[str, tuple[Problem, ...]] = {}
-        self._defaults, self._tombstone = defaults, tombstone
-        self._touched: set[str] | None = None
         self.zones_changed = True
         self.hostnames_touched: set[str] = set()
+        self.unsaved: dict[bytes, bytes | None] = {}
+        self._world = world
+        self._touched: set[str] | None = None
+
+    def restore(self, items: Iterable[tuple[bytes, bytes]]) -> None:
+        """Takes back what `unsaved` once held; what cannot be read (another format) waits for its source."""
+        zones = {}
+        for key, value in items:
+            if value[:1] != FORMAT or not (key == POLICIES or key.startswith(ZONE)):
+                continue
+            try:
+                if key == POLICIES:
+                    self.policies = _policies.decode(value[1:])
+                else:
+                    zones[key.removeprefix(ZONE).decode()] = _zone.decode(value[1:])
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                continue
+        self.zones = zones
 
     def put(self, news: change.Change) -> None:
         """Takes one change in; one row per kind of news in `_TAKERS`."""
@@ -40,15 +66,14 @@ class Known:
         """All that is known, and the services touched since the last call (None: any may be)."""
         touched = None if self._touched is None else frozenset(self._touched)
         self._touched = set()
-        world = assemble.World(
+        world = msgspec.structs.replace(
+            self._world,
             members=self.members,
             policies=self.policies,
             probes=self.probes,
             orders=self.orders,
             hostnames=self.hostnames,
             passive=self.passive,
-            defaults=self._defaults,
-            tombstone=self._tombstone,
         )
         return world, touched
 
@@ -64,14 +89,19 @@ class Known:
         self.touch(news.touched)
 
     def _policies(self, news: change.PolicyChange) -> None:
-        if news.policies is not None:
+        if news.whole:
             self.policies = news.policies
+            self.unsaved[POLICIES] = _encode(news.policies)
         self.awaited.discard("fleet")
         self.touch(news.touched)
 
     def _zones(self, news: change.ZonesChange) -> None:
-        if news.zones is not None:
-            self.zones, self.zones_changed = news.zones, True
+        before, after = self.zones, news.zones if news.whole else {**self.zones, **news.zones}
+        for origin in before.keys() | after.keys():
+            zone = after.get(origin)
+            if zone is None or zone is not before.get(origin):
+                self.unsaved[ZONE + origin.encode()] = None if zone is None else _encode(zone)
+        self.zones, self.zones_changed = after, True
         self.awaited.discard("zones")
 
     def _orders(self, news: change.OrdersChange) -> None:
@@ -92,6 +122,10 @@ class Known:
 
     def _problems(self, news: change.ProblemsChange) -> None:
         self.problems[news.source] = news.problems
+
+
+def _encode(value: object) -> bytes:
+    return FORMAT + msgspec.msgpack.encode(value)
 
 
 _TAKERS: dict[type, Callable[..., None]] = {

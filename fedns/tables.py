@@ -32,6 +32,11 @@ _DIGEST = struct.Struct(">QQ")
 _MASK = (1 << 64) - 1
 _BULK = 100_000  # changes from which on LMDB's cache of dirty pages is worth giving back
 
+
+class Damaged(StateError):
+    """What is in the store contradicts itself: it is to be set aside and rebuilt."""
+
+
 Changes = Mapping[str, Mapping[bytes, bytes | None]]
 
 
@@ -69,7 +74,8 @@ class Writer:
             self._open()
         except (lmdb.Error, OSError) as error:
             os.close(self._lock)
-            raise StateError(f"{path}: cannot open the tables: {error}") from error
+            kind = Damaged if isinstance(error, DAMAGE) else StateError
+            raise kind(f"{path}: cannot open the tables: {error}") from error
 
     def _open(self) -> None:
         self._env = lmdb.open(self._path, map_size=self._map_size, max_dbs=4, max_readers=READERS)
@@ -97,10 +103,12 @@ class Writer:
     def publish(self, changes: Changes, now: float) -> int:
         """One generation: None deletes, equal values are skipped, no difference means no commit.
 
-        Raises StateError (disk full, map full, damage); readers then keep the previous generation.
+        Raises StateError (disk full, map full) or Damaged; readers then keep the previous generation.
         """
         try:
             return self._publish(changes, now)
+        except DAMAGE as error:
+            raise Damaged(f"{self._path}: {error}") from error
         except (lmdb.Error, OSError) as error:
             self._reopen()
             raise StateError(f"{self._path}: cannot publish: {error}") from error

@@ -57,9 +57,9 @@ class Turn:
         self.snapshot = after
         whole = self._stale or known.zones_changed or after.touched is None
         self._stale = True
-        statics = self._statics(known) if whole else {}
-        changes = self._whole(statics, now) if whole else self._difference(before, now)
+        changes = self._whole(self._statics(known), now) if whole else self._difference(before, now)
         outcome = self._publish(changes, known, now, whole)
+        known.unsaved.clear()
         known.zones_changed = self._stale = False
         return outcome
 
@@ -77,41 +77,26 @@ class Turn:
             known.hostnames_touched = set()
         return touched
 
-    def _statics(self, known: Known) -> dict[bytes, bytes]:
-        """Static zones -> entries, and the layout that goes with them. The federated zone has index 0."""
+    def _statics(self, known: Known) -> Tables:
+        """Static zones compiled, and the layout that goes with them. The federated zone has index 0."""
         origin = names.wire(self._settings.domain)
         problems: list[Problem] = []
-        own: Mapping[bytes, bytes] = {}
-        if known.zones is None:
-            served, found = self._persisted()
-        else:
-            own, served, found = _compiled(known.zones, origin, problems)
+        own, served, found = _compiled(known.zones, origin, problems)
         merged = {key: node.decode(value) for key, value in own.items()}
         self.layout = names.layout(self._settings, self.snapshot.members.values(), 0, merged)
         self.problems["zones.compile"] = tuple(problems)
         self.problems["names"] = self.layout.problems
         self.zones = (skeleton.zone(self.layout, 0), *served)
         self._deeper = tuple(zone.apex for zone in served if wire.below(zone.apex, origin))
-        return zones.overlay([(origin, {}), *found])
+        return found
 
-    def _persisted(self) -> tuple[tuple[node.Zone, ...], Tables]:
-        """The static zones as last published, for while their files cannot be read."""
-        raw = self._writer.get("dns", tables.ZONES)
-        served = node.decode_zones(raw)[1:] if raw else ()
-        nodes: list[dict[bytes, bytes]] = [{} for _ in served]
-        for key, value in self._writer.items("dns"):
-            index = node.decode(value).zone if key[0] != SPECIAL else 0
-            if 0 < index <= len(nodes):
-                nodes[index - 1][key] = value
-        return served, [(zone.apex, each) for zone, each in zip(served, nodes, strict=True)]
-
-    def _whole(self, statics: dict[bytes, bytes], now: float) -> Changes:
+    def _whole(self, statics: Tables, now: float) -> Changes:
         """Every entry there is, and the removal of all others."""
         self._skeleton = skeleton.skeleton(self.snapshot, self.layout)
-        entries: Changes = dict(self._skeleton)
+        entries: Changes = {}
         for service in self.snapshot.services.values():
             entries.update(federation.compile_service(service, self.layout, now))
-        entries = {**self._above(entries), **statics}
+        entries = {**self._above(entries), **zones.overlay([(self.layout.origin, self._skeleton), *statics])}
         self._note(self.snapshot.services.values())
         for key, _ in self._writer.items("dns"):
             if key[0] != SPECIAL:
@@ -161,7 +146,10 @@ class Turn:
     def _publish(self, changes: Changes, known: Known, now: float, whole: bool) -> Outcome:
         get = self._writer.get
         changed = {key: value for key, value in changes.items() if get("dns", key) != value}
-        kept: Changes = dict(state.dump(self.snapshot, known.probes, whole))
+        kept: Changes = {**state.dump(self.snapshot, known.probes, whole), **known.unsaved}
+        if whole:
+            stale = (key for key, _ in self._writer.items("state") if key.startswith(state.OWN))
+            kept.update((key, None) for key in stale if key not in kept)
         if changed or get("dns", tables.READY) is None:
             serial = self._serial(now, kept)
             self.zones = (skeleton.zone(self.layout, serial), *self.zones[1:])

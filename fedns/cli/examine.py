@@ -11,7 +11,6 @@ import time
 import msgspec
 
 from fedns import config, known, tables, turn
-from fedns.dns import names
 from fedns.errors import Problem
 from fedns.model import snapshot
 from fedns.sources import cluster, manifests, policies, watch, zonefiles
@@ -22,7 +21,7 @@ def problems(file: str) -> list[Problem]:
     loaded = config.load(file)
     if loaded.config is None:
         return list(loaded.problems)
-    read = known.Known(config.defaults(loaded.config), 0.0, ())
+    read = known.Known(config.world(loaded.config))
     asyncio.run(_look(_reachable(loaded.config), read))
     with tempfile.TemporaryDirectory(prefix="fedns-check-") as folder:
         compiled = _compile(loaded.config, read, folder)
@@ -56,12 +55,8 @@ def _compile(settings: config.Config, read: known.Known, folder: str) -> list[Pr
     """Compiles it all into a table that nobody reads."""
     writer = tables.Writer(folder)
     try:
-        once = turn.Turn(writer, _names(settings), snapshot.Snapshot())
+        once = turn.Turn(writer, config.naming(settings), snapshot.Snapshot())
         once.run(read, time.time())
     finally:
         writer.close()
     return [problem for found in once.problems.values() for problem in found]
-
-
-def _names(settings: config.Config) -> names.Settings:
-    return names.Settings(settings.federation, settings.domain, settings.nameservers, settings.dns.compat)

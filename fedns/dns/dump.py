@@ -5,7 +5,7 @@ of all variants is written; `_explain` texts are not data of the zone and are le
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
 from ipaddress import IPv6Address
 
@@ -15,32 +15,30 @@ import dns.rdatatype
 
 from fedns.dns import inband, names, node, wire, zones
 
+Get = Callable[[bytes], bytes | None]
+
 _SRV = struct.Struct(">HHH")  # priority, weight, port
 
 
-def zone(items: Iterable[tuple[bytes, bytes]], origin: str) -> Iterator[str] | None:
+def zone(keys: Iterable[bytes], get: Get, origin: str) -> Iterator[str] | None:
     """The lines (without their ends) of the zone at `origin`, or None when no such zone is served.
 
-    `items` are all entries of the table, the list of its zones among them. FednsError: not a name.
+    `keys` are all of the table's, `get` looks one up. FednsError: `origin` is not a name.
     """
-    apex, served = names.wire(origin), b""
-    below = []
-    for key, value in items:
-        if key == node.ZONES:
-            served = value
-        elif key[-1] == 0 and wire.below(key, apex):
-            below.append((key, value))
-    zone_list = node.decode_zones(served)
-    index = next((at for at, each in enumerate(zone_list) if each.apex == apex), None)
-    return None if index is None else _zone(below, index, zone_list[index])
+    apex = names.wire(origin)
+    served = node.decode_zones(get(node.ZONES) or b"")
+    index = next((at for at, each in enumerate(served) if each.apex == apex), None)
+    if index is None:
+        return None
+    owners = [key for key in keys if key[-1] == 0 and wire.below(key, apex)]
+    return _zone(sorted(owners, key=_order), get, index, served[index])
 
 
-def _zone(entries: list[tuple[bytes, bytes]], index: int, here: node.Zone) -> Iterator[str]:
+def _zone(owners: list[bytes], get: Get, index: int, here: node.Zone) -> Iterator[str]:
     yield f"$ORIGIN {zones.text(here.apex)}"
     yield _line(zones.text(here.apex), here.soa_ttl, wire.SOA, here.soa)
-    entries.sort(key=lambda item: _order(item[0]))
-    for name, value in entries:
-        entry = node.decode(value)
+    for name in owners:
+        entry = node.decode(get(name) or b"")
         if entry.zone != index:
             continue
         yield from _lines(name, entry.rrsets)
@@ -97,10 +95,10 @@ def _line(owner: str, ttl: int, rtype: int, rdata: bytes) -> str:
     return f"{owner}\t{ttl}\tIN\t{mnemonic(rtype)}\t{rendered(rtype, rdata)}"
 
 
-def _order(name: bytes) -> list[bytes]:
-    """Canonical order (RFC 4034 section 6.1): labels from the right."""
+def _order(name: bytes) -> bytes:
+    """Canonical order (RFC 4034 section 6.1), labels from the right, as octets: two zeros end a label."""
     parts = []
     while name[0]:
-        parts.append(name[1 : 1 + name[0]])
+        parts.append(name[1 : 1 + name[0]].replace(b"\0", b"\0\1"))
         name = wire.parent(name)
-    return parts[::-1]
+    return b"\0\0".join(reversed(parts))

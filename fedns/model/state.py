@@ -21,6 +21,7 @@ Value = TypeVar("Value")
 FORMAT = b"\x01"
 """First octet of each value."""
 SERVICE, MEMBER = b"service/", b"member/"
+OWN = (SERVICE, MEMBER)
 """Beginnings of keys."""
 
 
@@ -92,7 +93,7 @@ def load(
     probes: dict[Target, ProbeCount] = {}
     pool = _Pool()
     for raw, value in items:
-        if value[:1] != FORMAT or not raw.startswith((SERVICE, MEMBER)):
+        if value[:1] != FORMAT or not raw.startswith(OWN):
             continue
         try:
             kind, name = raw.decode().split("/", 1)

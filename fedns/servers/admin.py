@@ -9,7 +9,7 @@ command is refused when the Host header is a name that DNS could have been rebou
 import asyncio
 import ipaddress
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
@@ -45,8 +45,9 @@ class Views(Protocol):
     def explain(self, name: str, rtype: str, source: str) -> object:
         """Any value msgspec can encode. Raises ValueError or FednsError where the question makes none."""
 
-    def zone(self, origin: str) -> str | None:
-        """A master file of one zone (empty `origin`: the federation's); None: not served here."""
+    async def zone(self, origin: str) -> AsyncIterator[bytes] | None:
+        """A master file of one zone (empty `origin`: the federation's) in pieces; None: not served here.
+        Raises FednsError where it cannot be written."""
 
     def add_order(self, order: api.NewOrder) -> api.Order:
         """Raises ValueError or FednsError where the order makes no sense, OSError where it cannot be kept."""
@@ -91,7 +92,7 @@ async def _status(call: Call) -> web.Response:
 Rows = Callable[[Views, Mapping[str, str]], Iterable[object]]
 
 
-def _listing(rows: Rows, filters: tuple[str, ...]) -> Callable[[Call], Awaitable[web.Response]]:
+def _listing(rows: Rows, filters: tuple[str, ...]) -> Callable[[Call], Awaitable[web.StreamResponse]]:
     """A handler for the rows that equal the filters asked for, at most `limit` of them."""
 
     async def listing(call: Call) -> web.Response:
@@ -126,12 +127,19 @@ async def _explain(call: Call) -> web.Response:
         return _fault(400, str(error))
 
 
-async def _zone(call: Call) -> web.Response:
+async def _zone(call: Call) -> web.StreamResponse:
     origin = call.request.query.get("origin", "")
-    text = call.views.zone(origin)
-    if text is None:
+    try:
+        pieces = await call.views.zone(origin)
+    except FednsError as error:
+        return _fault(400, str(error))
+    if pieces is None:
         return _fault(404, f"{origin!r} is not a zone served here")
-    return web.Response(text=text, content_type="text/dns")
+    response = web.StreamResponse(headers={"Content-Type": "text/dns; charset=utf-8"})
+    await response.prepare(call.request)
+    async for piece in pieces:
+        await response.write(piece)
+    return response
 
 
 def _trusted(request: web.Request) -> bool:
@@ -175,7 +183,7 @@ class Route(NamedTuple):
 
     method: str
     path: str
-    handler: Callable[[Call], Awaitable[web.Response]]
+    handler: Callable[[Call], Awaitable[web.StreamResponse]]
     summary: str
     produces: Any = None
     parameters: tuple[str, ...] = ()
@@ -232,8 +240,8 @@ class Admin:
         await self._runner.cleanup()
 
 
-def _bound(views: Views, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handle(request: web.Request) -> web.Response:
+def _bound(views: Views, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handle(request: web.Request) -> web.StreamResponse:
         return await route.handler(Call(views, request))
 
     return handle

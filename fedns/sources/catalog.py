@@ -38,6 +38,15 @@ class Catalog:
         """The winning object, stripped; None if there is none."""
         return self._values.get(key)
 
+    @property
+    def blind(self) -> bool:
+        """Whether something here has never been readable, so that what is missing may not be gone."""
+        if any(path not in self._contents for path in self._broken):
+            return True
+        ailing = (content for content in self._contents.values() if content.problems)
+        entries = (one for content in ailing for one in content.entries.values())
+        return any(one.trouble and one.value is None and one.key[0] for one in entries)
+
     def problems(self) -> tuple[Problem, ...]:
         found = [problem for content in self._contents.values() for problem in content.problems]
         found += self._broken.values()

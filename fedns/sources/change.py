@@ -25,10 +25,12 @@ class MemberChange(Struct, frozen=True):
 
 
 class PolicyChange(Struct, frozen=True):
-    """All policies of the fleet by `namespace/name` of the service they aim at; None: not readable yet."""
+    """All policies of the fleet by `namespace/name` of the service they aim at, or `*`. `whole` False: they
+    could not be read yet, and what was known before stays."""
 
-    policies: Mapping[str, TrafficPolicy] | None
+    policies: Mapping[str, TrafficPolicy]
     touched: frozenset[str] | None
+    whole: bool = True
 
 
 class ZoneFacts(Struct, frozen=True):
@@ -41,9 +43,11 @@ class ZoneFacts(Struct, frozen=True):
 
 
 class ZonesChange(Struct, frozen=True):
-    """All static zones by origin text (`acme.com.`, lower case); None: not readable yet."""
+    """All static zones by origin text (`acme.com.`, lower case). `whole` False: a directory could not be
+    read yet, and what else was known before stays."""
 
-    zones: Mapping[str, ZoneFacts] | None
+    zones: Mapping[str, ZoneFacts]
+    whole: bool = True
 
 
 class OrdersChange(Struct, frozen=True):

@@ -24,7 +24,8 @@ BREATH_S = 0.02
 class Directory:
     """One member's directory. `look` looks once; `run` goes on until cancelled.
 
-    `known` are the shards of before a restart: the change guard compares the first look with them."""
+    `known` are the shards of before a restart: the change guard compares the first look with them, and
+    while a file cannot be read, those that no file tells stay."""
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class Directory:
         self._cluster = cluster.Cluster(member)
         self._catalog = catalog.Catalog(path, objects.KINDS)
         self._shards: Mapping[str, ShardFacts] = known or {}
+        self._untold: Mapping[str, ShardFacts] = known or {}
         self._api: Api = "unknown"
         self._api_since = 0.0
         self._read_at = 0.0
@@ -91,12 +93,22 @@ class Directory:
         if not self._read_at and touched is not None:
             touched |= self._shards.keys()  # what was known before a restart may be gone
         self._read_at = self._clock()
-        return self._admit(touched)
+        told = self._tell_known()
+        return self._admit(None if touched is None else touched | told)
+
+    def _tell_known(self) -> frozenset[str]:
+        """Lets go of what was known before a restart once the files tell it, or all can be read."""
+        before, shards = self._untold, self._cluster.shards
+        kept = before if before and self._catalog.blind else {}
+        self._untold = {key: facts for key, facts in kept.items() if key not in shards}
+        return frozenset(before.keys() - self._untold.keys())
 
     def _admit(self, touched: cluster.Touched) -> cluster.Touched:
         """Pass what was read through the change guard; the services whose published facts differ."""
         before, waited = self._facts(self._shards), _missing(self._held)
-        after = self._facts(self._cluster.shards)
+        after = self._facts(
+            {**self._untold, **self._cluster.shards} if self._untold else self._cluster.shards
+        )
         admitted = guard.admit(self._held, before, after, touched, self._clock())
         self._held, self._again, self._shards = admitted.state, admitted.again, admitted.facts.shards
         if touched is None:

@@ -7,7 +7,7 @@ its own. Of two policies with one target the first by namespace/name counts.
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, structs
@@ -109,7 +109,8 @@ def kinds(defaults: TrafficPolicy, probe: ProbeSpec) -> Mapping[tuple[str, str],
 class Fleet:
     """The fleet directory (an empty path: none). `look` once, or `run` until cancelled.
 
-    `defaults` stand for what a policy leaves out, `probe` for what its probe leaves out."""
+    `defaults` stand for what a policy leaves out, `probe` for what its probe leaves out; `known` are the
+    policies of before a restart, which stay while a file cannot be read."""
 
     def __init__(
         self,
@@ -117,9 +118,11 @@ class Fleet:
         watcher: watch.Watcher,
         defaults: TrafficPolicy,
         probe: ProbeSpec,
+        known: Mapping[str, TrafficPolicy] | None = None,
     ) -> None:
         self._path, self._watcher = path, watcher
         self._catalog = catalog.Catalog(path, kinds(defaults, probe))
+        self._known = known or {}
         self._policies: dict[str, TrafficPolicy] | None = None
         self._problems: tuple[Problem, ...] | None = None
 
@@ -136,19 +139,27 @@ class Fleet:
 
     def look(self, hints: watch.Hints, publish: Publish) -> None:
         """Look (None: at everything) and publish what differs."""
-        problems = []
         try:
             difference = self._catalog.look(hints)
-            for path in (*difference.changed, *difference.removed):
-                self._catalog.read(path)
         except OSError as error:
             what = f"the directory cannot be read: {error.strerror}"
-            problems.append(Problem(self._path, what, "the last known policies stay in use"))
+            if self._problems is None:
+                publish(PolicyChange({}, frozenset(), whole=False))
+            lost = Problem(self._path, what, "the last known policies stay in use")
+            self._tell((lost, *self._catalog.problems()), publish)
+            return
+        for path in (*difference.changed, *difference.removed):
+            self._catalog.read(path)
         policies, rivals = self._aimed()
+        if self._catalog.blind:
+            policies = {**self._known, **policies}
         if policies != self._policies:
             publish(PolicyChange(policies, self._touched(policies)))
             self._policies = policies
-        found = tuple(sorted((*problems, *rivals, *self._catalog.problems())))
+        self._tell((*rivals, *self._catalog.problems()), publish)
+
+    def _tell(self, problems: Iterable[Problem], publish: Publish) -> None:
+        found = tuple(sorted(problems))
         if found != self._problems:
             self._problems = found
             publish(ProblemsChange("fleet", found))

@@ -7,7 +7,7 @@ names before any `$ORIGIN` belong to the name of the file (`acme.com.zone`).
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import dns.exception
 import dns.name
@@ -35,13 +35,17 @@ class Reading(Struct, frozen=True):
 
 
 class Zones:
-    """The zones directories. `look` once, or `run` until cancelled."""
+    """The zones directories. `look` once, or `run` until cancelled.
 
-    def __init__(self, paths: Sequence[str], watcher: watch.Watcher) -> None:
+    `known` are the zones of before a restart: the last good versions of files that are broken by now."""
+
+    def __init__(self, paths: Sequence[str], watcher: watch.Watcher, known: Iterable[ZoneFacts] = ()) -> None:
         self._paths, self._watcher = tuple(paths), watcher
         self._trees = {path: tree.Tree(path, (SUFFIX,)) for path in paths}
         self._readings: dict[str, dict[str, Reading]] = {path: {} for path in paths}
-        self._zones: dict[str, ZoneFacts] | None = None
+        self._before = {one.path: Reading(one, (), {}) for one in known}
+        self._unread = set(paths)
+        self._told: ZonesChange | None = None
         self._problems: tuple[Problem, ...] | None = None
 
     async def run(self, publish: Publish) -> None:
@@ -78,10 +82,10 @@ class Zones:
             except OSError as error:
                 what = f"the zones directory cannot be read: {error.strerror}"
                 problems.append(Problem(path, what, "the last good zones stay in use"))
-        zones = self._merge(problems)
-        if zones != self._zones:
-            self._zones = zones
-            publish(ZonesChange(zones))
+        zones = ZonesChange(self._merge(problems), whole=not self._unread)
+        if zones != self._told:
+            self._told = zones
+            publish(zones)
         found = tuple(sorted(problems))
         if found != self._problems:
             self._problems = found
@@ -90,12 +94,14 @@ class Zones:
     async def _look(self, path: str, hints: watch.Hints) -> None:
         top, readings = self._trees[path], self._readings[path]
         top.look()
+        self._unread.discard(path)
         for gone in readings.keys() - top.paths:
             del readings[gone]
         for file in sorted(top.paths):
             before = readings.get(file)
             if before is None or _differs(before, hints or frozenset()):
-                readings[file] = await asyncio.to_thread(read, file, top.root, before)
+                last = before or self._before.get(file)
+                readings[file] = await asyncio.to_thread(read, file, top.root, last)
 
     def _merge(self, problems: list[Problem]) -> dict[str, ZoneFacts]:
         zones: dict[str, ZoneFacts] = {}

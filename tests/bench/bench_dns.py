@@ -84,7 +84,7 @@ def lay_out(home: Path, services: int) -> tuple[Path, Path]:
     writer = tables.Writer(str(home / "tables"))
     writer.publish({"dns": entries}, time.time())
     writer.close()
-    lines = dump.zone(entries.items(), SETTINGS.domain)
+    lines = dump.zone(entries, entries.get, SETTINGS.domain)
     assert lines is not None
     zone = home / "example.com.zone"
     zone.write_text("\n".join(lines) + "\n")

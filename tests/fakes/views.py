@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import msgspec
@@ -53,8 +53,11 @@ class Values:
             raise ValueError("no such type")
         return {"name": name, "type": rtype, "from": source}
 
-    def zone(self, origin: str) -> str | None:
-        return "$ORIGIN d.\n" if origin in ("", "d") else None
+    async def zone(self, origin: str) -> AsyncIterator[bytes] | None:
+        return self._pieces() if origin in ("", "d") else None
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        yield b"$ORIGIN d.\n"
 
     def add_order(self, order: api.NewOrder) -> api.Order:
         if order.word not in ("up", "down", "drain"):

@@ -145,3 +145,28 @@ def test_the_first_look_after_a_restart_passes_the_guard_too(tmp_path: Path) -> 
     source = manifests.Directory(MEMBER, str(tmp_path), watch.Watcher(), known)
     asyncio.run(source.look(None, listener))
     assert len(facts(listener).shards) == 30
+
+
+def test_what_a_file_broken_at_a_restart_said_stays_until_it_can_be_read(tmp_path: Path) -> None:
+    write(tmp_path / "good.json", "told")
+    (tmp_path / "bad.json").write_text("{")
+    known = {f"default/{name}": ShardFacts(("192.0.2.9",)) for name in ("told", "untold")}
+    listener = Listener()
+    source = manifests.Directory(MEMBER, str(tmp_path), watch.Watcher(), known)
+    asyncio.run(source.look(None, listener))
+    assert facts(listener).shards["default/told"].addresses == ("192.0.2.1",)
+    assert facts(listener).shards["default/untold"].addresses == ("192.0.2.9",)
+    write(tmp_path / "bad.json", "mended")
+    asyncio.run(source.look(None, listener))
+    assert facts(listener).shards.keys() == {"default/told", "default/mended"}
+    assert listener.last(MemberChange).touched == {"default/untold", "default/mended"}
+
+
+def test_an_object_bad_at_a_restart_stays_as_it_was(tmp_path: Path) -> None:
+    bad = {**service("web"), "spec": {"type": "LoadBalancer", "ports": "all of them"}}
+    (tmp_path / "a.json").write_text(json.dumps(bad))
+    known = {"default/web": ShardFacts(("192.0.2.9",))}
+    listener = Listener()
+    source = manifests.Directory(MEMBER, str(tmp_path), watch.Watcher(), known)
+    asyncio.run(source.look(None, listener))
+    assert facts(listener).shards == known and len(listener.problems()) == 1

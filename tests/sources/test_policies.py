@@ -117,5 +117,20 @@ def test_of_two_policies_for_one_service_the_first_by_name_counts(tmp_path: Path
 def test_no_fleet_directory_is_a_problem_and_no_policies(tmp_path: Path) -> None:
     listener = Listener()
     fleet(tmp_path / "none").look(None, listener)
-    assert listener.last(PolicyChange).policies == {}
+    told = listener.last(PolicyChange)
+    assert told.policies == {} and not told.whole, "what was known before is not taken back"
     assert listener.problems()[0].startswith(f"{tmp_path}/none: ")
+
+
+def test_what_a_file_broken_at_a_restart_said_stays_until_it_can_be_read(tmp_path: Path) -> None:
+    known = {"shop/web": TrafficPolicy(spill=True), "shop/api": TrafficPolicy(spill=True)}
+    source = policies.Fleet(str(tmp_path), watch.Watcher(), DEFAULTS, PROBE, known)
+    (tmp_path / "a.yaml").write_text(policy("api", "targetRef: {name: api}"))
+    (tmp_path / "b.yaml").write_text("{")
+    listener = Listener()
+    source.look(None, listener)
+    found = listener.last(PolicyChange).policies
+    assert (found["shop/web"].spill, found["shop/api"].spill) == (True, False)
+    (tmp_path / "b.yaml").write_text("")
+    source.look(None, listener)
+    assert listener.last(PolicyChange).policies.keys() == {"shop/api"}

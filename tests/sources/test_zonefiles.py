@@ -132,3 +132,27 @@ def test_no_zones_at_all_is_said(tmp_path: Path) -> None:
     listener = Listener()
     asyncio.run(zonefiles.Zones([], watch.Watcher()).look(listener))
     assert listener.last(ZonesChange).zones == {}
+
+
+def test_a_zone_broken_at_a_restart_keeps_its_last_good_version(tmp_path: Path) -> None:
+    path = tmp_path / "acme.com.zone"
+    path.write_text(TOP)
+    known = read(tmp_path).facts
+    assert known
+    path.write_text("nonsense")
+    listener = Listener()
+    asyncio.run(zonefiles.Zones([str(tmp_path)], watch.Watcher(), [known]).look(listener))
+    assert listener.last(ZonesChange).zones == {"acme.com.": known}
+    assert "last good version stays" in listener.problems()[0]
+
+
+def test_a_directory_that_was_never_readable_takes_nothing_back(tmp_path: Path) -> None:
+    (tmp_path / "acme.com.zone").write_text(TOP)
+    listener = Listener()
+    source = zonefiles.Zones([str(tmp_path), str(tmp_path / "none")], watch.Watcher())
+    asyncio.run(source.look(listener))
+    told = listener.last(ZonesChange)
+    assert told.zones.keys() == {"acme.com."} and not told.whole
+    (tmp_path / "none").mkdir()
+    asyncio.run(source.look(listener))
+    assert listener.last(ZonesChange).whole
