@@ -1,10 +1,11 @@
 """The change guard (health law, rule 6): a sudden mass removal waits until a second look agrees.
 
 Law: a value machine, one `State` per source. It holds back what disappears, services and shards
-separately, and never what appears or what says how healthy the rest is.
+separately, and never what appears or what says how healthy the rest is. A removal in small steps
+is the sum of its steps: what went lately counts with what goes now.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from msgspec import Struct, structs
@@ -15,6 +16,12 @@ LEAST = 10
 """Fewer removals than this are never held: a small fleet is changed by hand."""
 APART = 1.0
 """Seconds. Two looks closer together see the same moment of a file tree or of a sick API."""
+WINDOW = 10.0
+"""Seconds for which a removal that passed counts as a part of the next one. A directory is emptied file
+by file, and a sick API forgets page by page."""
+
+Recent = tuple[tuple[float, frozenset[str]], ...]
+"""Removals that passed lately: when, and what."""
 
 
 class Held(Struct, frozen=True):
@@ -25,10 +32,12 @@ class Held(Struct, frozen=True):
 
 
 class State(Struct, frozen=True):
-    """What one source has waiting."""
+    """What one source has waiting, and what it lately lost: services as a whole, or their addresses."""
 
     services: Held | None = None
     shards: Held | None = None
+    removed: Recent = ()
+    emptied: Recent = ()
 
 
 class Admitted(NamedTuple):
@@ -68,13 +77,36 @@ def admit(
     keys = _suspects(state, before, touched)
     gone = frozenset(key for key in keys if key not in after.shards)
     lost = frozenset(key for key in keys if _addressed(before, key) and not _addressed(after, key))
-    addressed = sum(1 for key in before.shards if _addressed(before, key)) if len(lost) >= LEAST else 0
-    services, services_pass = look(state.services, len(before.shards), gone, now)
-    shards, shards_pass = look(state.shards, addressed, lost, now)
-    keep = (frozenset() if services_pass else gone) | (frozenset() if shards_pass else lost)
-    facts = structs.replace(after, shards=_kept(before, after, keep)) if keep else after
+    removed = _lately(state.removed, lambda key: key not in after.shards, now)
+    emptied = _lately(state.emptied, lambda key: not _addressed(after, key), now)
+    some = len(lost) + sum(len(names) for _, names in emptied) >= LEAST
+    addressed = sum(1 for key in before.shards if _addressed(before, key)) if some else 0
+    services, removed, keep = _pass(state.services, removed, len(before.shards), gone, now)
+    shards, emptied, bare = _pass(state.shards, emptied, addressed, lost, now)
+    facts = structs.replace(after, shards=_kept(before, after, keep | bare)) if keep or bare else after
     waiting = [held.since + APART for held in (services, shards) if held is not None]
-    return Admitted(State(services, shards), facts, max(waiting, default=None))
+    return Admitted(State(services, shards, removed, emptied), facts, max(waiting, default=None))
+
+
+def _lately(recent: Recent, still: Callable[[str], bool], now: float) -> Recent:
+    """What of recent removals is not long ago and still missing."""
+    rest = ((at, frozenset(filter(still, names))) for at, names in recent if now - at < WINDOW)
+    return tuple((at, names) for at, names in rest if names)
+
+
+def _pass(
+    held: Held | None, recent: Recent, before: int, missing: frozenset[str], now: float
+) -> tuple[Held | None, Recent, frozenset[str]]:
+    """One look at one kind of removal -> (what waits, what went lately, what of `missing` is held back)."""
+    past = frozenset[str]().union(*(names for _, names in recent))
+    if not missing:
+        return None, recent, missing
+    known = None if held is None else Held(held.missing | past, held.since)
+    waits, accept = look(known, before + len(past), missing | past, now)
+    if waits is not None:
+        return Held(waits.missing - past, waits.since), recent, missing
+    confirmed = accept and mass(before + len(past), len(missing | past))
+    return None, () if confirmed else (*recent, (now, missing)), frozenset()
 
 
 def _suspects(state: State, before: MemberFacts, touched: frozenset[str] | None) -> Iterable[str]:

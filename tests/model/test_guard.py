@@ -1,5 +1,7 @@
 """The change guard over one member's facts."""
 
+from msgspec import structs
+
 from fedns.model import guard
 from fedns.model.facts import MemberFacts, ShardFacts, ZoneReadiness
 
@@ -13,7 +15,8 @@ def facts(count: int, ready: int = 1, address: bool = True) -> MemberFacts:
 def test_small_and_partial_removals_pass() -> None:
     for before, after in ((9, 0), (20, 10), (100, 51), (0, 0), (5, 50)):
         admitted = guard.admit(guard.NOTHING, facts(before), facts(after), None, 1.0)
-        assert admitted == (guard.NOTHING, facts(after), None), (before, after)
+        assert admitted[1:] == (facts(after), None), (before, after)
+        assert admitted.state.services is None and admitted.state.shards is None
 
 
 def test_an_empty_list_waits_for_a_second_look_that_agrees() -> None:
@@ -51,3 +54,44 @@ def test_addresses_that_vanish_are_held_as_shards_with_fresh_health() -> None:
     admitted = guard.admit(guard.NOTHING, facts(30), facts(30, ready=0, address=False), None, 1.0)
     assert admitted.state.services is None and admitted.state.shards is not None
     assert admitted.facts.shards == facts(30, ready=0).shards
+
+
+def shrink(step: int, wait: float, until: int = 0) -> list[int]:
+    """How many of 30 services are left after each look at a member that loses `step` of them each time."""
+    state, before, now, left = guard.NOTHING, facts(30), 1.0, []
+    for count in range(30 - step, until - 1, -step):
+        state, before, _ = guard.admit(state, before, facts(count), None, now)
+        left.append(len(before.shards))
+        now += wait
+    return left
+
+
+def test_a_mass_removal_in_small_steps_is_held_like_one_at_once() -> None:
+    assert shrink(5, 0.1) == [25, 20, 15, 15, 15, 15]
+    assert shrink(1, 0.01)[-1] == 15
+
+
+def test_a_removal_in_steps_passes_once_a_second_look_agrees() -> None:
+    assert shrink(5, 0.5) == [25, 20, 15, 15, 15, 0]
+
+
+def test_a_slow_removal_is_no_mass_removal() -> None:
+    assert shrink(5, guard.WINDOW) == [25, 20, 15, 10, 5, 0]
+
+
+def test_what_came_back_counts_no_more() -> None:
+    first = guard.admit(guard.NOTHING, facts(30), facts(15), None, 1.0)
+    back = guard.admit(first.state, first.facts, facts(30), None, 1.1)
+    assert back.state == guard.NOTHING
+    again = guard.admit(back.state, back.facts, facts(15), None, 1.2)
+    assert again.facts == facts(15)
+
+
+def test_addresses_lost_in_steps_are_held_too() -> None:
+    some = facts(30)
+    half = structs.replace(some, shards={**some.shards, **facts(15, address=False).shards})
+    first = guard.admit(guard.NOTHING, some, half, None, 1.0)
+    assert first.facts == half
+    second = guard.admit(first.state, half, facts(30, address=False), None, 1.1)
+    assert second.state.shards is not None and len(second.state.shards.missing) == 15
+    assert second.facts == half
