@@ -6,6 +6,7 @@ chain comes first, the addresses last, because some stub resolvers (glibc) read 
 
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 
 from fedns.dns import node, wire
 
@@ -18,12 +19,38 @@ def slot(owner: bytes, chain: Sequence[bytes], rtype: int, ttl: int, rdatas: Seq
 
     Without `rdatas` it says that the last name has none of this type; all names are then of one zone.
     """
-    links, pointer = _links(owner, chain, ttl) if chain else (b"", _OWNER)
+    links, pointer = _links(owner, tuple(chain), ttl) if chain else (b"", _OWNER)
     if not rdatas:
         return node.Slot(len(chain), links, nodata=True)
     lead = _FIXED.pack(pointer, rtype, 1, ttl, len(rdatas[0]))
     body = links + lead + lead.join(rdatas)
     return node.Slot(len(chain) + len(rdatas), body, len(links), len(lead) + len(rdatas[0]))
+
+
+def stem(zone: int, flags: int, ttl: int, families: tuple[Sequence[bytes], Sequence[bytes]]) -> bytes:
+    """`node.encode` of a childless node that has these (IPv4, IPv6) addresses and says so: two slots, and
+    the RRsets that are not empty. The same octets in a fraction of the time, for almost all names are such.
+    """
+    v4, v6 = families
+    parts = [_start(zone, flags, len(v4), len(v6))]
+    for rtype, rdatas in ((wire.A, v4), (wire.AAAA, v6)):
+        if rdatas:
+            lead = _FIXED.pack(_OWNER, rtype, 1, ttl, len(rdatas[0]))
+            parts += (lead, lead.join(rdatas))
+    if v4:
+        parts.append(node.rrset(wire.A, ttl, v4))
+    if v6:
+        parts.append(node.rrset(wire.AAAA, ttl, v6))
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=1024)
+def _start(zone: int, flags: int, v4: int, v6: int) -> bytes:
+    """What `node.encode` puts before the bodies: it hangs on sizes and not on addresses."""
+    addresses = {wire.A: (b"\0" * 4,) * v4, wire.AAAA: (b"\0" * 16,) * v6}
+    slots = {rtype: slot(wire.ROOT, (), rtype, 0, rdatas) for rtype, rdatas in addresses.items()}
+    rrsets = tuple(node.RRset(rtype, 0, rdatas) for rtype, rdatas in addresses.items() if rdatas)
+    return node.encode(node.Node(zone, flags, rrsets, slots))[: node.BODIES]
 
 
 def weighted(
@@ -44,7 +71,8 @@ def weighted(
     return node.Slot(first.ancount, b"", first.rotate_at, first.unit, schedule, variants)
 
 
-def _links(owner: bytes, chain: Sequence[bytes], ttl: int) -> tuple[bytes, bytes]:
+@lru_cache(maxsize=8)  # the other family's answer comes next
+def _links(owner: bytes, chain: tuple[bytes, ...], ttl: int) -> tuple[bytes, bytes]:
     """The CNAME records along the chain, and the pointer to the last name."""
     known: dict[bytes, int] = {}
     wire.compress(owner, known, 12)

@@ -230,11 +230,15 @@ class _Compiler:
         """The childless node of a name that answers itself: the same at all levels with this outcome."""
         stem = self._stems.get((id(final), flags))
         if stem is None:
-            slots = {} if final.host else _slots(self._ttl, wire.ROOT, [], final)
-            rrsets = _rrsets(final, self._ttl)
-            stem = node.encode(node.Node(self._layout.zone, flags, rrsets, slots, (), final.stale))
-            self._stems[id(final), flags] = stem
+            stem = self._stems[id(final), flags] = self._direct(final, flags)
         return stem
+
+    def _direct(self, final: outcome.Outcome, flags: int) -> bytes:
+        zone, ttl = self._layout.zone, self._ttl
+        if not (final.host or final.choices or final.stale):
+            return answers.stem(zone, flags, ttl, (final.v4, final.v6))
+        slots = {} if final.host else _slots(ttl, wire.ROOT, [], final)
+        return node.encode(node.Node(zone, flags, _rrsets(final, ttl), slots, (), final.stale))
 
     def _flags(self, owner: bytes) -> int:
         static = self._layout.static.get(owner)

@@ -24,7 +24,7 @@ SLOT = struct.Struct("<B2sIIHB")  # kind, ancount (network order), start, end, r
 SLOT_AT = {A: 0, AAAA: SLOT.size}
 _ABSENT = SLOT.pack(SLOW, b"\0\0", 0, 0, 0, 0)
 _HEAD = struct.Struct("<HHIHH")  # zone, flags, start of rrsets, rrsets, children
-_BODIES = 2 * SLOT.size + _HEAD.size
+BODIES = 2 * SLOT.size + _HEAD.size  # where they begin; all before has a fixed size
 _RRSET = struct.Struct("<HIH")  # type, ttl, count
 _VARIANTS = struct.Struct("<HH")  # schedule length, variants
 _VARIANT = struct.Struct("<HI")  # ancount, length
@@ -91,7 +91,7 @@ class Zone(NamedTuple):
 
 
 def encode(node: Node) -> bytes:
-    records, bodies, at = [], [], _BODIES
+    records, bodies, at = [], [], BODIES
     for rtype in (A, AAAA):
         slot = node.slots.get(rtype)
         if slot is None:
@@ -105,29 +105,30 @@ def encode(node: Node) -> bytes:
     flags = node.flags | STALE if node.stale else node.flags
     records.append(_HEAD.pack(node.zone, flags, at, len(node.rrsets), len(node.children)))
     records += bodies
-    for rrset in node.rrsets:
-        _put_rrset(records, rrset)
+    records += [rrset(*each) for each in node.rrsets]
     records += [child(labels, rrsets) for labels, rrsets in node.children]
     return b"".join(records)
 
 
 def child(labels: bytes, rrsets: Sequence[RRset]) -> bytes:
     """One entry of a node's virtual subtree, as stored."""
-    records = [bytes((len(labels), len(rrsets))) + labels]
-    for rrset in rrsets:
-        _put_rrset(records, rrset)
-    return b"".join(records)
+    return bytes((len(labels), len(rrsets))) + labels + b"".join([rrset(*each) for each in rrsets])
 
 
 def single(labels: bytes, rtype: int, ttl: int, rdatas: Sequence[bytes]) -> bytes:
     """A child with one RRset: `child` without the ceremony, for the millions made at a cold start."""
-    head = bytes((len(labels), 1)) + labels + _RRSET.pack(rtype, ttl, len(rdatas))
+    return bytes((len(labels), 1)) + labels + rrset(rtype, ttl, rdatas)
+
+
+def rrset(rtype: int, ttl: int, rdatas: Sequence[bytes]) -> bytes:
+    """One RRset, as stored."""
+    head = _RRSET.pack(rtype, ttl, len(rdatas))
     return head + b"".join([len(rdata).to_bytes(2, "big") + rdata for rdata in rdatas])
 
 
 def adopt(data: bytes, children: Sequence[bytes]) -> bytes:
     """An encoded childless node with these encoded children: what many names share is encoded once."""
-    return b"".join((data[: _BODIES - 2], len(children).to_bytes(2, "little"), data[_BODIES:], *children))
+    return b"".join((data[: BODIES - 2], len(children).to_bytes(2, "little"), data[BODIES:], *children))
 
 
 def decode(data: bytes) -> Node:
@@ -216,13 +217,6 @@ def _slot(data: bytes, record: int) -> Slot | None:
     schedule = body[_VARIANTS.size : _VARIANTS.size + length]
     variants = tuple(_variants(body, _VARIANTS.size + length, number))
     return Slot(count, b"", rotate_at, unit, schedule, variants, stale=stale)
-
-
-def _put_rrset(parts: list[bytes], rrset: RRset) -> None:
-    parts.append(_RRSET.pack(rrset.type, rrset.ttl, len(rrset.rdatas)))
-    for rdata in rrset.rdatas:
-        parts.append(len(rdata).to_bytes(2, "big"))
-        parts.append(rdata)
 
 
 def _rrsets(data: bytes, at: int, count: int) -> tuple[tuple[RRset, ...], int]:

@@ -68,8 +68,7 @@ class _Served:
         self._shards = {shard.member: shard for shard in service.shards}
         self._able = {shard.member: shard for shard in selection.able(service.shards)}
         self._packed: dict[str, tuple[Family, Family]] = {}
-        self._chosen: dict[tuple[str, ...], Outcome] = {(): FALLBACK}
-        self._built: dict[Shares, Outcome] = {}
+        self._built: dict[Shares, Outcome] = {(): FALLBACK}
 
     def everywhere(self, now: float) -> Outcome:
         """The global name's outcome, the last resorts of the health law's rule 5 among them. v1 had none."""
@@ -93,16 +92,15 @@ class _Served:
         return self._choose(tuple(here))
 
     def _choose(self, members: tuple[str, ...]) -> Outcome:
-        found = self._chosen.get(members)
+        shares = self._shares(members)
+        found = self._built.get(shares)
         if found is None:
-            shares = self._shares(members)
-            found = self._built.get(shares) or self._serving(shares, "serve")
-            self._chosen[members] = self._built[shares] = found
+            found = self._built[shares] = self._serving(shares, "serve")
         return found
 
     def _shares(self, members: tuple[str, ...]) -> Shares:
-        if len(members) == 1:  # all strategies give one shard everything; most zones have one
-            return (selection.Share(members[0], 1.0),)
+        if len(members) < 2:  # all strategies give one shard everything; most zones have one
+            return tuple([selection.Share(member, 1.0) for member in members])
         shards = [self._able[member] for member in members]
         return _first(selection.share_out(shards, self._service.policy))
 

@@ -4,10 +4,13 @@ from collections import Counter
 
 import dns.message
 import dns.rdatatype
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fedns.dns import answers, node, respond, wire
 from tests.conformance import probes, worlds
 
+Families = tuple[list[bytes], list[bytes]]
 _ZONE = b"\x05probe\x07example\0"
 _SHORT = b"\x01s" + _ZONE
 _LONG = b"\x01s\x02eu" + _ZONE
@@ -73,3 +76,17 @@ def test_weights_are_met_exactly_over_one_schedule() -> None:
 def test_an_alias_is_compressed_against_the_question() -> None:
     slot = answers.slot(_LONG, (_SHORT,), wire.A, 7, _FOUR[:1])
     assert len(slot.body) == 12 + 4 + 16  # a CNAME of one label and a pointer, and an address
+
+
+_families = st.tuples(
+    st.lists(st.binary(min_size=4, max_size=4), max_size=20),
+    st.lists(st.binary(min_size=16, max_size=16), max_size=5),
+)
+
+
+@given(st.integers(0, 9), st.sampled_from([node.SERVICE, node.SERVICE | node.WILD]), _families)
+def test_a_stem_is_the_node_that_it_stands_for(zone: int, flags: int, families: Families) -> None:
+    pairs = list(zip((wire.A, wire.AAAA), families, strict=True))
+    slots = {rtype: answers.slot(_SHORT, (), rtype, 30, rdatas) for rtype, rdatas in pairs}
+    rrsets = tuple(node.RRset(rtype, 30, tuple(rdatas)) for rtype, rdatas in pairs if rdatas)
+    assert answers.stem(zone, flags, 30, families) == node.encode(node.Node(zone, flags, rrsets, slots))
