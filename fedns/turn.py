@@ -86,7 +86,7 @@ class Turn:
         self.layout = names.layout(self._settings, self.snapshot.members.values(), 0, merged)
         self.problems["zones.compile"] = tuple(problems)
         self.problems["names"] = self.layout.problems
-        self.zones = (skeleton.zone(self.layout, 0), *served)
+        self.zones = (skeleton.zone(self.layout, self._served()), *served)
         self._deeper = tuple(zone.apex for zone in served if wire.below(zone.apex, origin))
         return found
 
@@ -97,6 +97,7 @@ class Turn:
         for service in self.snapshot.services.values():
             entries.update(federation.compile_service(service, self.layout, now))
         entries = {**self._above(entries), **zones.overlay([(self.layout.origin, self._skeleton), *statics])}
+        entries[tables.ZONES], entries[tables.READY] = node.encode_zones(self.zones), b"1"
         self._note(self.snapshot.services.values())
         for key, _ in self._writer.items("dns"):
             if key[0] != SPECIAL:
@@ -144,19 +145,23 @@ class Turn:
                 self.problems.pop(key, None)
 
     def _publish(self, changes: Changes, known: Known, now: float, whole: bool) -> Outcome:
-        get = self._writer.get
-        changed = {key: value for key, value in changes.items() if get("dns", key) != value}
+        changed = self._writer.differing("dns", changes)
         kept: Changes = {**state.dump(self.snapshot, known.probes, whole), **known.unsaved}
         if whole:
             stale = (key for key, _ in self._writer.items("state") if key.startswith(state.OWN))
             kept.update((key, None) for key in stale if key not in kept)
-        if changed or get("dns", tables.READY) is None:
+        if changed:
             serial = self._serial(now, kept)
             self.zones = (skeleton.zone(self.layout, serial), *self.zones[1:])
             changed[tables.ZONES] = node.encode_zones(self.zones)
             changed[tables.READY] = b"1"
         generation = self._writer.publish({"dns": changed, "state": kept}, now)
         return Outcome(generation, len(changed))
+
+    def _served(self) -> int:
+        """The serial that is served (0: none yet)."""
+        raw = self._writer.get("dns", tables.ZONES)
+        return skeleton.serial(node.decode_zones(raw)[0]) if raw else 0
 
     def _serial(self, now: float, kept: Changes) -> int:
         """SOA serial of the generation to come: it moves with each, and never backwards (RFC 1982), since

@@ -27,6 +27,11 @@ def zone(layout: names.Layout, serial: int) -> node.Zone:
     return node.Zone(layout.origin, soa, SOA_TTL)
 
 
+def serial(zone: node.Zone) -> int:
+    """The serial of a zone's SOA."""
+    return int.from_bytes(zone.soa[-20:-16], "big")
+
+
 def skeleton(snapshot: model.Snapshot, layout: names.Layout) -> dict[bytes, bytes]:
     """All entries of the zone that are no service's: to be renewed when the layout or the set of declared
     services changes, not when their health does."""
