@@ -4,6 +4,7 @@ Law: a probe opens its own connection, tells once whether the target serves and 
 leaves nothing behind. Time-outs and counting are the prober's; a probe may raise OSError.
 """
 
+import os
 from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
@@ -29,6 +30,13 @@ class Result(Struct, frozen=True):
 
     ok: bool
     reason: str
+
+
+def trouble(error: OSError, target: Target) -> str:
+    """What the system said about a connection, without the address that stands beside it anyway."""
+    known = (error.errno or 0) > 0  # those of resolvers are negative
+    what = os.strerror(error.errno or 0).lower() if known else error.strerror or str(error)
+    return f"port {target.port}: {what}"
 
 
 Probe = Callable[[Target], Awaitable[Result]]

@@ -9,6 +9,7 @@ import ssl
 import aiohttp
 import yarl
 
+from fedns.sources import probe
 from fedns.sources.probe import Result, Target
 
 BODY = 5120
@@ -46,7 +47,7 @@ class Http:
         except aiohttp.ClientConnectorCertificateError as error:
             return Result(False, f"certificate: {error.certificate_error}")
         except aiohttp.ClientConnectorError as error:
-            return Result(False, error.os_error.strerror or str(error))
+            return Result(False, probe.trouble(error.os_error, target))
         except (aiohttp.ClientError, ValueError) as error:
             return Result(False, f"no HTTP: {error}")
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from fedns.model import health
 from fedns.model.facts import ProbeCount
 from fedns.model.policy import ProbeKind
-from fedns.sources import change, probe_grpc, probe_http, probe_tcp
+from fedns.sources import change, probe, probe_grpc, probe_http, probe_tcp
 from fedns.sources.probe import Probe, Result, Target
 
 JITTER = 0.1
@@ -121,7 +121,7 @@ class Prober:
         except TimeoutError:
             return Result(False, f"no answer within {target.spec.timeout:g} s")
         except OSError as error:
-            return Result(False, error.strerror or str(error))
+            return Result(False, probe.trouble(error, target))
 
 
 @contextlib.asynccontextmanager

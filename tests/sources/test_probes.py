@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from pathlib import Path
 from typing import Any
 
 import h2.config
@@ -12,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from fedns.model.facts import ProbeCount
-from fedns.model.policy import ProbeSpec
+from fedns.model.policy import ProbeKind, ProbeSpec
 from fedns.sources import probe_grpc, probe_http, probe_tcp, probes
 from fedns.sources.change import ProbeChange
 from fedns.sources.probe import Result, Target
@@ -32,22 +35,24 @@ class Backend:
         self.hosts.append(request.host)
         return web.Response(status=self.status, text=self.body, headers={"Location": "/elsewhere"})
 
-    async def start(self) -> int:
+    async def start(self, tls: ssl.SSLContext | None = None) -> int:
         app = web.Application()
         app.router.add_get("/ok", self._answer)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=tls).start()
         return int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:
         await self._runner.cleanup()
 
 
-def backed(test: Callable[[Backend, int], Coroutine[Any, Any, None]]) -> None:
+def backed(
+    test: Callable[[Backend, int], Coroutine[Any, Any, None]], tls: ssl.SSLContext | None = None
+) -> None:
     async def main() -> None:
         backend = Backend()
-        port = await backend.start()
+        port = await backend.start(tls)
         try:
             await test(backend, port)
         finally:
@@ -80,6 +85,24 @@ def test_http(spec: dict[str, Any], status: int, ok: bool) -> None:
         assert set(backend.hosts) <= {"www.acme.test"}
 
     backed(test)
+
+
+@pytest.mark.parametrize(
+    ("verify", "status", "reason"),
+    [(True, 200, "certificate: "), (False, 200, "HTTPS 200"), (False, 503, "HTTPS 503, not as expected")],
+)
+def test_https_verifies_the_certificate_unless_told_not_to(verify: bool, status: int, reason: str) -> None:
+    async def test(backend: Backend, port: int) -> None:
+        backend.status = status
+        http = probe_http.Http()
+        spec = ProbeSpec(kind="https", path="/ok", host="self.test", verify_tls=verify)
+        result = await http.check(Target("127.0.0.1", port, spec))
+        await http.close()
+        assert result.ok is (reason == "HTTPS 200") and result.reason.startswith(reason)
+
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(Path(__file__).with_name("self_signed.pem"))
+    backed(test, tls)
 
 
 def test_http_looks_only_at_the_begin_of_a_body() -> None:
@@ -242,3 +265,19 @@ def test_grpc_of_a_server_that_speaks_http_1() -> None:
         assert not result.ok
 
     backed(test)
+
+
+@pytest.mark.parametrize("kind", ["http", "tcp", "grpc"])
+def test_a_refused_connection_is_told_in_few_words(kind: ProbeKind) -> None:
+    async def main() -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        listener, prober = Listener(), probes.Prober({})
+        task = asyncio.create_task(prober.run(listener))
+        prober.aim({KEY: Target("127.0.0.1", port, ProbeSpec(kind=kind, **FAST))})
+        await listener.until(lambda: bool(listener.heard))
+        task.cancel()
+        assert _last(listener).reason == f"port {port}: connection refused"
+
+    asyncio.run(main())
