@@ -190,7 +190,8 @@ class Served:
 
     def fedns(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [*FEDNS, *words, "--admin", f"{ADMIN}:{self.world.admin}"]
-        return subprocess.run(command, capture_output=True, text=True, timeout=LONG, check=False)
+        wide = {**os.environ, "COLUMNS": "400"}  # nothing is folded
+        return subprocess.run(command, capture_output=True, text=True, timeout=LONG, check=False, env=wide)
 
 
 def answer(message: dns.message.Message) -> tuple[str, ...]:
