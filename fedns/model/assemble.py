@@ -228,7 +228,7 @@ def _shard(turn: _Turn, key: str, member: _Member, case: _Case) -> tuple[Shard, 
         wakes.append(verdict.held_until)
     addresses = case.facts.addresses
     if case.facts.hostnames:
-        addresses = _resolved(case.facts, world.hostnames)
+        addresses = _resolved(case, world.hostnames)
     facts = case.facts
     if world.hostname_compat and facts.hostnames:
         facts = structs.replace(facts, hostnames=())
@@ -265,8 +265,14 @@ def _next_change(evidence: health.Input, held: float, policy: TrafficPolicy, now
     return probing
 
 
-def _resolved(facts: ShardFacts, hostnames: Mapping[str, Hostname]) -> tuple[str, ...]:
-    found = [hostnames[name].addresses for name in facts.hostnames if name in hostnames]
+def _resolved(case: _Case, hostnames: Mapping[str, Hostname]) -> tuple[str, ...]:
+    """The literal addresses and those of the hostnames. While none of these was resolved since a restart,
+    what they were before it stays: a resolver that is silent takes nobody out."""
+    facts, before = case.facts, case.before
+    asked = (hostnames[name] for name in facts.hostnames if name in hostnames)
+    found = [each.addresses for each in asked if each.at]
+    if not found and before is not None and before.facts.hostnames in (facts.hostnames, ()):
+        found = [tuple(each for each in before.addresses if each not in before.facts.addresses)]
     return tuple(sorted(set(facts.addresses).union(*found)))
 
 

@@ -163,6 +163,20 @@ def test_hostnames_resolve_to_addresses_and_compat_forgets_them() -> None:
         assert len(selection.serving(service)) == serves
 
 
+@pytest.mark.parametrize("compat", [True, False])
+def test_what_hostnames_resolved_to_before_a_restart_stays_until_they_resolve_again(compat: bool) -> None:
+    name, facts = "lb.example.net", ShardFacts(("192.0.2.1",), ("lb.example.net",), readiness=READY)
+    known = world(member("a", {"n/s": facts}), hostname_compat=compat)
+    found = {name: Hostname(("198.51.100.1",), 1.0)}
+    snapshot = first(structs.replace(known, hostnames=found))
+    for hostnames in ({}, {name: Hostname((), 0.0, "no answer in time")}):
+        after = assemble.assemble(snapshot, structs.replace(known, hostnames=hostnames), None, 20.0)
+        assert after.services["n/s"].shards[0].addresses == ("192.0.2.1", "198.51.100.1")
+    found = {name: Hostname(("198.51.100.2",), 21.0)}
+    after = assemble.assemble(snapshot, structs.replace(known, hostnames=found), None, 30.0)
+    assert after.services["n/s"].shards[0].addresses == ("192.0.2.1", "198.51.100.2")
+
+
 def test_policies_by_service_then_for_all_then_defaults() -> None:
     one, every = TrafficPolicy(min_ready=5), TrafficPolicy(min_ready=6)
     services = first(structs.replace(TWO, policies={"n/web": one, "*": every})).services
