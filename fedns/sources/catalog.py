@@ -22,6 +22,7 @@ class Catalog:
         self._shown = root.rstrip("/") or "/"
         self._kinds = kinds
         self._contents: dict[str, Content] = {}
+        self._ailing: dict[str, Content] = {}
         self._broken: dict[str, Problem] = {}
         self._values: dict[ObjectKey, Any] = {}
         self._holders: dict[ObjectKey, tuple[str, ...]] = {}
@@ -43,12 +44,11 @@ class Catalog:
         """Whether something here has never been readable, so that what is missing may not be gone."""
         if any(path not in self._contents for path in self._broken):
             return True
-        ailing = (content for content in self._contents.values() if content.problems)
-        entries = (one for content in ailing for one in content.entries.values())
+        entries = (one for content in self._ailing.values() for one in content.entries.values())
         return any(one.trouble and one.value is None and one.key[0] for one in entries)
 
     def problems(self) -> tuple[Problem, ...]:
-        found = [problem for content in self._contents.values() for problem in content.problems]
+        found = [problem for content in self._ailing.values() for problem in content.problems]
         found += self._broken.values()
         for key in self._rivals:
             first, *others = self._holders[key]
@@ -82,6 +82,10 @@ class Catalog:
             self._contents[path] = content
         else:
             self._contents.pop(path, None)
+        if content.problems:
+            self._ailing[path] = content
+        else:
+            self._ailing.pop(path, None)
         old = dict(_items(before, content))
         new = dict(_items(content, before))
         alone = (path,)

@@ -65,16 +65,16 @@ class Directory:
 
     async def look(self, hints: watch.Hints, publish: Publish) -> None:
         """Look once (None: at everything) and publish what differs."""
-        first, everyone = self._api == "unknown", frozenset(self._shards)
+        first, before = self._api == "unknown", self._shards
         try:
             touched = await self._read(hints)
             self._lost = None
             if self._reach("reachable") and touched is not None:
-                touched |= everyone
+                touched = touched.union(before)
         except OSError as error:
             what = f"the directory cannot be read: {error.strerror}"
             self._lost = Problem(self._path, what, "the last known facts stay in use")
-            touched = everyone if self._reach("unreachable") else frozenset()
+            touched = frozenset(before) if self._reach("unreachable") else frozenset()
         if first or touched is None or touched or (hints is None and not self._lost):
             publish(MemberChange(self._facts(self._shards), None if first else touched))
         self._tell(publish)
