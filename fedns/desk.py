@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from importlib import metadata
 from typing import Protocol
 
-from fedns import config, known, masterfile, tables, turn, views
+from fedns import config, doubts, known, masterfile, tables, turn, views
 from fedns import metrics as measures
 from fedns.dns import explain, names
 from fedns.errors import Problem
@@ -140,7 +140,14 @@ class Desk:
             view.close()
 
     def _problems(self) -> Mapping[str, tuple[Problem, ...]]:
-        return {**self._parts.known.problems, **self._parts.turn.problems}
+        known, done = self._parts.known, self._parts.turn
+        found = {**known.problems, **done.problems}
+        if known.awaited:
+            return found
+        found["policies"] = doubts.policies(done.snapshot, known.policies)
+        found["hostnames"] = doubts.hostnames(done.snapshot, known.hostnames)
+        found["targets"] = doubts.orders(done.snapshot, self._parts.operator.orders)
+        return found
 
     def _known_target(self, target: str) -> None:
         """Refuses a target that is nowhere in the fleet: a mistyped drain must not look like one."""
@@ -157,13 +164,16 @@ class Desk:
 
 
 def flaps(before: snapshot.Snapshot, after: snapshot.Snapshot) -> int:
-    """How many shards changed state back and forth in this turn."""
-    count = 0
-    for key in after.touched or ():
-        old = before.services.get(key)
-        new = after.services.get(key)
-        if old is None or new is None:
-            continue
-        earlier = {shard.member: shard.verdict.flaps for shard in old.shards}
-        count += sum(shard.verdict.flaps > earlier.get(shard.member, 0) for shard in new.shards)
-    return count
+    """How many shards changed state in this turn, their first word apart."""
+    if before.services is after.services:
+        return 0
+    keys = after.services.keys() if after.touched is None else after.touched & after.services.keys()
+    return sum(_changes(before.services.get(key), after.services[key]) for key in keys)
+
+
+def _changes(old: snapshot.Service | None, new: snapshot.Service) -> int:
+    if old is None or old is new:
+        return 0
+    was = {shard.member: shard.verdict for shard in old.shards}
+    now = ((was[shard.member], shard.verdict) for shard in new.shards if shard.member in was)
+    return sum(one.state != other.state and bool(other.flaps) for one, other in now)

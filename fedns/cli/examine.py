@@ -10,7 +10,7 @@ import time
 
 import msgspec
 
-from fedns import config, known, tables, turn
+from fedns import config, doubts, known, tables, turn
 from fedns.errors import Problem
 from fedns.model import snapshot
 from fedns.sources import cluster, manifests, policies, watch, zonefiles
@@ -59,4 +59,5 @@ def _compile(settings: config.Config, read: known.Known, folder: str) -> list[Pr
         once.run(read, time.time())
     finally:
         writer.close()
-    return [problem for found in once.problems.values() for problem in found]
+    compiled = [problem for found in once.problems.values() for problem in found]
+    return [*compiled, *doubts.policies(once.snapshot, read.policies)]

@@ -1,0 +1,81 @@
+"""Input that can be read and makes no sense: names of nothing, settings that have no effect.
+
+Law: pure. What one source cannot see by itself is seen here, where the fleet is whole: policies beside
+services and members, host names beside what they resolve to. Nothing is refused for it.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from fedns import schema
+from fedns.errors import Problem
+from fedns.model.facts import Hostname, Order
+from fedns.model.policy import TrafficPolicy
+from fedns.model.snapshot import Snapshot
+
+EVERY = "*"
+"""The target of the policy for all services without their own."""
+
+
+def policies(snapshot: Snapshot, found: Mapping[str, TrafficPolicy]) -> tuple[Problem, ...]:
+    """Doubts about policies, by target."""
+    return tuple(problem for target in sorted(found) for problem in _policy(snapshot, target, found[target]))
+
+
+def hostnames(snapshot: Snapshot, found: Mapping[str, Hostname]) -> tuple[Problem, ...]:
+    """Load-balancer host names that do not resolve now."""
+    failing = {name: each.error for name, each in found.items() if each.error}
+    if not failing:
+        return ()
+    users: dict[str, str] = {}
+    for key, service in snapshot.services.items():
+        for shard in service.shards:
+            users.update((name, f"service {key}, member {shard.member}") for name in shard.facts.hostnames)
+    hint = "its last good addresses stay in use"
+    return tuple(
+        Problem(users.get(name, "a load balancer"), f"host name {name!r} is not resolved: {error}", hint)
+        for name, error in sorted(failing.items())
+    )
+
+
+def orders(snapshot: Snapshot, found: tuple[Order, ...]) -> tuple[Problem, ...]:
+    """Orders whose target is nowhere in the fleet (any more)."""
+    known = set(snapshot.members)
+    for member in snapshot.members.values():
+        known |= {f"region:{member.region}", *(f"zone:{zone}" for zone in member.zones)}
+    hint = "`fedns undrain` takes it back"
+    return tuple(
+        Problem(f"order for {order.target}", f"{order.target!r} is nowhere in the fleet", hint)
+        for order in found
+        if order.target.partition("/")[0] not in known
+    )
+
+
+def _policy(snapshot: Snapshot, target: str, policy: TrafficPolicy) -> Iterator[Problem]:
+    where = f"TrafficPolicy for {'every service' if target == EVERY else target}"
+    service = snapshot.services.get(target)
+    if service is None and target != EVERY:
+        yield Problem(where, "no member declares this service", schema.nearest(target, snapshot.services))
+    for field, names in (("order", policy.order), ("weights", policy.weights)):
+        for name in names:
+            if name not in snapshot.members:
+                hint = schema.nearest(name, snapshot.members)
+                yield Problem(where, f"`{field}` names {name!r}, which is no member", hint)
+    yield from (Problem(where, what, hint) for what, hint in _idle(policy))
+    ports = service.ports if service is not None else ()
+    if policy.probe and not policy.probe.port and ports and all(port.protocol != "tcp" for port in ports):
+        yield Problem(where, "there is no TCP port to probe: nothing is probed", "name one: `probe.port`")
+
+
+def _idle(policy: TrafficPolicy) -> Iterator[tuple[str, str]]:
+    """Settings without effect, with what to do."""
+    strategy = policy.strategy
+    if policy.weights and strategy != "Weighted":
+        yield f"`weights` mean nothing to strategy {strategy}", "write `strategy: Weighted`"
+    if strategy == "Weighted" and not any(policy.weights.values()):
+        yield "strategy Weighted without `weights`: all members weigh the same", "give each member a weight"
+    if (policy.order or policy.spill) and strategy != "PrimarySecondary":
+        yield f"`order` and `spill` mean nothing to strategy {strategy}", "write `strategy: PrimarySecondary`"
+    if strategy == "PrimarySecondary" and not policy.order:
+        yield "strategy PrimarySecondary without `order`: nobody comes first", "list the members in `order`"
+    if policy.backup and policy.on_all_unhealthy != "backup":
+        yield "`backup` is never used", "write `onAllUnhealthy: backup`"
