@@ -177,6 +177,7 @@ class Control:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), LOOK)
             if not changed.is_set() and _stamp(self.path) == seen:
+                self._look_again()
                 continue
             changed.clear()
             seen = _stamp(self.path)
@@ -187,6 +188,13 @@ class Control:
             elif loaded.config != self.config:
                 log.info("the configuration changed: starting anew")
                 _settle(stop, True)
+
+    def _look_again(self) -> None:
+        """The file is the same, but a directory that it names and that was missing may be there by now."""
+        before = self.known.problems["config"]
+        found = config.load(self.path).problems if before else before
+        if found != before:
+            self.hear(change.ProblemsChange("config", found))
 
 
 def _shards(before: snapshot.Snapshot) -> dict[str, dict[str, ShardFacts]]:
