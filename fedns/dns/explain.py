@@ -31,6 +31,7 @@ class _Found(Struct, frozen=True):
     service: model.Service
     index: int
     child: bytes
+    members: Mapping[str, model.Member]
 
 
 def explain(
@@ -87,7 +88,10 @@ def _federated(
     via = tuple(zones.text(prefix + layout.levels[step].suffix) for step in steps)
     standing = selection.level(service, outcome.where(layout.levels[last], layout), now)
     excluded = {each.member: each.reason for each in standing.excluded}
-    candidates = tuple(_candidate(shard, final, excluded, now) for shard in service.shards)
+    candidates = tuple(
+        structs.replace(each, evidence=(*each.evidence, *_lost(found.members.get(each.member), now)))
+        for each in (_candidate(shard, final, excluded, now) for shard in service.shards)
+    )
     ttl, why = federation.time_to_live(service, layout, now), federation.ttl_why(service, layout)
     key = f"{service.namespace}/{service.name}"
     story = [
@@ -182,6 +186,13 @@ def _candidate(
     )
 
 
+def _lost(member: model.Member | None, now: float) -> Iterator[explanation.Fact]:
+    """That a member's API is lost judges nobody, but it is why evidence grows old."""
+    if member is not None and member.api == "unreachable":
+        told = "its API is unreachable: what it said last is kept"
+        yield explanation.Fact("reachability", "unknown", told, max(0.0, now - member.api_since))
+
+
 def _find(snapshot: model.Snapshot, layout: names.Layout, owner: bytes) -> _Found | None:
     """The service and level that `owner` belongs to, if it is a federated name or below one."""
     suffixes = {level.suffix: index for index, level in enumerate(layout.levels)}
@@ -193,7 +204,7 @@ def _find(snapshot: model.Snapshot, layout: names.Layout, owner: bytes) -> _Foun
         service = snapshot.services.get(f"{space.decode('latin-1')}/{name.decode('latin-1')}")
         if service is not None:
             child = owner[: len(owner) - len(above)]
-            return _Found(service, suffixes[wire.parent(namespace)], child)
+            return _Found(service, suffixes[wire.parent(namespace)], child, snapshot.members)
     return None
 
 

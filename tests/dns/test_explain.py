@@ -3,6 +3,7 @@ from typing import Any
 import dns.message
 import msgspec
 import pytest
+from msgspec import structs
 
 from fedns.dns import explain, explanation
 from fedns.errors import FednsError
@@ -172,6 +173,16 @@ def test_a_host_name_that_is_not_resolved_gives_no_address() -> None:
     assert us.serves
     found = told(REGION, services=services)
     assert found.candidates[0].serves and found.reply.answer == (f"{REGION} 30 IN CNAME lb.x.",)
+
+
+def test_a_lost_api_is_told_and_judges_nobody() -> None:
+    built = fleet.build(WORLD)
+    gone = structs.replace(built.snapshot.members["us"], api="unreachable", api_since=fleet.NOW - 9)
+    lost = structs.replace(built.snapshot, members={**built.snapshot.members, "us": gone})
+    eu, us = explain.explain(lost, built.layout, built.table(), (GLOBAL, "A"), fleet.NOW).candidates
+    assert us.serves and us.state == "healthy"
+    assert (us.evidence[-1].kind, us.evidence[-1].age) == ("reachability", 9)
+    assert {each.kind for each in eu.evidence} == {"readiness"}
 
 
 def test_it_goes_through_json() -> None:
