@@ -4,7 +4,7 @@ Law: in a fenced `console` block a line `$ COMMAND` is run in a shell beside a f
 (its ports moved aside), and the lines below it must be lines of its output, `...` standing for anything;
 spaces count as one, order does not count, and a `+short` answer has no other lines than those.
 `make` commands are checked for their target; `fedns serve` and `demo start` run until stopped, so they
-stand in `sh` blocks. A fenced `yaml` block that begins a configuration must load.
+stand in `sh` blocks. A fenced `yaml` block that begins a configuration must load, and so must a policy.
 """
 
 import os
@@ -21,6 +21,8 @@ from typing import NamedTuple
 import pytest
 
 from fedns import config
+from fedns.model import policy
+from fedns.sources import change, policies, watch
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -185,6 +187,22 @@ def test_every_configuration_in_the_docs_loads() -> None:
             if re.search(r"^federation:", body, re.MULTILINE):
                 loaded = config.parse(body.encode(), str(page))
                 assert loaded.config is not None, [str(problem) for problem in loaded.problems]
+
+
+def test_policies_in_the_docs_are_sound_and_show_every_field(tmp_path: Path) -> None:
+    shown = [body for page in PAGES for body in blocks(page, "yaml") if "kind: TrafficPolicy" in body]
+    heard: list[change.Change] = []
+    for number, body in enumerate(shown):
+        (tmp_path / f"{number}.yaml").write_text(body)
+    defaults = policy.TrafficPolicy()
+    policies.Fleet(str(tmp_path), watch.Watcher(), defaults, policy.ProbeSpec()).look(None, heard.append)
+    news, problems = heard
+    assert isinstance(news, change.PolicyChange) and news.policies
+    assert isinstance(problems, change.ProblemsChange) and problems.problems == ()
+    shapes = (policy.TrafficPolicy, policy.ProbeSpec, policy.HealthSettings, policy.Ttl)
+    fields = {field for shape in shapes for field in shape.__struct_encode_fields__} - {"passive_age"}
+    camel = {re.sub("_(.)", lambda found: found[1].upper(), field) for field in fields}
+    assert not {field for field in camel if not re.search(rf"\b{field}:", "".join(shown))}
 
 
 def test_every_link_between_pages_leads_somewhere() -> None:
