@@ -4,7 +4,7 @@ Law: a broken file keeps its last good content; a removed file takes its objects
 files declare one object the first by path wins and the other is a problem.
 """
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from typing import Any
 
 from fedns.errors import Problem
@@ -86,8 +86,8 @@ class Catalog:
             self._ailing[path] = content
         else:
             self._ailing.pop(path, None)
-        old = dict(_items(before, content))
-        new = dict(_items(content, before))
+        old = _items(before, content)
+        new = _items(content, before)
         alone = (path,)
         for key in old.keys() - new.keys():
             self._hold(key, tuple(one for one in self._holders[key] if one != path))
@@ -122,9 +122,11 @@ class Catalog:
         return next((one.value for one in entries if one.key == key and one.value is not None), None)
 
 
-def _items(content: Content, other: Content) -> Iterator[tuple[ObjectKey, Any]]:
+def _items(content: Content, other: Content) -> dict[ObjectKey, Any]:
     """Objects of `content` that `other` does not hold as the very same entry."""
-    rest = other.entries
-    for digest, entry in content.entries.items():
-        if entry.value is not None and rest.get(digest) is not entry:
-            yield entry.key, entry.value
+    entries, rest = content.entries, other.entries
+    differing: Iterable[int] = entries.keys() - rest.keys()
+    if other.problems:  # an object may have another value at the same text: the last good one
+        differing = (digest for digest in entries if rest.get(digest) is not entries[digest])
+    values = (entries[digest] for digest in differing)
+    return {entry.key: entry.value for entry in values if entry.value is not None}

@@ -6,8 +6,8 @@ bad keeps its last good value. A file that cannot be parsed at all raises `Broke
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 import yaml
@@ -66,10 +66,18 @@ class _Whole(Struct, gc=False):
 class _Item(Struct, gc=False):
     """An object not decoded yet. `convert` decodes it to a type; `line` finds it in the file."""
 
-    digest: int
     list_kind: tuple[str, str]
     convert: Callable[[Any], Any]
     line: Callable[[], int]
+
+
+class _Items(NamedTuple):
+    """The objects of a file: digests of their texts, and any of them by its number.
+
+    A dump is one file of 10,000 objects, of which one changed: most are known by their digest alone."""
+
+    digests: Sequence[int]
+    item: Callable[[int], _Item]
 
 
 _NOTHING = Entry(("", "", ""), None)
@@ -83,7 +91,7 @@ _decoders: dict[Any, Any] = {}
 
 def read(path: str, data: bytes, kinds: Kinds, previous: Content) -> Content:
     """The entries of one file. `path` is only for telling where; its end tells JSON from YAML."""
-    if not data.strip() and previous.entries:
+    if (not data or data.isspace()) and previous.entries:
         raise Broken(f"{path}:1", "the file is empty (being written?); remove it to remove its objects")
     items = _json(path, data) if path.endswith(".json") else _yaml(path, data)
     return _Reading(path, kinds, previous).all(items)
@@ -95,23 +103,36 @@ class _Reading:
     def __init__(self, path: str, kinds: Kinds, previous: Content) -> None:
         self._path, self._kinds, self._previous = path, kinds, previous
         self._good: dict[ObjectKey, Any] | None = None
-        self._seen: set[ObjectKey] = set()
         self._problems: list[Problem] = []
 
-    def all(self, items: Iterator[_Item]) -> Content:
-        entries: dict[int, Entry] = {}
-        for item in items:
-            entry = self._previous.entries.get(item.digest)
-            if entry is None or entry.trouble:
-                entry = self._entry(item)
-            if entry.trouble:
-                self._complain(item, entry.trouble)
-            if entry.value is not None and entry.key in self._seen and item.digest not in entries:
-                self._complain(item, f"{_called(entry.key)} is in this file twice; the first is used")
-                continue
-            self._seen.add(entry.key)
-            entries[item.digest] = entry
+    def all(self, items: _Items) -> Content:
+        known = list(map(self._previous.entries.get, items.digests))
+        fresh = {
+            at: self._fresh(items.item(at)) for at, old in enumerate(known) if old is None or old.trouble
+        }
+        entries: dict[int, Any] = dict(zip(items.digests, known, strict=True))
+        entries.update((items.digests[at], entry) for at, entry in fresh.items())
+        keys = [entry.key for entry in entries.values() if entry is not _NOTHING]
+        if len(set(keys)) < len(keys):
+            entries = dict(self._first(items, entries))
         return Content(entries, tuple(self._problems))
+
+    def _fresh(self, item: _Item) -> Entry:
+        entry = self._entry(item)
+        if entry.trouble:
+            self._complain(item, entry.trouble)
+        return entry
+
+    def _first(self, items: _Items, entries: Mapping[int, Entry]) -> Iterator[tuple[int, Entry]]:
+        """The entries without those whose object stands further up already, in another text."""
+        holders: dict[ObjectKey, int] = {}
+        for at, digest in enumerate(items.digests):
+            entry = entries[digest]
+            if entry.value is not None and holders.setdefault(entry.key, digest) != digest:
+                what = f"{_called(entry.key)} is in this file twice; the first is used"
+                self._complain(items.item(at), what)
+            else:
+                yield digest, entry
 
     def _complain(self, item: _Item, what: str) -> None:
         self._problems.append(Problem(f"{self._path}:{item.line()}", what))
@@ -142,7 +163,7 @@ def _called(key: ObjectKey) -> str:
     return f"{key[0]} {key[1]}/{key[2]}"
 
 
-def _json(path: str, data: bytes) -> Iterator[_Item]:
+def _json(path: str, data: bytes) -> _Items:
     try:
         whole = _whole.decode(data)
     except msgspec.ValidationError as error:
@@ -150,9 +171,10 @@ def _json(path: str, data: bytes) -> Iterator[_Item]:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Broken(f"{path}:{_error_line(data, str(error))}", str(error)) from None
     if whole.items is None:
-        return iter((_json_item(data, data, ("", "")),))
-    kind = (whole.apiVersion, whole.kind.removesuffix("List"))
-    return (_json_item(bytes(raw), data, kind) for raw in whole.items)
+        return _Items((hash(data),), lambda at: _json_item(data, data, ("", "")))
+    kind, raws = (whole.apiVersion, whole.kind.removesuffix("List")), whole.items
+    digests = [hash(bytes(raw)) for raw in raws]
+    return _Items(digests, lambda at: _json_item(bytes(raws[at]), data, kind))
 
 
 def _json_item(text: bytes, data: bytes, list_kind: tuple[str, str]) -> _Item:
@@ -162,7 +184,7 @@ def _json_item(text: bytes, data: bytes, list_kind: tuple[str, str]) -> _Item:
             decoder = _decoders[shape] = msgspec.json.Decoder(shape)
         return decoder.decode(text)
 
-    return _Item(hash(text), list_kind, convert, lambda: data.count(b"\n", 0, max(data.find(text), 0)) + 1)
+    return _Item(list_kind, convert, lambda: data.count(b"\n", 0, max(data.find(text), 0)) + 1)
 
 
 def _error_line(data: bytes, message: str) -> int:
@@ -172,12 +194,13 @@ def _error_line(data: bytes, message: str) -> int:
     return data.count(b"\n", 0, end) + 1
 
 
-def _yaml(path: str, data: bytes) -> Iterator[_Item]:
+def _yaml(path: str, data: bytes) -> _Items:
     try:
         text = data.decode()
         _bound(text)
         loader = yaml.CSafeLoader(text)
-        return iter(list(_yaml_items(loader, text)))
+        found = list(_yaml_items(loader, text))
+        return _Items([digest for digest, _ in found], lambda at: found[at][1])
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise Broken(f"{path}:{line}", f"no UTF-8 text: {error.reason}") from None
@@ -206,7 +229,7 @@ def _bound(text: str) -> None:
             raise ValueError(f"nested more than {DEPTH} deep")
 
 
-def _yaml_items(loader: yaml.CSafeLoader, text: str) -> Iterator[_Item]:
+def _yaml_items(loader: yaml.CSafeLoader, text: str) -> Iterator[tuple[int, _Item]]:
     while loader.check_node():
         node: Any = loader.get_node()
         if node.tag == "tag:yaml.org,2002:null":
@@ -214,7 +237,7 @@ def _yaml_items(loader: yaml.CSafeLoader, text: str) -> Iterator[_Item]:
         children, list_kind = _list_of(node)
         for child in (node,) if children is None else children:
             digest = hash((text[child.start_mark.index : child.end_mark.index], list_kind))
-            yield _yaml_item(loader, child, digest, list_kind)
+            yield digest, _yaml_item(loader, child, list_kind)
 
 
 def _list_of(node: yaml.Node) -> tuple[list[yaml.Node] | None, tuple[str, str]]:
@@ -230,7 +253,7 @@ def _list_of(node: yaml.Node) -> tuple[list[yaml.Node] | None, tuple[str, str]]:
     return items.value, (version, kind.removesuffix("List"))
 
 
-def _yaml_item(loader: yaml.CSafeLoader, node: yaml.Node, digest: int, list_kind: tuple[str, str]) -> _Item:
+def _yaml_item(loader: yaml.CSafeLoader, node: yaml.Node, list_kind: tuple[str, str]) -> _Item:
     built: list[Any] = []
 
     def convert(shape: Any) -> Any:
@@ -238,7 +261,7 @@ def _yaml_item(loader: yaml.CSafeLoader, node: yaml.Node, digest: int, list_kind
             built.append(_construct(loader, node))
         return msgspec.convert(built[0], shape)
 
-    return _Item(digest, list_kind, convert, lambda: int(node.start_mark.line) + 1)
+    return _Item(list_kind, convert, lambda: int(node.start_mark.line) + 1)
 
 
 def _construct(loader: yaml.CSafeLoader, node: yaml.Node) -> Any:

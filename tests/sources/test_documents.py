@@ -102,3 +102,16 @@ def test_the_first_of_two_in_one_file_counts() -> None:
     (value,) = values(found).values()
     assert isinstance(value, objects.Declared)
     assert value.addresses == ("192.0.2.1",)
+
+
+def test_a_second_reading_says_the_same_of_unchanged_trouble() -> None:
+    item = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}}
+    ports = ([{"port": 80}], [{"port": 81}], [{"port": 0}])
+    variants = [item | {"spec": {"type": "LoadBalancer", "ports": each}} for each in ports]
+    text = json.dumps({"items": [*variants[:2], variants[0], variants[2]]})
+    before = read(text, "a.json")
+    after = read(text, "a.json", before)
+    assert len(before.problems) == 2
+    assert (after.problems, values(after)) == (before.problems, values(before))
+    gone = read(json.dumps({"items": variants[1:2]}), "a.json", after)
+    assert (gone.problems, len(values(gone))) == ((), 1)
