@@ -12,7 +12,7 @@ from typing import Protocol
 
 from fedns import config, doubts, known, masterfile, tables, turn, views
 from fedns import metrics as measures
-from fedns.dns import explain, names
+from fedns.dns import explain, explanation, names
 from fedns.errors import Problem
 from fedns.model import snapshot
 from fedns.model.facts import Order
@@ -86,7 +86,7 @@ class Desk:
     def metrics(self) -> bytes:
         return self._parts.metrics.render()
 
-    def explain(self, name: str, rtype: str, source: str) -> object:
+    def explain(self, name: str, rtype: str, source: str) -> explanation.Explanation:
         done, view, now = self._parts.turn, self._parts.writer.view(), time.time()
         try:
             told = explain.explain(done.snapshot, done.layout, view, (name, rtype), now)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 from aiohttp import web
 
+from fedns.dns import explanation
 from fedns.errors import FednsError
 from fedns.servers import api, openapi
 
@@ -42,8 +43,8 @@ class Views(Protocol):
     def shards(self, wanted: Mapping[str, str]) -> Iterable[api.Shard]:
         """Those equal in every field of `wanted` (service, member, region, state)."""
 
-    def explain(self, name: str, rtype: str, source: str) -> object:
-        """Any value msgspec can encode. Raises ValueError or FednsError where the question makes none."""
+    def explain(self, name: str, rtype: str, source: str) -> explanation.Explanation:
+        """Raises ValueError or FednsError where the question makes none."""
 
     async def zone(self, origin: str) -> AsyncIterator[bytes] | None:
         """A master file of one zone (empty `origin`: the federation's) in pieces; None: not served here.
@@ -53,7 +54,7 @@ class Views(Protocol):
         """Raises ValueError or FednsError where the order makes no sense, OSError where it cannot be kept."""
 
     def remove_order(self, target: str) -> bool:
-        """False where there was none."""
+        """False where there was none. Raises OSError where that cannot be kept."""
 
 
 class Call(NamedTuple):
@@ -169,8 +170,11 @@ async def _remove_order(call: Call) -> web.Response:
     if not _trusted(call.request):
         return _fault(403, "commands need an IP address or localhost as Host")
     target = call.request.query.get("target", "")
-    if call.views.remove_order(target):
-        return web.Response(status=204)
+    try:
+        if call.views.remove_order(target):
+            return web.Response(status=204)
+    except OSError as error:
+        return _fault(500, f"the order could not be taken back: {error.strerror}")
     return _fault(404, f"no order for {target!r}")
 
 
@@ -210,7 +214,7 @@ ROUTES = (
     _list("problems", api.Problems, _equal(lambda views: views.problems()), ("source",)),
     _list("orders", api.Orders, _equal(lambda views: views.orders()), ("target", "word")),
     Route("GET", "/api/v1/explain", _explain, "Why a name is answered as it is, step by step",
-          dict[str, Any], ("name", "type", "from")),
+          explanation.Explanation, ("name", "type", "from")),
     Route("GET", "/api/v1/zone", _zone, "One zone as a master file (RFC 1035)", None, ("origin",)),
     Route("POST", "/api/v1/orders", _add_order, "Give an order: up, down or drain",
           api.Order, (), api.NewOrder, 201),

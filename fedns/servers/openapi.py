@@ -72,12 +72,17 @@ def _operation(row: Described, by_kind: dict[str, Any]) -> dict[str, Any]:
         ],
         "responses": {
             str(row.status): {"description": row.summary, **_content(row.produces, by_kind, row.status)},
-            "default": {"description": "what is wrong", **_content(api.Fault, by_kind, 400)},
+            "default": {"description": "what is wrong", **_content(_fault(row), by_kind, 400)},
         },
     }
     if row.consumes is not None:
         operation["requestBody"] = {"required": True, **_content(row.consumes, by_kind, 200)}
     return operation
+
+
+def _fault(row: Described) -> Any:
+    """Trouble is told in JSON below `/api/`, and in plain text to orchestrators."""
+    return api.Fault if row.path.startswith("/api/") else None
 
 
 def _content(kind: Any, by_kind: dict[str, Any], status: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import msgspec
 
+from fedns.dns import explanation
 from fedns.servers import admin, api
 
 SHARD = api.Shard(
@@ -48,10 +49,11 @@ class Values:
     def metrics(self) -> bytes:
         return b"fedns_ready 1\n"
 
-    def explain(self, name: str, rtype: str, source: str) -> object:
+    def explain(self, name: str, rtype: str, source: str) -> explanation.Explanation:
         if rtype == "WHAT":
             raise ValueError("no such type")
-        return {"name": name, "type": rtype, "from": source}
+        reply = explanation.Reply("REFUSED", "QR", (), (), (), (), "00" * 12)
+        return explanation.Explanation(name, rtype, "foreign", f"asked from {source}", 7, reply, ())
 
     async def zone(self, origin: str) -> AsyncIterator[bytes] | None:
         return self._pieces() if origin in ("", "d") else None

@@ -13,11 +13,11 @@ from tests.fakes import views
 Ask = Callable[..., Awaitable[tuple[int, Any]]]
 
 
-def served(talk: Callable[[Ask, views.Values], Awaitable[None]]) -> None:
+def served(talk: Callable[[Ask, views.Values], Awaitable[None]], given: views.Values | None = None) -> None:
     """Runs `talk` against a started admin API."""
 
     async def run() -> None:
-        known = views.Values()
+        known = given or views.Values()
         server = admin.Admin(known)
         port = await server.start("127.0.0.1", 0)
 
@@ -67,7 +67,8 @@ def test_lists_are_filtered_and_cut() -> None:
 def test_explain_passes_the_question_on_and_its_refusal_back() -> None:
     async def talk(ask: Ask, known: views.Values) -> None:
         asked = await ask("GET", "/api/v1/explain?name=a.b&type=aaaa&from=192.0.2.9")
-        assert asked == (200, {"name": "a.b", "type": "AAAA", "from": "192.0.2.9"})
+        assert (asked[0], asked[1]["name"], asked[1]["type"]) == (200, "a.b", "AAAA")
+        assert asked[1]["rule"] == "asked from 192.0.2.9"
         assert await ask("GET", "/api/v1/explain?name=a&type=what") == (400, {"error": "no such type"})
         assert (await ask("GET", "/api/v1/explain"))[0] == 400
         assert (await ask("GET", "/api/v1/zone?origin=d"))[1] == "$ORIGIN d.\n"
@@ -119,3 +120,44 @@ def test_every_route_is_described_and_every_description_is_a_route() -> None:
         assert "post" in description["paths"]["/api/v1/orders"]
 
     served(talk)
+
+
+def test_every_field_of_every_answer_is_described() -> None:
+    async def talk(ask: Ask, known: views.Values) -> None:
+        _, description = await ask("GET", "/api/v1/openapi.json")
+        await ask("POST", "/api/v1/orders", json={"target": "m1", "word": "up"})
+        schemas = description["components"]["schemas"]
+        for route in admin.ROUTES:
+            if route.method == "GET" and route.produces not in (None, dict[str, Any]):
+                _, answer = await ask(
+                    "GET", f"{route.path}?name=a" if "explain" in route.path else route.path
+                )
+                told = description["paths"][route.path]["get"]["responses"]["200"]["content"]
+                name = told["application/json"]["schema"]["$ref"].rpartition("/")[2]
+                assert fields(answer, schemas[name], schemas) == [], route.path
+
+    served(talk)
+
+
+def fields(value: Any, schema: Any, schemas: Any) -> list[str]:
+    """Fields that only one of an answer and its description has."""
+    schema = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    if isinstance(value, list) and "items" in schema:
+        return [name for item in value for name in fields(item, schema["items"], schemas)]
+    if not isinstance(value, dict) or "properties" not in schema:
+        return []
+    known = schema["properties"]
+    found = [name for key in value.keys() & known.keys() for name in fields(value[key], known[key], schemas)]
+    return [*found, *(value.keys() ^ known.keys())]
+
+
+def test_an_order_that_cannot_be_kept_is_told_so() -> None:
+    class Full(views.Values):
+        def remove_order(self, target: str) -> bool:
+            raise OSError(28, "No space left on device")
+
+    async def talk(ask: Ask, known: views.Values) -> None:
+        refused = {"error": "the order could not be taken back: No space left on device"}
+        assert await ask("DELETE", "/api/v1/orders?target=m1") == (500, refused)
+
+    served(talk, Full())
