@@ -90,7 +90,7 @@ class Desk:
         done, view, now = self._parts.turn, self._parts.writer.view(), time.time()
         try:
             told = explain.explain(done.snapshot, done.layout, view, (name, rtype), now)
-            return views.confirmed(told, self._parts.prober.counts, now)
+            return views.confirmed(told, done.snapshot, self._parts.prober.counts, now)
         finally:
             view.close()
 

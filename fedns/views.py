@@ -76,11 +76,11 @@ def shards(
         for one in snap.services[name].shards:
             found = {"service": name, "member": one.member, "region": one.region, "state": one.verdict.state}
             if not wanted or all(found.get(key) == value for key, value in wanted.items()):
-                yield shard(name, one, now, probes)
+                yield shard(name, one, now, _seen(snap, probes, one.member, name))
 
 
-def shard(service: str, value: snapshot.Shard, now: float, probes: Probes = UNPROBED) -> api.Shard:
-    probed = _probed(probes, value.member, service)
+def shard(service: str, value: snapshot.Shard, now: float, seen: Mapping[str, float]) -> api.Shard:
+    """`seen`: when each kind of evidence was last confirmed, where that is later than it says itself."""
     verdict, readiness = value.verdict, value.facts.readiness
     return api.Shard(
         service=service,
@@ -99,31 +99,32 @@ def shard(service: str, value: snapshot.Shard, now: float, probes: Probes = UNPR
         endpoints_ready=None if readiness is None else sum(zone.ready for zone in readiness),
         endpoints_total=None if readiness is None else sum(zone.total for zone in readiness),
         evidence=[
-            api.Evidence(
-                one.kind, one.says, one.detail, _age(now, probed if one.kind == "probe" else 0.0, one.at)
-            )
+            api.Evidence(one.kind, one.says, one.detail, _age(now, seen.get(one.kind, 0.0), one.at))
             for one in verdict.evidence
         ],
     )
 
 
-def confirmed(told: explanation.Explanation, probes: Probes, now: float) -> explanation.Explanation:
-    """With the age of each probe's last result: steady results reach no snapshot, but they were seen."""
+def confirmed(
+    told: explanation.Explanation, snap: snapshot.Snapshot, probes: Probes, now: float
+) -> explanation.Explanation:
+    """With evidence as old as it was last seen: what stays the same reaches no snapshot."""
 
-    def fact(one: explanation.Fact, member: str) -> explanation.Fact:
-        probed = _probed(probes, member, told.service) if one.kind == "probe" else 0.0
-        return structs.replace(one, age=_age(now, probed)) if probed else one
+    def fact(one: explanation.Fact, seen: Mapping[str, float]) -> explanation.Fact:
+        return structs.replace(one, age=_age(now, seen[one.kind])) if seen.get(one.kind) else one
 
-    candidates = (
-        structs.replace(each, evidence=tuple(fact(one, each.member) for one in each.evidence))
-        for each in told.candidates
-    )
-    return structs.replace(told, candidates=tuple(candidates))
+    def candidate(each: explanation.Candidate) -> explanation.Candidate:
+        seen = _seen(snap, probes, each.member, told.service)
+        return structs.replace(each, evidence=tuple(fact(one, seen) for one in each.evidence))
+
+    return structs.replace(told, candidates=tuple(map(candidate, told.candidates)))
 
 
-def _probed(probes: Probes, member: str, service: str) -> float:
-    count = probes.get((member, service))
-    return count.at if count else 0.0
+def _seen(snap: snapshot.Snapshot, probes: Probes, member: str, service: str) -> Mapping[str, float]:
+    """When what a shard's evidence rests on was last looked at: its probe, and its member's objects."""
+    count, read = probes.get((member, service)), snap.members.get(member)
+    at = read.read_at if read else 0.0
+    return {"probe": count.at if count else 0.0, "readiness": at, "nodes": at}
 
 
 def _age(now: float, *times: float) -> float:

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+from msgspec import structs
+
 from fedns import views
+from fedns.dns import explanation
 from fedns.errors import Problem
 from fedns.model import facts, policy, snapshot
 from fedns.servers import counters
@@ -54,6 +57,27 @@ def test_a_steady_probe_is_as_old_as_its_last_result() -> None:
     probes = {("m1", "shop/web"): facts.ProbeCount("up", 5, 0, "", 99.5)}
     first, second = views.shards(SNAP, NOW, probes=probes)
     assert (first.evidence[0].age, second.evidence[0].age) == (0.5, 2.0)
+
+
+def test_steady_readiness_is_as_old_as_the_last_look_at_its_member() -> None:
+    said = snapshot.Evidence("readiness", "up", "2 of 3 endpoints ready", 20.0)
+    steady = structs.replace(
+        shard("m1", "healthy"), verdict=snapshot.Verdict("healthy", "", 20.0, evidence=(said,))
+    )
+    service = structs.replace(SNAP.services["shop/web"], shards=(steady,))
+    snap = structs.replace(SNAP, services={"shop/web": service})
+    (told,) = views.shards(snap, NOW)
+    assert told.evidence[0].age == 1.0
+    fact = explanation.Fact("readiness", "up", said.detail, 80.0)
+    reply = explanation.Reply("NOERROR", "QR", (), (), (), (), "")
+    one = explanation.Candidate(
+        "m1", "r", ("z1",), (), (), True, 1.0, "serves", "healthy", "", 80.0, 0.0, "", 0, (fact,)
+    )
+    asked = explanation.Explanation("n.", "A", "federated", "", 1, reply, (), "shop/web", candidates=(one,))
+    (seen,) = views.confirmed(asked, snap, {}, NOW).candidates
+    assert seen.evidence[0].age == 1.0
+    (unknown,) = views.confirmed(asked, snapshot.Snapshot(), {}, NOW).candidates
+    assert unknown.evidence[0].age == 80.0
 
 
 def test_only_the_shards_that_are_wanted_are_told() -> None:
