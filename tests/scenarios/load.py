@@ -1,8 +1,9 @@
 """Steady questions from many sockets while something is done to the server: what was asked, what came back.
 
 Law: a reply belongs to a question by socket and ID, and nothing counts as answered otherwise. No socket has
-more questions open than its buffer holds replies, so what is missing was lost by the server. It asks no
-faster than it can: a client that the machine pauses is not a server that was silent.
+more questions open than its buffer holds replies, nor have all together more than one buffer of the server
+holds, so what is missing was lost by the server. It asks no faster than it can: a client that the machine
+pauses is not a server that was silent.
 """
 
 import select
@@ -18,8 +19,8 @@ from typing import NamedTuple
 from tests.bench import ask
 
 SOCKETS = 16
-OPEN = 100
-"""Questions open at once per socket: replies to them fit into a receive buffer of the default size."""
+OPEN = 24
+"""Questions open at once per socket: those of all sockets fit into a receive buffer of the default size."""
 STEP = 0.004
 """Seconds between two rounds of questions."""
 LONG = 20.0
