@@ -158,9 +158,12 @@ def _shown(service: model.Service) -> dict[str, tuple[object, ...]]:
 
 
 class _Port(NamedTuple):
-    """A named port: its `_name._proto` labels, and starts of SRV rdata (priority, weight, number)."""
+    """A named port: its `_name._proto` labels, how its SRV and CNAME children begin, and starts of SRV rdata
+    (priority, weight, number)."""
 
     labels: bytes
+    services: bytes
+    link: bytes
     numbers: list[bytes]
 
 
@@ -172,7 +175,7 @@ class _Compiler:
         self._v1 = layout.settings.compat == "v1"
         self._outcomes = outcome.outcomes(service, layout, now)
         self._ttl = time_to_live(service, layout, now)
-        self._ports = [] if self._v1 else _ports(service)
+        self._ports = [] if self._v1 else _ports(service, self._ttl)
         self._tale = inband.Tale(service, self._ttl)
         # what several levels have in common, encoded once
         self._between = [
@@ -205,19 +208,26 @@ class _Compiler:
         return self._v1 and not self._outcomes[0].serves
 
     def _entry(self, index: int, owner: bytes) -> bytes:
-        levels, here = self._layout.levels, self._outcomes[index]
-        room = names.MAX_NAME - len(owner)
-        steps = chain(self._outcomes, levels, index)
-        if steps:
-            targets = [self._prefix + levels[step].suffix for step in steps]
-            stem = node.encode(self._alias(owner, targets, self._outcomes[steps[-1]]))
-            children = self._links(targets[0], room)
-        else:
-            stem = self._stem(here, self._flags(owner))
+        here, room = self._outcomes[index], names.MAX_NAME - len(owner)
+        if here.serves or not index:
+            stem, wider = self._stem(here, self._flags(owner)), ""
             children = self._services(here, owner, room)
+        else:
+            stem, target, wider = self._led(index, owner)
+            children = self._links(target, room)
+        if children:
+            children += self._between
         if not self._v1 and len(inband.EXPLAIN) <= room:
-            children.append(self._explain(index, levels[steps[0]].kind if steps else ""))
+            children.append(self._explain(index, wider))
         return node.adopt(stem, children)
+
+    def _led(self, index: int, owner: bytes) -> tuple[bytes, bytes, names.Kind]:
+        """The childless node of a name that leads to a wider one, that name, and its kind."""
+        levels = self._layout.levels
+        steps = chain(self._outcomes, levels, index)
+        targets = [self._prefix + levels[step].suffix for step in steps]
+        stem = node.encode(self._alias(owner, targets, self._outcomes[steps[-1]]))
+        return stem, targets[0], levels[steps[0]].kind
 
     def _alias(self, owner: bytes, targets: list[bytes], final: outcome.Outcome) -> node.Node:
         """The node of a name that leads to a wider one. Where the chain leaves our own names, or ends at a
@@ -245,25 +255,21 @@ class _Compiler:
         return node.SERVICE | (static.flags & node.WILD if static else 0)
 
     def _links(self, target: bytes, room: int) -> list[bytes]:
-        """`_port._proto` below a name that leads to `target`, and the empty names between."""
-        found = [
-            node.single(port.labels, wire.CNAME, self._ttl, (port.labels + target,))
+        """`_port._proto` below a name that leads to `target`."""
+        return [
+            b"".join((port.link, (len(port.labels) + len(target)).to_bytes(2, "big"), port.labels, target))
             for port in self._ports
             if len(port.labels) <= room
         ]
-        return found + self._between if found else found
 
     def _services(self, here: outcome.Outcome, owner: bytes, room: int) -> list[bytes]:
-        """`_port._proto` below a name that answers itself, and the empty names between."""
+        """`_port._proto` below a name that answers itself."""
+        ports = [port for port in self._ports if len(port.labels) <= room]
+        if not here.serves:
+            return [node.child(port.labels, ()) for port in ports]
         target = here.host or owner
-        found = [
-            node.single(port.labels, wire.SRV, self._ttl, [number + target for number in port.numbers])
-            if here.serves
-            else node.child(port.labels, ())
-            for port in self._ports
-            if len(port.labels) <= room
-        ]
-        return found + self._between if found else found
+        size = (_SRV.size + len(target)).to_bytes(2, "big")
+        return [b"".join((port.services, size, (target + size).join(port.numbers), target)) for port in ports]
 
     def _explain(self, index: int, wider: str) -> bytes:
         level = self._layout.levels[index]
@@ -296,12 +302,20 @@ def _slot(ttl: int, owner: bytes, targets: list[bytes], rtype: int, final: outco
     return ready._replace(stale=True) if final.stale else ready
 
 
-def _ports(service: model.Service) -> list[_Port]:
+def _ports(service: model.Service, ttl: int) -> list[_Port]:
     """Named ports (priority 0, weight 100); RFC 2782 has no name for unnamed ones."""
     found: dict[bytes, list[bytes]] = {}
     for labels, number in sorted(set(_named(service))):
         found.setdefault(labels, []).append(_SRV.pack(0, 100, number))
-    return [_Port(labels, numbers) for labels, numbers in found.items()]
+    return [
+        _Port(
+            labels,
+            node.lead(labels, wire.SRV, ttl, len(numbers)),
+            node.lead(labels, wire.CNAME, ttl, 1),
+            numbers,
+        )
+        for labels, numbers in found.items()
+    ]
 
 
 def _named(service: model.Service) -> Iterator[tuple[bytes, int]]:

@@ -12,6 +12,7 @@ from fedns.dns import names, node, outcome, wire
 from fedns.model import snapshot as model
 
 EXPLAIN = b"\x08_explain"
+_LEAD = node.lead(EXPLAIN, wire.TXT, 0, 1)
 MAX_SHARDS = 6  # lines; a global name of 20 members still fits 1232 octets
 MAX_STRING = 255  # RFC 1035 3.3.14
 
@@ -35,7 +36,8 @@ class Tale:
 
     def child(self, level: names.Level, here: outcome.Outcome, wider: str) -> bytes:
         """The encoded child. `wider` is the kind of level that the name is an alias of, if it is."""
-        return node.single(EXPLAIN, wire.TXT, 0, (b"".join(self.strings(level, here, wider)),))
+        told = b"".join(self.strings(level, here, wider))
+        return _LEAD + len(told).to_bytes(2, "big") + told
 
     def strings(self, level: names.Level, here: outcome.Outcome, wider: str) -> list[bytes]:
         """The lines, as character-strings."""

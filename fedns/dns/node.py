@@ -115,9 +115,9 @@ def child(labels: bytes, rrsets: Sequence[RRset]) -> bytes:
     return bytes((len(labels), len(rrsets))) + labels + b"".join([rrset(*each) for each in rrsets])
 
 
-def single(labels: bytes, rtype: int, ttl: int, rdatas: Sequence[bytes]) -> bytes:
-    """A child with one RRset: `child` without the ceremony, for the millions made at a cold start."""
-    return bytes((len(labels), 1)) + labels + rrset(rtype, ttl, rdatas)
+def lead(labels: bytes, rtype: int, ttl: int, count: int) -> bytes:
+    """How a child with one RRset begins; `count` rdatas follow, each after its length in two octets."""
+    return bytes((len(labels), 1)) + labels + _RRSET.pack(rtype, ttl, count)
 
 
 def rrset(rtype: int, ttl: int, rdatas: Sequence[bytes]) -> bytes:

@@ -163,9 +163,8 @@ def _alias(shard: model.Shard) -> bytes:
 def packed(addresses: Sequence[str]) -> tuple[Family, Family]:
     """IP literals -> (IPv4, IPv6) rdata, each sorted and without duplicates."""
     v4 = {bytes(map(int, each.split("."))) for each in addresses if ":" not in each}
-    if len(v4) == len(addresses):
-        return tuple(sorted(v4)), ()
-    return tuple(sorted(v4)), tuple(sorted({_v6(each) for each in addresses if ":" in each}))
+    v6 = {_v6(each) for each in addresses if ":" in each} if len(v4) < len(addresses) else ()
+    return tuple(sorted(v4)), tuple(sorted(v6))
 
 
 @lru_cache(maxsize=4096)
