@@ -2,8 +2,8 @@
 
 Law: an operator's word wins; else the worst evidence decides. Reachability of a member's API is no
 evidence about its services, so `Input` does not even hold it: readiness just stays as last read.
-Damping: from the second change on a state is held; only bad news that is certain (readiness at
-zero, a drain) and operators break a hold.
+Damping: from the second change of who may serve on, a state is held; only bad news that is certain
+(readiness at zero, a drain) and operators break a hold.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,6 +19,8 @@ from fedns.model.snapshot import Evidence, Says, State, Verdict
 NEW = Verdict()
 """What is known before the first judgement."""
 GOOD: frozenset[State] = frozenset(("healthy", "degraded"))
+MILD: frozenset[State] = frozenset(("unknown", "healthy", "degraded"))
+"""Changes among these take nobody in or out: endpoints that come and go shall not delay bad news."""
 NODES_DEGRADED_BELOW = 0.5
 """Share of Ready nodes. Nodes never bring a shard down: a kubelet that is silent is no dead pod."""
 MAX_DOUBLINGS = 30
@@ -105,14 +107,16 @@ def _past(base: Verdict) -> Verdict:
 def _changed(
     weighed: _Weighed, base: Verdict, settings: HealthSettings, now: float, ordered: bool
 ) -> Verdict:
-    """A change of state: it counts as a flap unless it is the first word about a shard."""
+    """A change of state: it counts as a flap unless it is the first word about a shard, or mild."""
     first = base.state == "unknown" and not base.flaps
-    flaps = 0 if first else 1 if now - base.since > settings.hold_reset else base.flaps + 1
+    mild = base.state in MILD and weighed.state in MILD
+    flaps = base.flaps if first or mild else 1 if now - base.since > settings.hold_reset else base.flaps + 1
+    until = now if mild else now + hold(flaps, settings)
     return Verdict(
         weighed.state,
         weighed.reason,
         now,
-        max(base.held_until, now + hold(flaps, settings)) if flaps > 1 else 0.0,
+        max(base.held_until, until) if flaps > 1 else 0.0,
         flaps,
         "",
         weighed.evidence,

@@ -170,3 +170,13 @@ def test_what_a_first_instant_said_before_is_no_flap() -> None:
     first = probed(False, health.NEW, 5.0)
     assert probed(True, first, 5.0) == probed(True, health.NEW, 5.0)
     assert probed(True, first, 6.0).flaps == 1
+
+
+def test_endpoints_that_come_and_go_do_not_delay_bad_news() -> None:
+    verdict = probed(True, health.NEW, 1.0)
+    for count, now in enumerate(range(100, 200, 10)):
+        ready = 3 if count % 2 else 1
+        verdict = health.judge(health.Input(zones(ready, ready, 3), probe=UP), verdict, NUMBERS, float(now))
+        assert (verdict.state, verdict.since) == ("healthy" if count % 2 else "degraded", now)
+    down = probed(False, verdict, 205.0)
+    assert (down.state, down.flaps) == ("unhealthy", 1)
