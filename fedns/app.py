@@ -176,6 +176,8 @@ class Control:
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), LOOK)
+            if self.writer.moved():
+                raise StateError("the tables were moved aside: they are to be rebuilt")
             if not changed.is_set() and _stamp(self.path) == seen:
                 self._look_again()
                 continue

@@ -82,10 +82,18 @@ class Writer:
         self._env.reader_check()
         self._dbs = {name: self._env.open_db(name.encode()) for name in DATABASES}
         self._digests = self._env.open_db(b"digest")
+        self._identity = identity(self._path)
 
     def generation(self) -> int:
         raw = self.get("dns", META)
         return int(_META.unpack(raw)[0]) if raw else 0
+
+    def moved(self) -> bool:
+        """Whether somebody set these tables aside: what is written now, nobody reads."""
+        try:
+            return identity(self._path) != self._identity
+        except OSError:
+            return True
 
     def get(self, db: str, key: bytes) -> bytes | None:
         with self._env.begin(self._dbs[db]) as txn:

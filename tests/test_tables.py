@@ -146,3 +146,16 @@ def test_quarantine_moves_the_tables_aside(tmp_path: Path) -> None:
     _filled(path, 10)
     assert tables.identity(str(path)) != before
     assert tables.quarantine(str(path), 5.0) != first
+
+
+def test_a_writer_notices_that_its_tables_were_moved_aside(tmp_path: Path) -> None:
+    path = str(tmp_path / "tables")
+    writer = tables.Writer(path)
+    writer.publish({"dns": {b"a": b"1"}}, 1.0)
+    assert not writer.moved()
+    tables.quarantine(path, 2.0)
+    assert writer.moved()
+    successor = tables.Writer(path)
+    assert writer.moved() and not successor.moved()
+    successor.close()
+    writer.close()

@@ -37,17 +37,20 @@ def run(file: str, role: Role = Role.all) -> int:
     if loaded.config is None:
         return codes.PROBLEMS
     control = (sys.executable, "-m", "fedns.app", "--config", os.path.abspath(file))
-    if role is Role.control:
-        os.execv(control[0], control)
     logs.setup("supervisor")
     try:
-        return supervisor.Supervisor(plan(loaded.config, control if role is Role.all else ())).run()
+        return supervisor.Supervisor(plan(loaded.config, control, role)).run()
     except FednsError as error:
         output.complain(str(error))
         return codes.PROBLEMS
 
 
-def plan(settings: config.Config, control: tuple[str, ...]) -> supervisor.Plan:
+def plan(settings: config.Config, control: tuple[str, ...], role: Role = Role.all) -> supervisor.Plan:
     """What the supervisor is told: sockets, workers, the state directory, and control's command line."""
     listen = tuple((one.host, one.port) for one in settings.dns.listen)
-    return supervisor.Plan(listen, settings.dns.workers, settings.state, control)
+    return supervisor.Plan(
+        () if role is Role.control else listen,
+        settings.dns.workers,
+        settings.state,
+        () if role is Role.dns else control,
+    )

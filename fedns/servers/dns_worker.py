@@ -173,7 +173,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="fedns.servers.dns_worker", description="one DNS worker")
     parser.add_argument("--table", required=True, help="directory of the tables")
     parser.add_argument("--counters", required=True, help="directory of the workers' counters")
-    parser.add_argument("--index", type=int, default=0, help="which worker this is")
+    parser.add_argument("--name", default="dns-0", help="which worker this is, in logs and counters")
     parser.add_argument("--udp-fd", type=int, action="append", default=[], help="an inherited UDP socket")
     parser.add_argument("--tcp-fd", type=int, action="append", default=[], help="an inherited TCP listener")
     return parser.parse_args(arguments)
@@ -181,9 +181,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
-    logs.setup(f"dns-{options.index}")
+    logs.setup(options.name)
     os.makedirs(options.counters, exist_ok=True)
-    cells = counters.Cells(os.path.join(options.counters, f"worker-{options.index}"))
+    cells = counters.Cells(os.path.join(options.counters, options.name))
     try:
         worker = Worker(Source(options.table), cells)
         for fd in options.udp_fd:

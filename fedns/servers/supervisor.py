@@ -7,7 +7,6 @@ It knows nothing of DNS: who cannot start again and again is tried again more an
 """
 
 import contextlib
-import fcntl
 import json
 import logging
 import os
@@ -20,12 +19,10 @@ from dataclasses import dataclass
 from time import monotonic, time
 
 from fedns import tables
-from fedns.errors import StateError
-from fedns.servers import child, listen
+from fedns.servers import child, listen, seat
 
 GRACE = 10.0  # seconds to finish after SIGTERM before SIGKILL
 _DEADLY = (-signal.SIGBUS, -signal.SIGSEGV, tables.CORRUPT_EXIT)  # how damaged tables end a process
-_READY_FILE = "serve.json"
 
 _log = logging.getLogger("fedns.supervisor")
 
@@ -42,7 +39,7 @@ class Plan:
 
 
 class Supervisor:
-    """One run of a plan."""
+    """One run of a plan. StateError where the state directory cannot be used, or has its control already."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -51,11 +48,11 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._children: list[child.Child] = []
         self._sockets: list[listen.Address] = []
+        self._seat = seat.take(plan.state, bool(plan.control))
         self._stopping = False
 
     def run(self) -> int:
-        """Until SIGTERM or SIGINT; returns the exit code. StateError when it cannot start."""
-        lock = _own(self._plan.state)
+        """Until SIGTERM or SIGINT; returns the exit code."""
         try:
             self._listen_to_signals()
             self._sockets = [listen.open_address(each, self._plan.workers) for each in self._plan.listen]
@@ -70,8 +67,8 @@ class Supervisor:
                 each.kill()
             for address in self._sockets:
                 address.close()
-            _remove(os.path.join(self._plan.state, _READY_FILE))
-            os.close(lock)
+            _remove(self._seat.told)
+            self._seat.leave()
 
     def _start(self) -> None:
         plan = self._plan
@@ -79,7 +76,8 @@ class Supervisor:
             fds = [("--udp-fd", each.udp[index].fileno()) for each in self._sockets]
             fds += [("--tcp-fd", each.tcp.fileno()) for each in self._sockets]
             options = [word for flag, fd in fds for word in (flag, str(fd))]
-            options += ["--table", self._tables, "--counters", self._counters, "--index", str(index)]
+            options += ["--table", self._tables, "--counters", self._counters]
+            options += ["--name", self._seat.worker(index)]
             passed = tuple(fd for _, fd in fds)
             self._children.append(child.Child(f"dns worker {index}", (*plan.worker, *options), passed))
         if plan.control:
@@ -134,7 +132,7 @@ class Supervisor:
         reason = done.stderr.strip() or f"verification ended with {done.returncode}"
         for each in self._children:  # nobody may answer from them, nor write to the file moved away
             each.kill()
-        aside = tables.quarantine(self._tables, time())
+        aside = tables.quarantine(self._tables, time())  # control elsewhere sees that they are gone
         _log.error("the tables are damaged (%s); moved to %s, rebuilding from sources", reason, aside)
 
     def _listen_to_signals(self) -> None:
@@ -177,7 +175,7 @@ class Supervisor:
             "listen": [list(each.address) for each in self._sockets],
             "children": {each.name: each.pid for each in self._children if each.alive},
         }
-        path = os.path.join(self._plan.state, _READY_FILE)
+        path = self._seat.told
         with open(path + ".new", "w") as file:
             json.dump(told, file)
         os.replace(path + ".new", path)
@@ -185,23 +183,8 @@ class Supervisor:
     def _forget_counters(self) -> None:
         """Counters begin with the supervisor; only its workers' successors continue them."""
         os.makedirs(self._counters, exist_ok=True)
-        for name in os.listdir(self._counters):
+        for name in filter(self._seat.owns, os.listdir(self._counters)):
             _remove(os.path.join(self._counters, name))
-
-
-def _own(state: str) -> int:
-    """The lock that keeps a second supervisor off this state directory."""
-    try:
-        os.makedirs(state, exist_ok=True)
-        fd = os.open(os.path.join(state, "serve.lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise StateError(f"{state}: {error.strerror}") from error
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(fd)
-        raise StateError(f"{state}: another fedns serves from this directory") from error
-    return fd
 
 
 def _remove(path: str) -> None:

@@ -21,3 +21,12 @@ def test_the_plan_is_what_the_configuration_says(tmp_path: Path) -> None:
     plan = serve.plan(loaded.config, ("control",))
     assert plan.listen == (("127.0.0.1", 5300),)
     assert (plan.workers, plan.state, plan.control) == (2, str(tmp_path / "state"), ("control",))
+
+
+def test_a_role_runs_its_part_only(tmp_path: Path) -> None:
+    loaded = config.load(demo_fleet.write(str(tmp_path), demo_fleet.Ports()))
+    assert loaded.config is not None
+    alone = serve.plan(loaded.config, ("control",), serve.Role.control)
+    workers = serve.plan(loaded.config, ("control",), serve.Role.dns)
+    assert (alone.listen, alone.control) == ((), ("control",))
+    assert (workers.listen, workers.control) == ((("127.0.0.1", 5300),), ())

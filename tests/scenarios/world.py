@@ -4,6 +4,7 @@ Five members (the listing of the federated-services article), one service each, 
 processes, real sockets on loopback, ports that are free; deadlines, never paces.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -122,19 +123,18 @@ class Served:
     def __init__(self, world: World, process: subprocess.Popen[bytes], begun: float) -> None:
         self.world, self.process, self.begun = world, process, begun
         self.state = world.root / "state"
-        until(lambda: self._mine() or process.poll() is not None, "serve.json")
+        until(lambda: self.told() or process.poll() is not None, "serve.json")
         assert process.poll() is None, world.log
-        self.port = int(self.told()["listen"][0][1])
+        self.port = int((self.told()["listen"] or [[ADMIN, 0]])[0][1])
 
     def told(self) -> dict[str, Any]:
-        try:
-            told: dict[str, Any] = json.loads((self.state / "serve.json").read_text())
-            return told
-        except FileNotFoundError:
-            return {}
-
-    def _mine(self) -> bool:
-        return self.told().get("pid") == self.process.pid
+        """What this instance told of itself; several may share the directory."""
+        for path in self.state.glob("serve*.json"):
+            with contextlib.suppress(FileNotFoundError):
+                told: dict[str, Any] = json.loads(path.read_text())
+                if told["pid"] == self.process.pid:
+                    return told
+        return {}
 
     def child(self, name: str) -> int:
         return int(self.told().get("children", {}).get(name, 0))
@@ -208,9 +208,9 @@ def records(addresses: Iterable[str], *chain: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def serve(world: World, *options: str, wrapper: tuple[str, ...] = ()) -> Iterator[Served]:
-    """`fedns serve` until the end of the block; `wrapper` is a command that runs it."""
-    command = [*wrapper, *FEDNS, "serve", "--config", str(world.config), *options]
+def serve(world: World, *options: str) -> Iterator[Served]:
+    """`fedns serve` until the end of the block."""
+    command = [*FEDNS, "serve", "--config", str(world.config), *options]
     with (world.root / "serve.log").open("ab") as log:
         begun = time.monotonic()
         process = subprocess.Popen(command, cwd=serving.ROOT, stdout=log, stderr=log)

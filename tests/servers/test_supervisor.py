@@ -109,11 +109,11 @@ def test_children_end_with_a_killed_supervisor(tmp_path: Path) -> None:
         running.until(lambda: not _exists(worker), "the worker's end")
 
 
-def test_a_second_supervisor_is_refused(tmp_path: Path) -> None:
-    with running.serving(tmp_path):
+def test_a_second_control_is_refused(tmp_path: Path) -> None:
+    with running.serving(tmp_path, control=SLEEPER):
         code = (
             "from fedns.servers import supervisor as s\n"
-            f"s.Supervisor(s.Plan((('127.0.0.1', 0),), 1, {str(tmp_path)!r})).run()"
+            f"s.Supervisor(s.Plan((('127.0.0.1', 0),), 1, {str(tmp_path)!r}, ('sleep', '9'))).run()"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert done.returncode and "another fedns serves" in done.stderr
