@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from fedns.model import health
 from fedns.model.facts import ProbeCount
-from fedns.model.policy import ProbeKind
+from fedns.model.policy import ProbeKind, ProbeSpec
 from fedns.sources import change, probe, probe_grpc, probe_http, probe_tcp
 from fedns.sources.probe import Probe, Result, Target
 
@@ -112,7 +112,7 @@ class Prober:
             self._counts[key] = before = now
             if shown is None or _told(shown) != _told(now):
                 publish(change.ProbeChange({key: now}, frozenset((key[1],))))
-            await asyncio.sleep(_wait(now, target))
+            await asyncio.sleep(pause(now, target.spec))
 
     async def _ask(self, target: Target) -> Result:
         try:
@@ -139,7 +139,8 @@ def _told(count: ProbeCount) -> tuple[str, int, int, str]:
     return count.state, count.successes, count.failures, count.reason
 
 
-def _wait(count: ProbeCount, target: Target) -> float:
+def pause(count: ProbeCount, spec: ProbeSpec) -> float:
+    """Seconds until the next probe of a target that stands at `count`."""
     wavers = (count.state == "up" and count.failures) or (count.state == "down" and count.successes)
     part = EDGE if wavers else 1.0
-    return target.spec.interval * part * random.uniform(1 - JITTER, 1 + JITTER)
+    return spec.interval * part * random.uniform(1 - JITTER, 1 + JITTER)

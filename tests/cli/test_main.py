@@ -51,6 +51,24 @@ def test_no_server_is_exit_code_3(words: list[str]) -> None:
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize("words", ASKING, ids=" ".join)
+def test_every_command_speaks_json(words: list[str], admin: str) -> None:
+    if words[0] == "undrain":
+        run("drain", "m1", "--admin", admin)
+    assert isinstance(said(*words, "--admin", admin), dict)
+
+
+def test_a_watch_in_json_is_one_value_a_look(admin: str) -> None:
+    assert said("status", "--watch", "--admin", admin)["status"]["version"] == "0"
+
+
+@pytest.mark.parametrize(("words", "offered"), [("fedns dr", "drain"), ("fedns zone du", "dump")])
+def test_the_shell_completes_commands(words: str, offered: str) -> None:
+    asked = {"_FEDNS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    result = CliRunner().invoke(main.app, [], prog_name="fedns", env=asked)
+    assert result.stdout.split() == [offered]
+
+
 @pytest.mark.parametrize(
     "words", [["status", "--wotch"], ["force", "m1", "sideways"], ["drain"], ["nothing"]]
 )

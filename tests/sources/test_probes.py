@@ -195,6 +195,74 @@ def test_restored_counts_go_on_and_those_without_target_go() -> None:
     assert (count.state, count.failures) == ("up", 1)
 
 
+@pytest.mark.parametrize(
+    ("count", "part"),
+    [
+        (ProbeCount("up", 5, 0), 1.0),
+        (ProbeCount("up", 1, 1), 0.5),
+        (ProbeCount("down", 0, 3), 1.0),
+        (ProbeCount("down", 2, 3), 0.5),
+    ],
+)
+def test_pauses_are_jittered_and_shorter_at_edges(count: ProbeCount, part: float) -> None:
+    pauses = {probes.pause(count, ProbeSpec(interval=10.0)) for _ in range(200)}
+    assert len(pauses) > 100
+    assert part * 9.0 <= min(pauses) < part * 9.5 and part * 10.5 < max(pauses) <= part * 11.0
+
+
+def test_no_more_probes_are_out_together_than_allowed() -> None:
+    out, most, asked = 0, 0, 0
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal out, most, asked
+        out, asked = out + 1, asked + 1
+        most = max(most, out)
+        await asyncio.sleep(0.02)  # long enough for all who may
+        out -= 1
+        return web.Response()
+
+    async def main() -> None:
+        app = web.Application()
+        app.router.add_get("/ok", answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        listener, prober = Listener(), probes.Prober({}, probes.Settings(together=3))
+        task = asyncio.create_task(prober.run(listener))
+        target = Target("127.0.0.1", runner.addresses[0][1], ProbeSpec(kind="http", path="/ok", **FAST))
+        prober.aim({(f"m{number}", "n/s"): target for number in range(20)})
+        await listener.until(lambda: len(prober.counts) == 20)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await runner.cleanup()
+
+    asyncio.run(main())
+    assert asked >= 20 and most == 3
+
+
+def test_a_target_that_went_is_not_asked_again() -> None:
+    async def test(backend: Backend, port: int) -> None:
+        listener, prober = Listener(), probes.Prober({})
+        task = asyncio.create_task(prober.run(listener))
+        names = ("stays", "goes")
+        specs = {name: ProbeSpec(kind="http", path="/ok", host=f"{name}.test", **FAST) for name in names}
+        targets = {(name, "n/s"): Target("127.0.0.1", port, spec) for name, spec in specs.items()}
+        prober.aim(targets)
+        await listener.until(lambda: len(prober.counts) == 2)
+        prober.aim({("stays", "n/s"): targets["stays", "n/s"]})
+        await listener.until(lambda: len(prober.counts) == 1)
+        before = backend.hosts.count("goes.test")
+        more = backend.hosts.count("stays.test") + 5
+        async with asyncio.timeout(10):
+            while backend.hosts.count("stays.test") < more:  # noqa: ASYNC110 - the backend sends no event
+                await asyncio.sleep(0.01)
+        assert backend.hosts.count("goes.test") == before
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    backed(test)
+
+
 async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read()
 
