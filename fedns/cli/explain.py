@@ -55,7 +55,8 @@ def _candidate(one: Told) -> Iterator[str]:
         addresses += f" [dim]by way of {escape(hostnames)}[/]"
     share = f"  share {one['share']:.0%}" if one["serves"] else ""
     yield f"{mark} [bold]{escape(one['member'])}[/]  {escape(place)}  {addresses}{share}"
-    yield f"    {escape(one['why'])}"
+    if not one["serves"]:
+        yield f"    {escape(one['why'])}"
     since = f" for {output.span(one['age'])}" if one["age"] is not None else ""
     yield f"    {output.styled(one['state'])}{since}: {escape(one['reason'])}"
     if one["pending"]:
