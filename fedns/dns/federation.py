@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from math import gcd, lcm
 from struct import Struct
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from fedns.dns import answers, inband, names, node, outcome, wire, zones
 from fedns.errors import Problem
@@ -20,6 +20,12 @@ V1_TTL = 180  # seconds; minDNSTTL of Kubernetes Federation v1
 SLOTS = 100  # longest schedule of a weighted answer: shares are exact to 1 %
 _SRV = Struct(">HHH")  # priority, weight, port
 _FAMILIES = (node.A, node.AAAA)
+
+
+class Found(Protocol):
+    """Outcomes by level."""
+
+    def __getitem__(self, index: int, /) -> outcome.Outcome: ...
 
 
 def compile_service(service: model.Service, layout: names.Layout, now: float) -> dict[bytes, bytes]:
@@ -87,7 +93,7 @@ def ttl_why(service: model.Service, layout: names.Layout) -> str:
     return f"{known}{', halved while a shard is down' if down else ''}, within {bounds.min} to {bounds.max} s"
 
 
-def chain(found: list[outcome.Outcome], levels: tuple[names.Level, ...], index: int) -> list[int]:
+def chain(found: Found, levels: tuple[names.Level, ...], index: int) -> list[int]:
     """The wider levels that the name of a level leads through, the last one answers."""
     if index == 0 or found[index].serves:
         return []
@@ -173,7 +179,7 @@ class _Compiler:
     def __init__(self, service: model.Service, prefix: bytes, layout: names.Layout, now: float) -> None:
         self._prefix, self._layout = prefix, layout
         self._v1 = layout.settings.compat == "v1"
-        self._outcomes = outcome.outcomes(service, layout, now)
+        self._outcomes = outcome.Outcomes(service, layout, now)
         self._ttl = time_to_live(service, layout, now)
         self._ports = [] if self._v1 else _ports(service, self._ttl)
         self._tale = inband.Tale(service, self._ttl)
@@ -189,18 +195,15 @@ class _Compiler:
 
         A level that serves by itself hangs on its own members only; one that does not, on wider ones.
         """
-        found = self._outcomes
         for index, level in enumerate(self._layout.levels):
-            if (
-                differing is not None
-                and index
-                and found[index].serves
-                and differing.isdisjoint(level.members)
-            ):
+            if differing is not None and self._stands(index, level, differing):
                 continue
             owner = self._prefix + level.suffix
             if len(owner) <= names.MAX_NAME:
                 yield owner, None if index == 0 and self._hole else self._entry(index, owner)
+
+    def _stands(self, index: int, level: names.Level, differing: frozenset[str]) -> bool:
+        return index > 0 and differing.isdisjoint(level.members) and self._outcomes.serves(index)
 
     @property
     def _hole(self) -> bool:

@@ -45,11 +45,8 @@ FALLBACK = Outcome("fallback")
 
 def outcomes(service: model.Service, layout: names.Layout, now: float) -> list[Outcome]:
     """One outcome per level of the layout, in its order."""
-    served = _Served(service, layout)
-    found = [served.everywhere(now)]
-    for index, level in enumerate(layout.levels[1:], 1):
-        found.append(found[level.same] if level.same < index else served.at(level))
-    return found
+    found = Outcomes(service, layout, now)
+    return [found[index] for index in range(len(layout.levels))]
 
 
 def where(level: names.Level, layout: names.Layout) -> selection.Level:
@@ -59,22 +56,48 @@ def where(level: names.Level, layout: names.Layout) -> selection.Level:
     return selection.Level(level.region, level.zone)
 
 
-class _Served:
-    """What one service's able shards serve, by which of them a place has."""
+class Outcomes:
+    """The outcome of each level of one service, worked out when it is first asked for."""
 
-    def __init__(self, service: model.Service, layout: names.Layout) -> None:
-        self._service, self._layout = service, layout
+    def __init__(self, service: model.Service, layout: names.Layout, now: float) -> None:
+        self._service, self._layout, self._now = service, layout, now
         self._v1 = layout.settings.compat == "v1"
         self._shards = {shard.member: shard for shard in service.shards}
         self._able = {shard.member: shard for shard in selection.able(service.shards)}
+        self._found: dict[int, Outcome] = {}
         self._packed: dict[str, tuple[Family, Family]] = {}
         self._built: dict[Shares, Outcome] = {(): FALLBACK}
 
-    def everywhere(self, now: float) -> Outcome:
+    def __getitem__(self, index: int) -> Outcome:
+        level = self._layout.levels[index]
+        found = self._found.get(level.same)
+        if found is None:
+            found = self._choose(self._here(level)) if index else self._everywhere()
+            self._found[level.same] = found
+        return found
+
+    def serves(self, index: int) -> bool:
+        """Whether the level has an answer of its own: mostly plain without knowing which."""
+        here = self._here(self._layout.levels[index]) if index else ()
+        return (bool(here) and all(map(self._gives, here))) or self[index].serves
+
+    def _gives(self, member: str) -> bool:
+        """Whether the member alone would be an answer for sure."""
+        addresses = self._able[member].addresses
+        return any(":" not in each for each in addresses) if self._v1 else bool(addresses)
+
+    def _here(self, level: names.Level) -> tuple[str, ...]:
+        """The able shards of one place. They are able in the whole service, so asking as if there were no
+        others gives the same and costs what is here, not what there is."""
+        able, place = self._able, where(level, self._layout)
+        here = [each for each in level.members if each in able and not selection.outside(able[each], place)]
+        return tuple(here)
+
+    def _everywhere(self) -> Outcome:
         """The global name's outcome, the last resorts of the health law's rule 5 among them. v1 had none."""
         if self._able:
             return self._choose(tuple(self._able))
-        last = selection.select(self._service, None, now)
+        last = selection.select(self._service, None, self._now)
         if self._v1:
             return Outcome("nothing")
         if last.fail_open == "backup":
@@ -83,13 +106,6 @@ class _Served:
         if not shares:
             return Outcome("closed" if last.fail_open == "closed" else "nothing")
         return self._serving(shares, "open")
-
-    def at(self, level: names.Level) -> Outcome:
-        """What the able shards of one place serve. They are able in the whole service, so asking as if
-        there were no others gives the same and costs what is here, not what there is."""
-        able, place = self._able, where(level, self._layout)
-        here = [each for each in level.members if each in able and not selection.outside(able[each], place)]
-        return self._choose(tuple(here))
 
     def _choose(self, members: tuple[str, ...]) -> Outcome:
         shares = self._shares(members)

@@ -303,3 +303,79 @@ def sections(reply: bytes) -> object:
     message = dns.message.from_wire(reply)
     shown = [[rrset.to_text() for rrset in section] for section in message.sections]
     return message.rcode(), message.flags, [sorted(each) for each in shown], message.options
+
+
+PLACES = {
+    "a": {"region": "eu", "zones": ["eu-a", "eu-b"]},
+    "b": {"region": "eu", "zones": ["eu-b"]},
+    "c": {"region": "us", "zones": ["us-a"]},
+    "d": {"region": "us", "zones": ["us-a"]},
+}
+
+
+def spread(service: Mapping[str, Any], compat: str = "fedns") -> fleet.Fleet:
+    settings = SETTINGS | {"compat": compat}
+    return fleet.build({"settings": settings, "members": PLACES, "services": {"test/nginx": service}})
+
+
+FIELDS = ["addresses", "hostnames", "resolved", "state", "readiness"]
+
+
+@st.composite
+def services(draw: st.DrawFn) -> dict[str, Any]:
+    """Shards that are often alike, so that two draws differ in little."""
+    rows = st.sampled_from([None, [["eu-a", 2, 2, 0, 2], ["eu-b", 0, 0, 0, 2]], [["eu-b", 1, 1, 0, 1]]])
+    fields = ("zone", "ready", "serving", "terminating", "total")
+    found = {}
+    for number, member in enumerate(draw(st.sets(st.sampled_from(sorted(PLACES)), min_size=2)), 1):
+        readiness = draw(rows)
+        found[member] = {
+            "addresses": draw(st.sampled_from([[f"192.0.2.{number}"]] * 2 + [[], ["2001:db8::1"]])),
+            "hostnames": draw(st.sampled_from([[]] * 2 + [["lb.test"], ["lb.test", "lc.test"]])),
+            "resolved": draw(st.sampled_from([[]] * 2 + [["192.0.2.99"]])),
+            "state": draw(st.sampled_from(["healthy"] * 3 + ["unknown", "draining", "unhealthy"])),
+            "readiness": readiness and [dict(zip(fields, row, strict=True)) for row in readiness],
+        }
+    policy = draw(POLICIES) | {
+        "order": ["c", "a"],
+        "ttl": {"min": 30, "max": draw(st.sampled_from([30, 60]))},
+    }
+    if draw(st.booleans()):
+        policy |= {"strategy": "Weighted", "weights": {"a": 1, "b": 2}}
+    ports = draw(st.sampled_from([[["http", "tcp", 80]]] * 3 + [[]]))
+    return {
+        "shards": found,
+        "policy": policy,
+        "ports": ports,
+        "last_good": draw(st.sampled_from([["a"], []])),
+    }
+
+
+@hypothesis.settings(deadline=None, max_examples=300)
+@given(services(), services(), st.data(), st.sampled_from(["fedns", "fedns", "v1"]))
+def test_what_differs_is_all_that_differs(old: Any, new: Any, data: st.DataObject, compat: str) -> None:
+    both = sorted(old["shards"].keys() & new["shards"].keys())
+    if both and data.draw(st.integers(0, 3), "what moves: 0 everything, else one shard"):
+        member, field = data.draw(st.sampled_from(both)), data.draw(st.sampled_from(FIELDS))
+        moved = old["shards"][member] | {field: new["shards"][member][field]}
+        new = old | {"shards": old["shards"] | {member: moved}}
+    before, after = (spread(each, compat) for each in (old, new))
+    service = after.snapshot.services["test/nginx"]
+    earlier = before.snapshot.services["test/nginx"]
+    table = federation.changes(earlier, before.layout, fleet.NOW)
+    table |= federation.changes(service, after.layout, fleet.NOW, earlier)
+    assert table == federation.changes(service, after.layout, fleet.NOW)
+
+
+def test_levels_that_stand_are_left_out() -> None:
+    shards = {member: {"addresses": [f"192.0.2.{number}"]} for number, member in enumerate(PLACES, 1)}
+    policy = {"ttl": {"min": 30, "max": 30}}
+    before, after = (
+        spread({"shards": shards | {"d": shards["d"] | {"state": state}}, "policy": policy})
+        for state in ("healthy", "unhealthy")
+    )
+    (earlier,), (service,) = before.snapshot.services.values(), after.snapshot.services.values()
+    found = federation.changes(service, after.layout, fleet.NOW, earlier)
+    stem = "nginx.test.ufp.svc"
+    touched = [f"{stem}.{place}example.com." for place in ("", "us.", "us-a.us.", "us-a.")]
+    assert set(found) == set(map(names.wire, touched))
