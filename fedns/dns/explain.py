@@ -86,7 +86,7 @@ def _federated(
     final = outcomes[last]
     prefix = names.prefix(service)
     via = tuple(zones.text(prefix + layout.levels[step].suffix) for step in steps)
-    standing = selection.level(service, outcome.where(layout.levels[last], layout), now)
+    standing = selection.level(service, layout.levels[last].place, now)
     excluded = {each.member: each.reason for each in standing.excluded}
     candidates = tuple(
         structs.replace(each, evidence=(*each.evidence, *_lost(found.members.get(each.member), now)))
@@ -99,7 +99,7 @@ def _federated(
         f"{level.kind} name of service {key}" + (" (short form)" if level.short else ""),
         *(_beneath(found, told.reply) if found.child else ()),
         *_descent(service, outcomes, layout, [found.index, *steps], now),
-        *_choice(service, outcome.where(layout.levels[last], layout), now),
+        *_choice(service, layout.levels[last].place, now),
         f"ttl {ttl}: {why}",
         *_outgoing(told),
     ]
@@ -141,7 +141,7 @@ def _descent(
 
 def _unable(service: model.Service, level: names.Level, layout: names.Layout, now: float) -> str:
     """Why nobody can serve at a level: the reasons of the shards that are there."""
-    excluded = selection.level(service, outcome.where(level, layout), now).excluded
+    excluded = selection.level(service, level.place, now).excluded
     reasons = [f"{each.member}: {each.reason}" for each in excluded if each.member in level.members]
     reasons = reasons or ["no member there declares the service"]
     more = f"; and {len(reasons) - _REASONS} more" if len(reasons) > _REASONS else ""

@@ -195,15 +195,16 @@ class _Compiler:
 
         A level that serves by itself hangs on its own members only; one that does not, on wider ones.
         """
+        standing: dict[int, bool] = {}
         for index, level in enumerate(self._layout.levels):
-            if differing is not None and self._stands(index, level, differing):
-                continue
+            if differing is not None and index and differing.isdisjoint(level.members):
+                if level.same not in standing:
+                    standing[level.same] = self._outcomes.serves(index)
+                if standing[level.same]:
+                    continue
             owner = self._prefix + level.suffix
             if len(owner) <= names.MAX_NAME:
                 yield owner, None if index == 0 and self._hole else self._entry(index, owner)
-
-    def _stands(self, index: int, level: names.Level, differing: frozenset[str]) -> bool:
-        return index > 0 and differing.isdisjoint(level.members) and self._outcomes.serves(index)
 
     @property
     def _hole(self) -> bool:

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from fedns.dns import node
 from fedns.errors import FednsError, Problem
+from fedns.model import selection
 from fedns.model import snapshot as model
 
 Compat = Literal["fedns", "v1"]
@@ -38,7 +39,8 @@ class Settings(Struct, frozen=True):
 class Level(NamedTuple):
     """One name that each service has. `suffix` is all after `S.N.`; `up` are the wider levels,
     nearest first, as indices; `members` are those in its place, sorted; `short` marks the zone name
-    without its region, and `same` is the index of the first level of its very place (often its own)."""
+    without its region, `same` is the index of the first level of its very place (often its own), and
+    `place` the level as the selection law knows it."""
 
     kind: Kind
     region: str
@@ -48,6 +50,7 @@ class Level(NamedTuple):
     members: tuple[str, ...] = ()
     short: bool = False
     same: int = 0
+    place: selection.Level = selection.GLOBAL
 
 
 class Layout(Struct, frozen=True):
@@ -117,12 +120,17 @@ def layout(
         levels.append(Level("zone", region, part, suffix, (regions[region], 0)))
     if settings.compat != "v1":
         levels.extend(_short(head, origin, places, regions))
-    first = {(level.region, level.zone): index for index, level in reversed(list(enumerate(levels)))}
-    peopled = tuple(
-        level._replace(members=tuple(_residents(level, members)), same=first[level.region, level.zone])
-        for level in levels
-    )
-    return Layout(settings, origin, peopled, zone, static, tuple(dict.fromkeys(problems)))
+    placed = tuple(_placed(levels, members, settings.compat))
+    return Layout(settings, origin, placed, zone, static, tuple(dict.fromkeys(problems)))
+
+
+def _placed(levels: list[Level], members: Iterable[model.Member], compat: Compat) -> Iterator[Level]:
+    """The levels with who is there. v1 did not ask in which zone a shard's endpoints are."""
+    first: dict[tuple[str, str], int] = {}
+    for index, level in enumerate(levels):
+        same = first.setdefault((level.region, level.zone), index)
+        place = selection.Level(level.region, "" if compat == "v1" else level.zone)
+        yield level._replace(members=tuple(_residents(level, members)), same=same, place=place)
 
 
 def _residents(level: Level, members: Iterable[model.Member]) -> Iterator[str]:

@@ -49,13 +49,6 @@ def outcomes(service: model.Service, layout: names.Layout, now: float) -> list[O
     return [found[index] for index in range(len(layout.levels))]
 
 
-def where(level: names.Level, layout: names.Layout) -> selection.Level:
-    """The level as the selection law knows it. v1 did not ask in which zone a shard's endpoints are."""
-    if layout.settings.compat == "v1" and level.zone:
-        return selection.Level(level.region)
-    return selection.Level(level.region, level.zone)
-
-
 class Outcomes:
     """The outcome of each level of one service, worked out when it is first asked for."""
 
@@ -89,7 +82,7 @@ class Outcomes:
     def _here(self, level: names.Level) -> tuple[str, ...]:
         """The able shards of one place. They are able in the whole service, so asking as if there were no
         others gives the same and costs what is here, not what there is."""
-        able, place = self._able, where(level, self._layout)
+        able, place = self._able, level.place
         here = [each for each in level.members if each in able and not selection.outside(able[each], place)]
         return tuple(here)
 

@@ -79,7 +79,7 @@ def test_levels_agree_with_the_selection_law(strategy: str) -> None:
     service = of.snapshot.services["n/s"]
     found = outcome.outcomes(service, of.layout, fleet.NOW)
     for level, each in zip(of.layout.levels, found, strict=True):
-        chosen = selection.select(service, None, fleet.NOW, outcome.where(level, of.layout))
+        chosen = selection.select(service, None, fleet.NOW, level.place)
         shares = tuple((one.member, one.share) for one in chosen.tiers[0].shares) if chosen.tiers else ()
         assert each.shares == shares, level
 
