@@ -2,7 +2,8 @@
 
 Law: pure. Every trouble becomes a problem with file:line; an item whose text did not change is
 taken over from the previous reading of the same file and not decoded again; an object that went
-bad keeps its last good value. A file that cannot be parsed at all raises `Broken`.
+bad keeps its last good value, and so does what a half-written file lacks. A file that cannot be
+parsed at all raises `Broken`.
 """
 
 import re
@@ -93,8 +94,13 @@ def read(path: str, data: bytes, kinds: Kinds, previous: Content) -> Content:
     """The entries of one file. `path` is only for telling where; its end tells JSON from YAML."""
     if (not data or data.isspace()) and previous.entries:
         raise Broken(f"{path}:1", "the file is empty (being written?); remove it to remove its objects")
-    items = _json(path, data) if path.endswith(".json") else _yaml(path, data)
-    return _Reading(path, kinds, previous).all(items)
+    if path.endswith(".json"):
+        return _Reading(path, kinds, previous).all(_json(path, data))
+    reading = _Reading(path, kinds, previous)
+    found = reading.all(_yaml(path, data))
+    if not data.endswith(b"\n"):
+        return reading.cut(found, data.count(b"\n") + 1)
+    return reading.kept(found) if found.problems else found
 
 
 class _Reading:
@@ -116,6 +122,27 @@ class _Reading:
         if len(set(keys)) < len(keys):
             entries = dict(self._first(items, entries))
         return Content(entries, tuple(self._problems))
+
+    def kept(self, found: Content) -> Content:
+        """YAML with trouble in it may be half written: objects that it does not tell (any more) stay."""
+        there = {entry.key for entry in found.entries.values()}
+        before = self._previous.entries.items()
+        missed = {digest: old for digest, old in before if old.value is not None and old.key not in there}
+        return Content({**found.entries, **missed}, found.problems) if missed else found
+
+    def cut(self, found: Content, line: int) -> Content:
+        """YAML that ends within a line: its last object stays as it was, too."""
+        entries = {digest: entry for digest, entry in found.entries.items() if entry.value is not None}
+        *_, last = found.entries or (0,)
+        old = self._last_good(found.entries[last].key) if found.entries else None
+        if old is not None and old != found.entries[last].value:
+            entries[last] = Entry(found.entries[last].key, old, "half written")
+        whole = self.kept(Content(entries, found.problems))
+        if whole.entries == found.entries:
+            return found
+        hint = "its last object, and objects that it lacks, stay as they were until the line has an end"
+        problem = Problem(f"{self._path}:{line}", "the file ends within a line (being written?)", hint)
+        return Content(whole.entries, (*found.problems, problem))
 
     def _fresh(self, item: _Item) -> Entry:
         entry = self._entry(item)

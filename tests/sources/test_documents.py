@@ -115,3 +115,47 @@ def test_a_second_reading_says_the_same_of_unchanged_trouble() -> None:
     assert (after.problems, values(after)) == (before.problems, values(before))
     gone = read(json.dumps({"items": variants[1:2]}), "a.json", after)
     assert (gone.problems, len(values(gone))) == ((), 1)
+
+
+NAMES = ["a", "b", "c"]
+MANY = "---\n".join(SERVICE.replace("web", name) for name in NAMES)
+LISTED = "- " + SERVICE.rstrip().replace("\n", "\n  ") + "\n"
+LIST = "apiVersion: v1\nitems:\n" + "".join(LISTED.replace("web", name) for name in NAMES) + "kind: List\n"
+
+
+@pytest.mark.parametrize("whole", [MANY, LIST], ids=["documents", "list"])
+def test_a_half_written_file_changes_nothing(whole: str) -> None:
+    before = read(whole)
+    assert [key[2] for key in values(before)] == NAMES
+    for end in (end for end in range(1, len(whole)) if whole[end - 1] != "\n"):
+        try:
+            after = read(whole[:end], before=before)
+        except documents.Broken:
+            continue
+        assert values(after) == values(before), whole[:end]
+        assert values(read(whole, before=after)) == values(before)
+
+
+def test_a_list_whose_kind_is_not_written_yet_changes_nothing() -> None:
+    before = read(LIST)
+    after = read(LIST.removesuffix("kind: List\n"), before=before)
+    assert values(after) == values(before)
+    assert [problem.what for problem in after.problems] == ["no Kubernetes object: it has no `kind`"]
+
+
+def test_a_change_at_a_cut_end_waits_for_the_end_of_its_line() -> None:
+    before, changed = read(MANY), MANY[:-1].replace("192.0.2.1", "192.0.2.9")
+    after = read(changed, before=before)
+    now = {
+        key[2]: value.addresses for key, value in values(after).items() if isinstance(value, objects.Declared)
+    }
+    assert now == {"a": ("192.0.2.9",), "b": ("192.0.2.9",), "c": ("192.0.2.1",)}
+    assert [problem.where for problem in after.problems] == ["a.yaml:17"]
+    assert values(read(changed + "\n", before=after)) == values(read(changed + "\n"))
+    assert read(MANY[:-1]).problems == ()
+
+
+def test_a_sound_file_takes_away_what_it_lacks() -> None:
+    before = read(SERVICE + "---\n" + SERVICE.replace("web", "b"))
+    assert len(values(before)) == 2
+    assert [key[2] for key in values(read(SERVICE, before=before))] == ["web"]
