@@ -7,11 +7,15 @@ chain comes first, the addresses last, because some stub resolvers (glibc) read 
 import struct
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from fedns.dns import node, wire
 
 _FIXED = struct.Struct(">2sHHIH")  # owner pointer, type, class, ttl, rdata length
 _OWNER = b"\xc0\x0c"
+_BLANK = node.RRset(0, 0, ())
+
+Families = tuple[Sequence[bytes], Sequence[bytes]]
 
 
 def slot(owner: bytes, chain: Sequence[bytes], rtype: int, ttl: int, rdatas: Sequence[bytes]) -> node.Slot:
@@ -27,16 +31,33 @@ def slot(owner: bytes, chain: Sequence[bytes], rtype: int, ttl: int, rdatas: Seq
     return node.Slot(len(chain) + len(rdatas), body, len(links), len(lead) + len(rdatas[0]))
 
 
-def stem(zone: int, flags: int, ttl: int, families: tuple[Sequence[bytes], Sequence[bytes]]) -> bytes:
-    """`node.encode` of a childless node that has these (IPv4, IPv6) addresses and says so: two slots, and
-    the RRsets that are not empty. The same octets in a fraction of the time, for almost all names are such.
+class Path(NamedTuple):
+    """A name and the names that it leads through, all lower-case wire; `SELF` leads nowhere."""
+
+    owner: bytes
+    chain: tuple[bytes, ...]
+
+
+SELF = Path(wire.ROOT, ())
+
+
+def stem(node_of: tuple[int, int], ttl: int, families: Families, path: Path = SELF) -> bytes:
+    """`node.encode` of a childless node of (zone, flags), with both slots ready and the RRsets that go with
+    them: these (IPv4, IPv6) addresses, or a CNAME to the first name of the path that ends at them.
+
+    The same octets in a fraction of the time, for almost all names are such.
     """
+    links, pointer = _links(path.owner, path.chain, ttl) if path.chain else (b"", _OWNER)
     v4, v6 = families
-    parts = [_start(zone, flags, len(v4), len(v6))]
+    parts = [_start(node_of, (len(path.chain), len(links)), len(v4), len(v6))]
     for rtype, rdatas in ((wire.A, v4), (wire.AAAA, v6)):
+        parts.append(links)
         if rdatas:
-            lead = _FIXED.pack(_OWNER, rtype, 1, ttl, len(rdatas[0]))
+            lead = _FIXED.pack(pointer, rtype, 1, ttl, len(rdatas[0]))
             parts += (lead, lead.join(rdatas))
+    if path.chain:
+        parts.append(node.rrset(wire.CNAME, ttl, path.chain[:1]))
+        return b"".join(parts)
     if v4:
         parts.append(node.rrset(wire.A, ttl, v4))
     if v6:
@@ -45,12 +66,17 @@ def stem(zone: int, flags: int, ttl: int, families: tuple[Sequence[bytes], Seque
 
 
 @lru_cache(maxsize=1024)
-def _start(zone: int, flags: int, v4: int, v6: int) -> bytes:
-    """What `node.encode` puts before the bodies: it hangs on sizes and not on addresses."""
-    addresses = {wire.A: (b"\0" * 4,) * v4, wire.AAAA: (b"\0" * 16,) * v6}
-    slots = {rtype: slot(wire.ROOT, (), rtype, 0, rdatas) for rtype, rdatas in addresses.items()}
-    rrsets = tuple(node.RRset(rtype, 0, rdatas) for rtype, rdatas in addresses.items() if rdatas)
-    return node.encode(node.Node(zone, flags, rrsets, slots))[: node.BODIES]
+def _start(node_of: tuple[int, int], links: tuple[int, int], v4: int, v6: int) -> bytes:
+    """What `node.encode` puts before the bodies: it hangs on (zone, flags), on how many links in how many
+    octets there are, and on how many addresses."""
+    count, size = links
+    slots = {
+        rtype: node.Slot(count + number, bytes(size + unit * number), *((size, unit) if number else (0, 0)))
+        for rtype, number, unit in ((wire.A, v4, _FIXED.size + 4), (wire.AAAA, v6, _FIXED.size + 16))
+    }
+    ready = {rtype: slot._replace(nodata=not slot.unit) for rtype, slot in slots.items()}
+    rrsets = (_BLANK,) if count else (_BLANK,) * (bool(v4) + bool(v6))
+    return node.encode(node.Node(*node_of, rrsets, ready))[: node.BODIES]
 
 
 def weighted(

@@ -230,15 +230,19 @@ class _Compiler:
         levels = self._layout.levels
         steps = chain(self._outcomes, levels, index)
         targets = [self._prefix + levels[step].suffix for step in steps]
-        stem = node.encode(self._alias(owner, targets, self._outcomes[steps[-1]]))
+        stem = self._alias(owner, targets, self._outcomes[steps[-1]])
         return stem, targets[0], levels[steps[0]].kind
 
-    def _alias(self, owner: bytes, targets: list[bytes], final: outcome.Outcome) -> node.Node:
-        """The node of a name that leads to a wider one. Where the chain leaves our own names, or ends at a
-        name that is not there, no answer is ready and the slow path finds its end."""
+    def _alias(self, owner: bytes, targets: list[bytes], final: outcome.Outcome) -> bytes:
+        """The childless node of a name that leads to a wider one. Where the chain leaves our own names, or
+        ends at a name that is not there, no answer is ready and the slow path finds its end."""
+        zone, flags = self._layout.zone, self._flags(owner)
+        if not (final.host or final.choices or final.stale or self._hole):
+            path = answers.Path(owner, tuple(targets))
+            return answers.stem((zone, flags), self._ttl, (final.v4, final.v6), path)
         slots = {} if final.host or self._hole else _slots(self._ttl, owner, targets, final)
         rrsets = (node.RRset(node.CNAME, self._ttl, (targets[0],)),)
-        return node.Node(self._layout.zone, self._flags(owner), rrsets, slots, (), final.stale)
+        return node.encode(node.Node(zone, flags, rrsets, slots, (), final.stale))
 
     def _stem(self, final: outcome.Outcome, flags: int) -> bytes:
         """The childless node of a name that answers itself: the same at all levels with this outcome."""
@@ -250,7 +254,7 @@ class _Compiler:
     def _direct(self, final: outcome.Outcome, flags: int) -> bytes:
         zone, ttl = self._layout.zone, self._ttl
         if not (final.host or final.choices or final.stale):
-            return answers.stem(zone, flags, ttl, (final.v4, final.v6))
+            return answers.stem((zone, flags), ttl, (final.v4, final.v6))
         slots = {} if final.host else _slots(ttl, wire.ROOT, [], final)
         return node.encode(node.Node(zone, flags, _rrsets(final, ttl), slots, (), final.stale))
 

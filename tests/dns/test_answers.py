@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from fedns.dns import answers, node, respond, wire
 from tests.conformance import probes, worlds
 
-Families = tuple[list[bytes], list[bytes]]
 _ZONE = b"\x05probe\x07example\0"
 _SHORT = b"\x01s" + _ZONE
 _LONG = b"\x01s\x02eu" + _ZONE
@@ -84,9 +83,13 @@ _families = st.tuples(
 )
 
 
-@given(st.integers(0, 9), st.sampled_from([node.SERVICE, node.SERVICE | node.WILD]), _families)
-def test_a_stem_is_the_node_that_it_stands_for(zone: int, flags: int, families: Families) -> None:
+@given(_families, st.sampled_from([(), (_LONG,), (_LONG, _SHORT)]), st.sampled_from([0, 7]))
+def test_a_stem_is_the_node_that_it_stands_for(
+    families: answers.Families, chain: tuple[bytes, ...], zone: int
+) -> None:
     pairs = list(zip((wire.A, wire.AAAA), families, strict=True))
-    slots = {rtype: answers.slot(_SHORT, (), rtype, 30, rdatas) for rtype, rdatas in pairs}
+    slots = {rtype: answers.slot(_LONGER, chain, rtype, 30, rdatas) for rtype, rdatas in pairs}
     rrsets = tuple(node.RRset(rtype, 30, tuple(rdatas)) for rtype, rdatas in pairs if rdatas)
-    assert answers.stem(zone, flags, 30, families) == node.encode(node.Node(zone, flags, rrsets, slots))
+    rrsets = (node.RRset(wire.CNAME, 30, chain[:1]),) if chain else rrsets
+    whole = node.encode(node.Node(zone, node.SERVICE, rrsets, slots))
+    assert answers.stem((zone, node.SERVICE), 30, families, answers.Path(_LONGER, chain)) == whole
