@@ -64,7 +64,7 @@ def until(holds: Callable[[], bool], what: str) -> None:
 
 
 def _answers(demo: Demo) -> bool:
-    return all(len(demo.ask(f"{NAME}.example.com")) == 4 for _ in range(8))
+    return all(len(demo.ask(f"{NAME}.example.com")) == 4 for _ in range(24))
 
 
 @pytest.fixture(scope="module")

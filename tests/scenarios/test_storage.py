@@ -214,7 +214,7 @@ def test_kills_amid_changes_leave_whole_generations(tmp_path: Path) -> None:
             if turn:
                 world.until(lambda before=before: served.answer(PLACE) != before, "a new generation")
             else:
-                world.until(lambda: _carried(served.answer(PLACE)), "the first answer")
+                world.until(lambda: _all_carry(served), "the first answers")
                 asking = load.Load(served.port, [PLACE, world.GLOBAL])
                 asking.start()
             pause = chance.uniform(0, 0.2)
@@ -232,8 +232,8 @@ def test_kills_amid_changes_leave_whole_generations(tmp_path: Path) -> None:
         asking.close()
 
 
-def _carried(answer: tuple[str, ...]) -> bool:
-    return len(answer) == 3
+def _all_carry(served: world.Served) -> bool:
+    return all(len(served.answer(PLACE)) == 3 for _ in range(world.PORTS))
 
 
 def _after(seconds: float) -> Callable[[], bool]:
