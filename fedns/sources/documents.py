@@ -15,7 +15,7 @@ import yaml
 from msgspec import Raw, Struct
 
 from fedns.errors import Problem
-from fedns.sources import objects
+from fedns.sources import hints, objects
 
 ObjectKey = tuple[str, str, str]
 """kind, namespace, name."""
@@ -171,14 +171,19 @@ class _Reading:
             return Entry(("", "", ""), None, f"no Kubernetes object: {error}")
         version = (identity.apiVersion, identity.kind) if identity.kind else item.list_kind
         kind = self._kinds.get(version)
-        if kind is None:
-            return _NOTHING if version[1] else _NO_KIND
         names = identity.metadata or _Names()
         key = (version[1], names.namespace or "default", names.name)
+        if kind is None:
+            other = hints.version(version, self._kinds)
+            if other:
+                return Entry(key, self._last_good(key), f"{_called(key)}: {other}")
+            return _NOTHING if version[1] else _NO_KIND
         try:
             return Entry(key, kind.strip(item.convert(kind.shape)))
         except _BAD as error:
-            return Entry(key, self._last_good(key), f"{_called(key)}: {error}")
+            hint = hints.shape(str(error), kind.shape)
+            meant = f" ({hint})" if hint else ""
+            return Entry(key, self._last_good(key), f"{_called(key)}: {error}{meant}")
 
     def _last_good(self, key: ObjectKey) -> Any:
         if self._good is None:
