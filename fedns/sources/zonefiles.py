@@ -23,6 +23,8 @@ SWEEP_S = 30.0
 """Seconds between looks at everything, in case the kernel dropped news."""
 SEARCHED = 10_000
 """Lines of a zone at most in which the one at fault is searched for, when the library does not say."""
+SHOWN = 80
+"""Characters of a line at fault that a problem repeats."""
 _DIRECTIVES = ("$TTL", "$ORIGIN", "$GENERATE")
 
 
@@ -154,7 +156,10 @@ def _parse(path: str, flat: zonetext.Flat) -> ZoneFacts:
         raise zonetext.Bad(f"{path}:1", "a zone begins with an SOA record; here is none")
     found = _zone(flat.lines, flat.top)
     if isinstance(found, _Complaint):
-        raise zonetext.Bad(flat.places[_line(found, flat) - 1], found.what)
+        at = _line(found, flat) - 1
+        line = " ".join(flat.lines[at].split())[:SHOWN]
+        text = "".join(each if each.isprintable() else "?" for each in line)
+        raise zonetext.Bad(flat.places[at], f"{found.what.rstrip('.')}: `{text}`" if text else found.what)
     return _facts(path, found)
 
 

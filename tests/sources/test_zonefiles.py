@@ -59,8 +59,9 @@ def test_the_origin_is_the_owner_of_the_soa(tmp_path: Path) -> None:
     ("text", "where", "what"),
     [
         (TOP + "\na A hello\nb A 1.2.3.4\n", ":6", ""),
-        (TOP + "a A\n", ":5", ""),
-        (TOP + "a BOGUS 1\n", ":5", ""),
+        (TOP + "a A\n", ":5", "`a A`"),
+        (TOP + "www\tIN A 1.2.3.400\n", ":5", "Text input is malformed: `www IN A 1.2.3.400`"),
+        (TOP + "a BOGUS 1\x1b[2J\n", ":5", "`a BOGUS 1?[2J`"),
         (TOP + 'a TXT "open\n', ":5", ""),
         (TOP + "a CNAME b\na A 1.2.3.4\n", ":6", ""),
         ("a A 1.2.3.4\n", ":1", "SOA"),
