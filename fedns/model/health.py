@@ -170,9 +170,9 @@ def _readiness(
     ready = sum(zone.ready for zone in zones)
     live = max(sum(zone.total - zone.terminating for zone in zones), ready)
     detail = f"{ready} of {live} endpoints ready"
-    if ready == 0 and (serving := sum(zone.serving for zone in zones)):
+    if ready == 0 and min_ready and (serving := sum(zone.serving for zone in zones)):
         return Evidence("readiness", "draining", f"{serving} endpoints serve while terminating", at)
-    if ready == 0 or ready < min_ready:
+    if ready < min_ready:
         wanted = f", {min_ready} wanted" if min_ready > 1 else ""
         return Evidence("readiness", "down", detail + wanted, at)
     return Evidence("readiness", "degraded" if ready < live * degraded_below else "up", detail, at)

@@ -49,7 +49,8 @@ class HealthSettings(Struct, frozen=True):
 
 
 class TrafficPolicy(Struct, frozen=True):
-    """What one service wants. `order` and `weights` name members; `min_ready` counts endpoints."""
+    """What one service wants. `order` and `weights` name members; `min_ready` counts endpoints;
+    0: a shard without any is not down for it."""
 
     strategy: Strategy = "ActiveActive"
     order: tuple[str, ...] = ()

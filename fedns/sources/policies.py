@@ -239,7 +239,9 @@ def _range(text: int | str) -> tuple[int, int]:
 
 
 def _ttl(ttl: _Ttl, default: Ttl) -> Ttl:
-    given = {name: int(value) for name, value in _durations(ttl, "min", "max", under="ttl").items()}
+    seconds = _durations(ttl, "min", "max", under="ttl")
+    _require(all(value == int(value) for value in seconds.values()), "a TTL is whole seconds", "ttl")
+    given = {name: int(value) for name, value in seconds.items()}
     bounds = structs.replace(default, **given)
     _require(0 <= bounds.min <= bounds.max <= 604800, "min is at most max, and max at most a week", "ttl")
     return bounds

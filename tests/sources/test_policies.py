@@ -69,6 +69,7 @@ def test_a_whole_policy_and_what_it_leaves_out(tmp_path: Path) -> None:
         ("strategy: Best", "$.spec.strategy"),
         ("stratgy: Nearest", "$.spec"),
         ("ttl: {min: 100s}", "$.spec.ttl"),
+        ("ttl: {min: 500ms}", "$.spec.ttl"),
         ("ttl: {min: soon}", "$.spec.ttl.min"),
         ("weights: {a: -1}", "$.spec.weights"),
         ("onAllUnhealthy: backup", "$.spec.backup"),
