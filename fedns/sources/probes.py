@@ -94,14 +94,16 @@ class Prober:
             running = self._tasks.get(key)
             if running and running[0] == target:
                 continue
-            fresh = running is not None and running[0].at != target.at
+            moved = running is not None and running[0].at != target.at
+            fresh = moved and self._counts.get(key, ProbeCount()).state == "down"
             if running:
                 running[1].cancel()
             task = asyncio.create_task(self._keep(key, target, fresh, publish))
             self._tasks[key] = (target, task)
 
     async def _keep(self, key: change.Target, target: Target, fresh: bool, publish: change.Publish) -> None:
-        """Probe one target until cancelled; `fresh` forgets what was counted elsewhere."""
+        """Probe one target until cancelled; `fresh` forgets what was counted elsewhere: who moved away from
+        a dead address is judged at once, and who was well (a load balancer turns its addresses) has time."""
         before = ProbeCount() if fresh else self._counts.get(key, ProbeCount())
         await asyncio.sleep(random.uniform(0.0, min(FIRST_S, target.spec.interval)))
         while True:

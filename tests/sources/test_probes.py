@@ -240,6 +240,33 @@ def test_no_more_probes_are_out_together_than_allowed() -> None:
     assert asked >= 20 and most == 3
 
 
+def test_a_target_that_moves_is_judged_anew_only_when_it_was_down() -> None:
+    async def test(backend: Backend, port: int) -> None:
+        listener, prober = Listener(), probes.Prober({})
+        task = asyncio.create_task(prober.run(listener))
+        spec = ProbeSpec(kind="http", path="/ok", interval=0.1, timeout=1.0, fall=30, rise=30)
+        async with serving(_silent) as dead:
+            pass  # nobody listens there any more
+        prober.aim({KEY: Target("127.0.0.1", port, spec)})
+        await listener.until(lambda: bool(listener.heard) and _last(listener).state == "up")
+        prober.aim({KEY: Target("127.0.0.1", dead, spec)})
+        await listener.until(lambda: _last(listener).failures > 0)
+        assert _last(listener).state == "up"
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        listener, prober = Listener(), probes.Prober({})
+        task = asyncio.create_task(prober.run(listener))
+        prober.aim({KEY: Target("127.0.0.1", dead, spec)})
+        await listener.until(lambda: bool(listener.heard) and _last(listener).state == "down")
+        prober.aim({KEY: Target("127.0.0.1", port, spec)})
+        await listener.until(lambda: _last(listener).state == "up")
+        assert _last(listener).successes == 30  # all of them at once
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    backed(test)
+
+
 def test_a_target_that_went_is_not_asked_again() -> None:
     async def test(backend: Backend, port: int) -> None:
         listener, prober = Listener(), probes.Prober({})
