@@ -12,7 +12,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import lmdb
 
@@ -38,6 +38,15 @@ class Damaged(StateError):
 
 
 Changes = Mapping[str, Mapping[bytes, bytes | None]]
+Head = Callable[[int], Changes]
+"""The number of a new generation -> entries that go with it whatever it is about."""
+
+
+class Published(NamedTuple):
+    """The generation that is served now, and how many entries of db "dns" were given another value for it."""
+
+    generation: int
+    differing: int
 
 
 def fingerprint(key: bytes, value: bytes) -> int:
@@ -119,23 +128,30 @@ class Writer:
 
         Raises StateError (disk full, map full) or Damaged; readers then keep the previous generation.
         """
+        return self.renew(changes, now, lambda _: {}).generation
+
+    def renew(self, changes: Changes, now: float, head: Head) -> Published:
+        """`publish`, and with a generation whose entries of db "dns" differ also what `head` says of it."""
         try:
-            return self._publish(changes, now)
+            return self._publish(changes, now, head)
         except DAMAGE as error:
             raise Damaged(f"{self._path}: {error}") from error
         except (lmdb.Error, OSError) as error:
             self._reopen()
             raise StateError(f"{self._path}: cannot publish: {error}") from error
 
-    def _publish(self, changes: Changes, now: float) -> int:
+    def _publish(self, changes: Changes, now: float, head: Head) -> Published:
         txn = self._env.begin(write=True)
         try:
-            touched = sum(self._apply(txn, name, entries) for name, entries in changes.items())
             raw = txn.get(META, db=self._dbs["dns"])
             generation = int(_META.unpack(raw)[0]) if raw else 0
+            counts = {name: self._apply(txn, name, entries) for name, entries in changes.items()}
+            differing, touched = counts.get("dns", 0), sum(counts.values())
             if not touched:
                 txn.abort()
-                return generation
+                return Published(generation, 0)
+            for name, entries in head(generation + 1).items() if differing else ():
+                self._apply(txn, name, entries)
             self._apply(txn, "dns", {META: _META.pack(generation + 1, now)})
             txn.commit()
         except BaseException:
@@ -143,7 +159,7 @@ class Writer:
             raise
         if touched >= _BULK:
             self._reopen()
-        return generation + 1
+        return Published(generation + 1, differing)
 
     def _apply(self, txn: lmdb.Transaction, name: str, entries: Mapping[bytes, bytes | None]) -> int:
         db = self._dbs[name]
@@ -154,14 +170,15 @@ class Writer:
             if old == new:
                 continue
             touched += 1
+            start = zlib.crc32(key)
             if old is not None:
-                digest -= fingerprint(key, old)
+                digest -= zlib.crc32(old, start)
                 count -= 1
             if new is None:
                 txn.delete(key, db=db)
             else:
                 txn.put(key, new, db=db)
-                digest += fingerprint(key, new)
+                digest += zlib.crc32(new, start)
                 count += 1
         if touched:
             self._account(txn, name, digest, count)

@@ -46,6 +46,22 @@ def test_equal_values_publish_nothing(tmp_path: Path) -> None:
     writer.close()
 
 
+def test_a_head_goes_with_names_that_differ_and_only_with_them(tmp_path: Path) -> None:
+    writer = tables.Writer(str(tmp_path))
+
+    def head(generation: int) -> tables.Changes:
+        return {"dns": {b"serial": b"%d" % generation}, "state": {b"last": b"%d" % generation}}
+
+    assert writer.renew({"dns": {b"a": b"1", b"b": b"2"}}, 1.0, head) == (1, 2)
+    assert writer.renew({"dns": {b"a": b"1"}, "state": {b"s": b"x"}}, 2.0, head) == (2, 0)
+    assert writer.get("dns", b"serial") == b"1"
+    assert writer.renew({"dns": {b"a": None, b"b": b"2"}, "state": {b"s": b"x"}}, 3.0, head) == (3, 1)
+    assert (writer.get("dns", b"serial"), writer.get("state", b"last")) == (b"3", b"3")
+    assert writer.renew({"dns": {b"b": b"2"}}, 4.0, head) == (3, 0)
+    writer.close()
+    assert tables.verify(str(tmp_path)) is None
+
+
 def test_the_digest_follows_changes_and_a_new_writer_goes_on(tmp_path: Path) -> None:
     for turn in range(3):
         writer = tables.Writer(str(tmp_path))

@@ -32,7 +32,8 @@ class Ear(Struct, eq=False):
     async def news(self, patience: float | None = None) -> Hints:
         """Paths that changed; None: look at everything (also when `patience` seconds pass quietly)."""
         try:
-            await asyncio.wait_for(self.ready.wait(), patience)
+            async with asyncio.timeout(patience):  # no task of its own, unlike `wait_for`
+                await self.ready.wait()
         except TimeoutError:
             return None
         self.ready.clear()
