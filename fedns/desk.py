@@ -158,9 +158,14 @@ class Desk:
         if target in places:
             return
         if member not in snap.members:
-            raise ValueError(f"{target!r} is no member, region:REGION or zone:ZONE of this fleet")
+            hint = doubts.likely(target, sorted({*places, *snap.members}))
+            raise ValueError(
+                f"{target!r} is no member, region:REGION or zone:ZONE of this fleet. {hint}".strip()
+            )
         if service and service not in snap.services:
-            raise ValueError(f"{service!r} is no federated service of this fleet")
+            beside = (key for key in snap.services if key.startswith(service.partition("/")[0] + "/"))
+            hint = doubts.likely(service, beside)
+            raise ValueError(f"{service!r} is no federated service of this fleet. {hint}".strip())
 
 
 def flaps(before: snapshot.Snapshot, after: snapshot.Snapshot) -> int:

@@ -4,9 +4,10 @@ Law: pure. What one source cannot see by itself is seen here, where the fleet is
 services and members, host names beside what they resolve to. Nothing is refused for it.
 """
 
-from collections.abc import Iterator, Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
-from fedns import schema
 from fedns.errors import Problem
 from fedns.model.facts import Hostname, Order
 from fedns.model.policy import TrafficPolicy
@@ -16,9 +17,24 @@ EVERY = "*"
 """The target of the policy for all services without their own."""
 
 
+HINTED = 20
+"""Problems that get a hint at most: to guess what was meant costs more than to see that it is wrong."""
+COMPARED = 500
+"""Names that a misspelt one is compared with at most."""
+
+
+def likely(word: str, names: Iterable[str]) -> str:
+    """The hint for a name that is not there; empty where none is like it."""
+    close = difflib.get_close_matches(word, list(islice(names, COMPARED)), 1)
+    return f"did you mean {close[0]!r}?" if close else ""
+
+
 def policies(snapshot: Snapshot, found: Mapping[str, TrafficPolicy]) -> tuple[Problem, ...]:
     """Doubts about policies, by target."""
-    return tuple(problem for target in sorted(found) for problem in _policy(snapshot, target, found[target]))
+    problems: list[Problem] = []
+    for target in sorted(found):
+        problems += _policy(snapshot, target, found[target], len(problems) < HINTED)
+    return tuple(problems)
 
 
 def hostnames(snapshot: Snapshot, found: Mapping[str, Hostname]) -> tuple[Problem, ...]:
@@ -50,15 +66,17 @@ def orders(snapshot: Snapshot, found: tuple[Order, ...]) -> tuple[Problem, ...]:
     )
 
 
-def _policy(snapshot: Snapshot, target: str, policy: TrafficPolicy) -> Iterator[Problem]:
+def _policy(snapshot: Snapshot, target: str, policy: TrafficPolicy, hinted: bool) -> Iterator[Problem]:
     where = f"TrafficPolicy for {'every service' if target == EVERY else target}"
     service = snapshot.services.get(target)
     if service is None and target != EVERY:
-        yield Problem(where, "no member declares this service", schema.nearest(target, snapshot.services))
+        beside = (key for key in snapshot.services if key.startswith(target.partition("/")[0] + "/"))
+        hint = likely(target, beside) if hinted else ""
+        yield Problem(where, "no member declares this service", hint)
     for field, names in (("order", policy.order), ("weights", policy.weights)):
         for name in names:
             if name not in snapshot.members:
-                hint = schema.nearest(name, snapshot.members)
+                hint = likely(name, snapshot.members) if hinted else ""
                 yield Problem(where, f"`{field}` names {name!r}, which is no member", hint)
     yield from (Problem(where, what, hint) for what, hint in _idle(policy))
     ports = service.ports if service is not None else ()

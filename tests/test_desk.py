@@ -113,3 +113,31 @@ def test_flaps_are_changes_of_state_but_for_the_first_word() -> None:
 
     new, up, down = snap("unknown", 0), snap("healthy", 0), snap("unhealthy", 1)
     assert (desk.flaps(new, up), desk.flaps(up, down), desk.flaps(down, down)) == (0, 1, 0)
+
+
+@pytest.mark.parametrize("everything", [True, False])
+def test_flaps_after_a_quiet_time_and_in_whole_turns_count_too(everything: bool) -> None:
+    def snap(**shards: tuple[snapshot.State, int]) -> snapshot.Snapshot:
+        judged = tuple(
+            snapshot.Shard(name, "eu", (), ShardFacts(), (), snapshot.Verdict(state, flaps=flaps))
+            for name, (state, flaps) in shards.items()
+        )
+        service = snapshot.Service("shop", "web", assemble.World().defaults, judged, ())
+        return snapshot.Snapshot(services={"shop/web": service}, touched=frozenset({"shop/web"}))
+
+    before = snap(a=("healthy", 0), b=("unknown", 0), c=("unhealthy", 3))
+    after = snap(a=("unhealthy", 1), b=("healthy", 0), c=("healthy", 1), new=("unhealthy", 0))
+    whole = msgspec.structs.replace(after, touched=None if everything else after.touched)
+    assert desk.flaps(before, whole) == 2
+    assert desk.flaps(snapshot.Snapshot(), whole) == 0
+
+
+@pytest.mark.parametrize(
+    ("target", "meant"),
+    [("zone:eu-l", "did you mean 'zone:eu-1'?"), ("a/shop/wep", "did you mean 'shop/web'?"), ("q", "fleet.")],
+)
+def test_a_refused_order_tells_what_was_likely_meant(parts: Any, target: str, meant: str) -> None:
+    parts.turn.run(parts.known, time.time())
+    with pytest.raises(ValueError) as refused:
+        parts.desk.add_order(api.NewOrder(target, "drain", None, ""))
+    assert str(refused.value).endswith(meant)
