@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from fedns.dns import names, node, outcome, wire
+from fedns.model import selection
 from fedns.model import snapshot as model
 
 EXPLAIN = b"\x08_explain"
@@ -32,7 +33,6 @@ class Tale:
     def __init__(self, service: model.Service, ttl: int) -> None:
         self._shards = {shard.member: shard for shard in service.shards}
         self._ttl = ttl
-        self._told: dict[tuple[str, bool], bytes] = {}
 
     def child(self, level: names.Level, here: outcome.Outcome, wider: str) -> bytes:
         """The encoded child. `wider` is the kind of level that the name is an alias of, if it is."""
@@ -45,19 +45,20 @@ class Tale:
         serving = {member for member, _ in here.shares}
         if serving:
             there.sort(key=serving.__contains__)
-        told = [self._shard(member, member in serving) for member in there[:MAX_SHARDS]]
+        told = [self._line(member, member in serving) for member in there[:MAX_SHARDS]]
         if len(there) > MAX_SHARDS:
             told.append(string(f"and {len(there) - MAX_SHARDS} more shards"))
         return [_rule(level.kind, here.rule, wider), *told, _count(len(serving), len(there), self._ttl)]
 
-    def _shard(self, member: str, serves: bool) -> bytes:
-        told = self._told.get((member, serves))
-        if told is None:
-            verdict = self._shards[member].verdict
-            since = f" since {moment(verdict.since)}" if verdict.since else ""
-            line = f"{'+' if serves else '-'} {member} {verdict.state}{since}: {verdict.reason}"
-            told = self._told[member, serves] = string(line)
-        return told
+    def _line(self, member: str, serves: bool) -> bytes:
+        verdict = self._shards[member].verdict
+        return _shard(member, serves, verdict.state, verdict.since, verdict.reason)
+
+
+@lru_cache(maxsize=4096)  # a fleet's shards are mostly well, for one reason and since one time
+def _shard(member: str, serves: bool, state: str, since: float, reason: str) -> bytes:
+    when = f" since {moment(since)}" if since else ""
+    return string(f"{'+' if serves else '-'} {member} {state}{when}: {reason}")
 
 
 @lru_cache(maxsize=64)
@@ -70,7 +71,6 @@ def _count(serving: int, there: int, ttl: int) -> bytes:
     return string(f"{serving} of {there} shards serve, ttl {ttl}")
 
 
-@lru_cache(maxsize=1024)
 def moment(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
