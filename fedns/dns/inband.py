@@ -28,7 +28,7 @@ RULES: Mapping[outcome.Rule, str] = {
 
 
 class Tale:
-    """The `_explain` texts of one service's levels; what levels share is told once."""
+    """The `_explain` texts of one service's levels."""
 
     def __init__(self, service: model.Service, ttl: int) -> None:
         self._shards = {shard.member: shard for shard in service.shards}
