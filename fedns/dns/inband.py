@@ -58,7 +58,8 @@ class Tale:
 @lru_cache(maxsize=4096)  # a fleet's shards are mostly well, for one reason and since one time
 def _shard(member: str, serves: bool, state: str, since: float, reason: str) -> bytes:
     when = f" since {moment(since)}" if since else ""
-    return string(f"{'+' if serves else '-'} {member} {state}{when}: {reason}")
+    spared = ", not in this answer" if not serves and state in selection.ABLE else ""
+    return string(f"{'+' if serves else '-'} {member} {state}{when}{spared}: {reason}")
 
 
 @lru_cache(maxsize=64)
