@@ -5,12 +5,15 @@ counters never fall. Not prometheus-client's multiprocess mode: that costs micro
 where a whole answer takes ten, and it leaves a file per dead process id behind.
 """
 
+import logging
 import mmap
 import os
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from fedns import logs
 
 MAGIC = 0xFED5_0002  # and the version of this layout
 TYPES = {1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV"}
@@ -44,17 +47,19 @@ _INDEX = _index()
 _OTHER_TYPE = 0  # no query type is 0: it falls into "other"
 _TCP_OFFSET = len(_TYPE_NAMES) * len(RCODES)
 
+_log = logging.getLogger("fedns.counters")
+
 
 class Cells:
     """One worker's numbers, in a file mapped into memory."""
 
     def __init__(self, path: str) -> None:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            os.ftruncate(fd, _CELLS * 8)
-            self._cells = memoryview(mmap.mmap(fd, _CELLS * 8)).cast("Q")
-        finally:
-            os.close(fd)
+            memory = _mapped(path)
+        except OSError as error:  # a full disk must not keep anybody from answering
+            _log.warning("nothing is counted", extra=logs.fields(path=path, error=error.strerror))
+            memory = mmap.mmap(-1, _CELLS * 8)
+        self._cells = memoryview(memory).cast("Q")
         if self._cells[0] != MAGIC:
             self._cells[:] = memoryview(bytes(_CELLS * 8)).cast("Q")
             self._cells[0] = MAGIC
@@ -89,6 +94,16 @@ class Cells:
         cells[_LATENCY + bisect_left(BOUNDS, microseconds)] += replies
         cells[FIELDS["latency_sum_us"]] += microseconds * replies
         cells[FIELDS["batches"]] += 1
+
+
+def _mapped(path: str) -> mmap.mmap:
+    """The file in memory. Its space is claimed at once: a page that has none would end us with SIGBUS."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        os.posix_fallocate(fd, 0, _CELLS * 8)
+        return mmap.mmap(fd, _CELLS * 8)
+    finally:
+        os.close(fd)
 
 
 def _key(packet: bytes, reply: bytes) -> int:

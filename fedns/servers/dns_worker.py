@@ -6,6 +6,7 @@ supervisor to sort out. SIGTERM: no new connections, the queued packets and repl
 """
 
 import argparse
+import contextlib
 import gc
 import logging
 import os
@@ -182,7 +183,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
     logs.setup(options.name)
-    os.makedirs(options.counters, exist_ok=True)
+    with contextlib.suppress(OSError):  # without the directory nothing is counted
+        os.makedirs(options.counters, exist_ok=True)
     cells = counters.Cells(os.path.join(options.counters, options.name))
     try:
         worker = Worker(Source(options.table), cells)

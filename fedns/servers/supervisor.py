@@ -176,15 +176,21 @@ class Supervisor:
             "children": {each.name: each.pid for each in self._children if each.alive},
         }
         path = self._seat.told
-        with open(path + ".new", "w") as file:
-            json.dump(told, file)
-        os.replace(path + ".new", path)
+        try:
+            with open(path + ".new", "w") as file:
+                json.dump(told, file)
+            os.replace(path + ".new", path)
+        except OSError as error:  # a full disk is no reason to end those who answer
+            _log.error("%s is out of date: %s", path, error.strerror)
 
     def _forget_counters(self) -> None:
         """Counters begin with the supervisor; only its workers' successors continue them."""
-        os.makedirs(self._counters, exist_ok=True)
-        for name in filter(self._seat.owns, os.listdir(self._counters)):
-            _remove(os.path.join(self._counters, name))
+        try:
+            os.makedirs(self._counters, exist_ok=True)
+            for name in filter(self._seat.owns, os.listdir(self._counters)):
+                _remove(os.path.join(self._counters, name))
+        except OSError as error:
+            _log.error("%s cannot be used: %s", self._counters, error.strerror)
 
 
 def _remove(path: str) -> None:

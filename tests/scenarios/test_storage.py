@@ -1,8 +1,10 @@
 """What is persisted: full disks, rot, and kills in the middle of a stream of changes."""
 
+import contextlib
 import os
 import random
 import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -45,6 +47,10 @@ def test_a_full_disk_is_told_and_old_answers_go_on_until_there_is_space(tmp_path
         filler = tmp_path / "state" / "filler"
         _fill(filler)
         _refused(served, "No space left on device")
+        _replaced(served, serving.WORKER)
+        _replaced(served, serving.CONTROL)
+        served.shows(world.GLOBAL, world.records(world.SERVING), "from the successors")
+        world.until(lambda: "cannot publish" in served.problems(), "the problem again")
         filler.unlink()
         _taken_up(served)
 
@@ -71,6 +77,21 @@ def _refused(served: world.Served, why: str) -> None:
     assert why in served.fedns("status").stdout
     assert 'fedns_problems{source="state"} 1.0' in served.api("/metrics")
     assert "nothing could be published" in served.world.log
+
+
+def _replaced(served: world.Served, module: str) -> None:
+    """kill -9 of all that run `module`; others come, although nobody can write down who."""
+    before = set(serving.role(served.process.pid, module))
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+
+    def others() -> bool:
+        with contextlib.suppress(FileNotFoundError):  # one that ends while it is looked at
+            return len(set(serving.role(served.process.pid, module)) - before) == len(before)
+        return False
+
+    world.until(others, f"successors of {module}")
+    assert served.process.poll() is None
 
 
 def _taken_up(served: world.Served) -> None:

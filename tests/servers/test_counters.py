@@ -81,3 +81,11 @@ def test_no_workers_and_foreign_files_count_nothing(tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(b"not counters")
     assert counters.read_all(str(tmp_path)) == {}
     assert counters.total([]).queries == {}
+
+
+def test_where_nothing_can_be_kept_a_worker_answers_uncounted(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    cells = counters.Cells(str(tmp_path / "file" / "dns-0"))
+    cells.answered([running.query()], [_reply(running.query(), 0)])
+    cells.set("ready", 1)
+    assert counters.read_all(str(tmp_path)) == {}
