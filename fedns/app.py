@@ -151,12 +151,13 @@ class Control:
         except StateError as error:
             self._again = True
             self.metrics.failed()
-            self.known.problems["state"] = (
-                Problem(self.config.state, str(error), "the last published answers stay in use"),
-            )
-            log.error("nothing could be published", extra=logs.fields(error=str(error)))
+            told = (Problem(self.config.state, str(error), "the last published answers stay in use"),)
+            if self.known.problems.get("state") != told:  # once, however often it is tried again
+                log.error("nothing could be published", extra=logs.fields(error=str(error)))
+            self.known.problems["state"] = told
             return
-        self.known.problems.pop("state", None)
+        if self.known.problems.pop("state", None):
+            log.info("published again")
         self.metrics.turned(time.monotonic() - begun)
         if outcome.changed:
             self.metrics.converged(time.monotonic() - heard)
