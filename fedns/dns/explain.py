@@ -122,6 +122,7 @@ def _choice(service: model.Service, place: selection.Level, now: float) -> Itera
     if service.tombstone is not None:
         gone = f"no member declares it since {inband.moment(service.tombstone)}"
         yield f"{gone}: its names stay for a while, without data"
+        return
     chosen = selection.select(service, None, now, place)
     yield chosen.rule
     yield from chosen.steps

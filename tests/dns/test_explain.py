@@ -117,6 +117,7 @@ def test_a_deleted_service() -> None:
     found = told(GLOBAL, services={"shop/web": {"tombstone": fleet.NOW - 5}})
     assert found.reply.rcode == "NOERROR"
     assert any("no member declares it since 2027-01-15T07:59:55Z" in step for step in found.steps)
+    assert not any("ever good" in step for step in found.steps)
 
 
 def test_each_level_that_cannot_serve_says_why() -> None:

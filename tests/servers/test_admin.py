@@ -109,6 +109,23 @@ def test_a_bad_or_foreign_command_is_refused(options: dict[str, Any], status: in
     served(talk)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "refused"),
+    [
+        ("GET", "/api/v1/shard", (404, {"error": "not found"})),
+        ("PUT", "/api/v1/orders", (405, {"error": "method not allowed"})),
+        ("GET", "/nothing", (404, "404: Not Found")),
+    ],
+)
+def test_what_no_route_takes_is_refused_in_the_usual_form(
+    method: str, path: str, refused: tuple[int, Any]
+) -> None:
+    async def talk(ask: Ask, known: views.Values) -> None:
+        assert await ask(method, path) == refused
+
+    served(talk)
+
+
 def test_every_route_is_described_and_every_description_is_a_route() -> None:
     async def talk(ask: Ask, known: views.Values) -> None:
         _, description = await ask("GET", "/api/v1/openapi.json")
