@@ -12,8 +12,8 @@ from msgspec import Struct, structs
 
 from fedns.model import health, selection
 from fedns.model.facts import Hostname, MemberFacts, Order, Passive, Port, ProbeCount, ShardFacts
-from fedns.model.policy import TrafficPolicy
-from fedns.model.snapshot import Evidence, Member, Service, Shard, Snapshot
+from fedns.model.policy import TrafficPolicy, Ttl
+from fedns.model.snapshot import Evidence, Member, Service, Shard, Snapshot, Verdict
 
 Target = tuple[str, str]
 """(member, `namespace/name`)."""
@@ -225,7 +225,7 @@ def _shard(turn: _Turn, key: str, member: _Member, case: _Case) -> tuple[Shard, 
     verdict = health.judge(evidence, previous, policy.health, now)
     wakes = list(_wakes(turn, member, evidence, policy)) if turn.orders or passive else []
     if verdict.pending:
-        wakes.append(verdict.held_until)
+        wakes.append(_nearing(verdict.held_until, policy.ttl, now))
     addresses = case.facts.addresses
     if case.facts.hostnames:
         addresses = _resolved(case, world.hostnames)
@@ -239,7 +239,7 @@ def _shard(turn: _Turn, key: str, member: _Member, case: _Case) -> tuple[Shard, 
         facts,
         addresses,
         verdict,
-        _next_change(evidence, verdict.held_until - now, policy, now),
+        _next_change(evidence, verdict, policy, now),
         health.shut(turn.orders, seen.zones),
     )
     return shard, min(wakes, default=inf)
@@ -255,13 +255,24 @@ def _wakes(turn: _Turn, member: _Member, evidence: health.Input, policy: Traffic
         yield evidence.passive.at + policy.health.passive_age
 
 
-def _next_change(evidence: health.Input, held: float, policy: TrafficPolicy, now: float) -> float | None:
+def _nearing(end: float, ttl: Ttl, now: float) -> float:
+    """When to look again before a change that waits until `end`: a TTL told long before would outlast it, so
+    it is halved on the way, down to the least one."""
+    left = float(ttl.max)
+    while left >= max(ttl.min, 1):
+        if end - left > now:
+            return end - left
+        left /= 2
+    return end
+
+
+def _next_change(evidence: health.Input, verdict: Verdict, policy: TrafficPolicy, now: float) -> float | None:
     """Seconds until the state could next change for a reason that can be foreseen."""
     if evidence.order is not None:
         return None if evidence.order.until is None else evidence.order.until - now
-    probing = health.until_probe(evidence.probe, policy.probe)
+    probing, held = health.until_probe(evidence.probe, policy.probe), verdict.held_until - now
     if held > 0:
-        return max(held, probing or 0.0)
+        return held if verdict.pending else max(held, probing or 0.0)
     return probing
 
 

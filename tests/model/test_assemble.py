@@ -147,9 +147,18 @@ def test_a_held_change_wakes_its_service() -> None:
         probe = health.count(ProbeCount(), up, "refused", ProbeSpec(), at)
         probing = structs.replace(probing, probes={("a", "n/web"): probe})
         now = assemble.assemble(now, probing, frozenset({"n/web"}), at)
-    assert now.wakes == {"n/web": 51.0}
+    assert now.services["n/web"].shards[0].verdict.held_until == 51.0
     assert now.services["n/web"].shards[0].next_change == 29.0
-    assert selection.ttl(now.services["n/web"], 22.0) == 29
+    told, at = [], 22.0
+    while now.services["n/web"].shards[0].verdict.pending:
+        told.append((at, selection.ttl(now.services["n/web"], at)))
+        assert now.wake_at is not None and now.wake_at > at
+        at = now.wake_at
+        now = assemble.assemble(now, probing, assemble.due(now, at), at)
+    assert told == [(22.0, 29), (36.0, 15), (43.5, 7)], (
+        "a TTL that was told early does not outlast the hold for long"
+    )
+    assert at == 51.0 and now.services["n/web"].shards[0].verdict.state == "unhealthy"
 
 
 def test_hostnames_resolve_to_addresses_and_compat_forgets_them() -> None:
