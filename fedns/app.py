@@ -184,7 +184,7 @@ class Control:
                 continue
             changed.clear()
             seen = _stamp(self.path)
-            loaded = config.load(self.path)
+            loaded = config.anchored(config.load(self.path), self.config.state, self.path)
             self.hear(change.ProblemsChange("config", loaded.problems))
             if loaded.config is None:
                 log.error("the configuration has problems: the last good one stays in use")
@@ -195,7 +195,9 @@ class Control:
     def _look_again(self) -> None:
         """The file is the same, but a directory that it names and that was missing may be there by now."""
         before = self.known.problems["config"]
-        found = config.load(self.path).problems if before else before
+        if not before:
+            return
+        found = config.anchored(config.load(self.path), self.config.state, self.path).problems
         if found != before:
             self.hear(change.ProblemsChange("config", found))
 
@@ -226,13 +228,16 @@ def main(arguments: list[str] | None = None) -> int:
     """`python -m fedns.app --config FILE`: exit status 0 after SIGTERM, 1 where it cannot begin."""
     parser = argparse.ArgumentParser(prog="fedns.app", description="The fedns control process.")
     parser.add_argument("--config", default=config.DEFAULT_FILE)
-    path = os.path.abspath(parser.parse_args(arguments).config)
+    parser.add_argument("--state", default="", help="the state directory in use, whatever the file says")
+    options = parser.parse_args(arguments)
+    path = os.path.abspath(options.config)
     logs.setup("control")
-    loaded = config.load(path)
+    loaded = _load(path, options.state)
     for problem in loaded.problems:
         log.warning("problem", extra=logs.fields(source="config", problem=str(problem)))
     if loaded.config is None:
         return 1
+    state = loaded.config.state
     try:
         again = asyncio.run(_begin(path, loaded))
     except (tables.Damaged, *tables.DAMAGE) as error:
@@ -242,13 +247,26 @@ def main(arguments: list[str] | None = None) -> int:
         log.error("cannot go on", extra=logs.fields(error=str(error)))
         return 1
     if again:
-        os.execv(sys.executable, [sys.executable, "-m", "fedns.app", "--config", path])
+        os.execv(sys.executable, [sys.executable, "-m", "fedns.app", "--config", path, "--state", state])
     return 0
+
+
+def _load(path: str, state: str) -> config.Loaded:
+    """The configuration to begin with: while the file is bad, what it said when it was last good."""
+    loaded = config.load(path)
+    if loaded.config is None and state:
+        return config.Loaded(config.kept(path, state), loaded.problems)
+    return config.anchored(loaded, state, path)
 
 
 async def _begin(path: str, loaded: config.Loaded) -> bool:
     assert loaded.config is not None
-    return await Control(path, loaded.config, loaded.problems).run()
+    control = Control(path, loaded.config, loaded.problems)
+    try:
+        config.keep(path, loaded.config.state)
+    except OSError as error:
+        log.warning("the configuration is not kept", extra=logs.fields(error=str(error)))
+    return await control.run()
 
 
 if __name__ == "__main__":

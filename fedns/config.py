@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from math import inf
 from typing import Annotated, Literal, NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fedns import schema
 from fedns.dns import names
@@ -20,6 +20,8 @@ from fedns.errors import Problem
 from fedns.model import assemble, policy
 
 DEFAULT_FILE = "fedns.yaml"
+KEPT = "fedns.yaml.good"
+"""In the state directory: the file as it could last be used, for a start while it cannot."""
 ADMIN = "127.0.0.1:9053"
 """The admin API is unauthenticated, so it is bound to loopback unless told otherwise."""
 
@@ -210,6 +212,42 @@ def parse(data: bytes, path: str = DEFAULT_FILE) -> Loaded:
     """As `load`, from bytes that stood in `path`."""
     reader = schema.Reader(path)
     return _finish(reader, reader.parse(data, Config))
+
+
+def keep(path: str, state: str) -> None:
+    """Keeps a copy of the file in the state directory, if it can be used. OSError when that cannot be."""
+    with open(path, "rb") as file:
+        data = file.read()
+    copy = os.path.join(state, KEPT)
+    if parse(data, path).config is None or _content(copy) == data:
+        return
+    with open(copy + ".new", "wb") as file:
+        file.write(data)
+        os.fsync(file.fileno())
+    os.replace(copy + ".new", copy)
+
+
+def kept(path: str, state: str) -> Config | None:
+    """What `path` said when it could last be used; None where nothing was kept."""
+    data = _content(os.path.join(state, KEPT))
+    return None if data is None else parse(data, path).config
+
+
+def anchored(loaded: Loaded, state: str, path: str) -> Loaded:
+    """With the state directory that is in use: workers read there, so it moves only with all of them."""
+    found = loaded.config
+    if found is None or not state or found.state == state:
+        return loaded
+    told = Problem(path, f"`state` is {found.state} now, and {state} in use", "restart `fedns serve`")
+    return Loaded(structs.replace(found, state=state), (*loaded.problems, told))
+
+
+def _content(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return None
 
 
 def _finish(reader: schema.Reader, config: Config | None) -> Loaded:

@@ -36,7 +36,8 @@ def run(file: str, role: Role = Role.all) -> int:
         output.complain(str(problem))
     if loaded.config is None:
         return codes.PROBLEMS
-    control = (sys.executable, "-m", "fedns.app", "--config", os.path.abspath(file))
+    options = ("--config", os.path.abspath(file), "--state", loaded.config.state)
+    control = (sys.executable, "-m", "fedns.app", *options)
     logs.setup("supervisor")
     try:
         return supervisor.Supervisor(plan(loaded.config, control, role)).run()

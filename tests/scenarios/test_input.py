@@ -43,6 +43,21 @@ def test_a_broken_configuration_stays_out_and_is_a_problem(tmp_path: Path) -> No
         assert served.answer(world.GLOBAL) == world.records(world.SERVING)
 
 
+def test_control_killed_while_the_configuration_is_broken_returns_with_the_last_good(tmp_path: Path) -> None:
+    place = world.World(tmp_path)
+    with world.settled(place) as served:
+        sound = place.config.read_text()
+        place.put("fedns.yaml", sound.replace("domain:", "domian:"))
+        served.replaced("control", served.kill("control"))
+        place.write("us-central1-a", [FRESH])
+        served.shows(PLACE, world.records([FRESH]), "a change that the new control saw")
+        assert "unknown key 'domian'" in served.problems()
+        place.put("fedns.yaml", sound.replace("./state", "./other"))
+        world.until(lambda: f"{tmp_path}/other now, and {tmp_path}/state in use" in served.problems(), "told")
+        place.write("us-central1-a", ["198.51.100.8"])
+        served.shows(PLACE, world.records(["198.51.100.8"]), "published where the workers read")
+
+
 def test_broken_manifests_keep_the_last_good_and_say_where(tmp_path: Path) -> None:
     place = world.World(tmp_path)
     with world.settled(place) as served:
