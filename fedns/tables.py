@@ -239,8 +239,8 @@ def verify(path: str) -> str | None:
     """The reason why the tables are damaged, or None when sound. May die of SIGBUS: run it in a child."""
     try:
         with lmdb.open(path, map_size=0, readonly=True, create=False, max_dbs=4, max_readers=READERS) as env:
-            size = os.path.getsize(os.path.join(path, "data.mdb"))
             wanted = (env.info()["last_pgno"] + 1) * env.stat()["psize"]
+            size = os.path.getsize(os.path.join(path, "data.mdb"))  # afterwards: a writer may be at work
             if size < wanted:
                 return f"data.mdb is {size} bytes long, its pages need {wanted}"
             return _digests(env)
