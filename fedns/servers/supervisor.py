@@ -2,8 +2,8 @@
 
 Law: single thread, woken by signals and process descriptors only. The supervisor owns the sockets, so
 what is queued for a dead worker waits for its successor. Tables are verified in a child before anyone
-reads them and again when a child dies of them; damaged ones are moved aside and control rebuilds them.
-It knows nothing of DNS: who cannot start again and again is tried again more and more slowly.
+reads them, when a child dies of them and every few minutes; damaged ones are moved aside and control
+rebuilds them. It knows nothing of DNS: who cannot start again and again is tried again more and more slowly.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from time import monotonic, time
 
 from fedns import tables
@@ -35,6 +36,7 @@ class Plan:
     workers: int
     state: str  # directory: tables/, counters/, serve.json while running
     control: tuple[str, ...] = ()
+    verify: float = 600.0  # seconds between looks at tables in use: rot is found although nobody died of it
     worker: tuple[str, ...] = (sys.executable, "-m", "fedns.servers.dns_worker")
 
 
@@ -96,15 +98,19 @@ class Supervisor:
         self._announce()
 
     def _watch(self) -> None:
+        look = monotonic() + self._plan.verify
         while not self._stopping:
-            self._wait(self._next_start())
+            self._wait(min(self._next_start(), max(look - monotonic(), 0.0)))
+            if monotonic() >= look:
+                self._check_tables()
+                look = monotonic() + self._plan.verify
             for each in self._children:
                 if not self._stopping and each.due():
                     self._spawn(each)
 
-    def _next_start(self) -> float | None:
+    def _next_start(self) -> float:
         starts = [each.start_at for each in self._children if each.start_at is not None]
-        return max(min(starts) - monotonic(), 0.0) if starts else None
+        return max(min(starts) - monotonic(), 0.0) if starts else inf
 
     def _wait(self, timeout: float | None) -> None:
         for key, _ in self._selector.select(timeout):

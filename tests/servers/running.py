@@ -25,7 +25,7 @@ from fedns.servers import supervisor
 told = json.loads(sys.argv[1])
 plan = supervisor.Plan(
     listen=tuple(map(tuple, told["listen"])), workers=told["workers"],
-    state=told["state"], control=tuple(told["control"]),
+    state=told["state"], control=tuple(told["control"]), verify=told["verify"],
 )
 sys.exit(supervisor.Supervisor(plan).run())
 """
@@ -105,9 +105,14 @@ class Running:
 
 @contextmanager
 def serving(
-    state: Path, workers: int = 1, control: tuple[str, ...] = (), hosts: tuple[str, ...] = ("127.0.0.1",)
+    state: Path,
+    workers: int = 1,
+    control: tuple[str, ...] = (),
+    hosts: tuple[str, ...] = ("127.0.0.1",),
+    verify: float = 600.0,
 ) -> Iterator[Running]:
     plan = {"listen": [(h, 0) for h in hosts], "workers": workers, "state": str(state), "control": control}
+    plan["verify"] = verify
     process = subprocess.Popen([sys.executable, "-c", _SERVE, json.dumps(plan)])
     try:
         yield Running(process, state)

@@ -68,6 +68,18 @@ def test_tables_cut_under_the_workers_are_found_and_rebuilt(tmp_path: Path) -> N
         running.until(lambda: running.NEW in serve.ask(running.query()), "answers from rebuilt tables")
 
 
+def test_rot_that_nobody_died_of_is_found_and_rebuilt(tmp_path: Path) -> None:
+    control = (sys.executable, "-c", running.PUBLISHER, str(tmp_path / "tables"), str(ROOT))
+    with running.serving(tmp_path, control=control, verify=0.5) as serve:
+        running.until(lambda: running.NEW in serve.ask(running.query()), "the published answer")
+        with (tmp_path / "tables" / "data.mdb").open("r+b") as file:
+            raw = file.read()
+            file.seek(raw.rindex(running.NEW))
+            file.write(running.OLD)
+        running.until(lambda: list(tmp_path.glob("tables.corrupt-*")), "quarantine")
+        running.until(lambda: running.NEW in serve.ask(running.query()), "answers from rebuilt tables")
+
+
 def test_without_tables_the_answer_is_not_ready_until_they_come(tmp_path: Path) -> None:
     with running.serving(tmp_path) as serve:
         reply = serve.ask(running.query())
