@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from importlib import metadata
+from ipaddress import ip_address
 from typing import Protocol
 
 from fedns import config, doubts, known, masterfile, tables, turn, views
@@ -87,6 +88,8 @@ class Desk:
         return self._parts.metrics.render()
 
     def explain(self, name: str, rtype: str, source: str) -> explanation.Explanation:
+        if source:
+            ip_address(source)
         done, view, now = self._parts.turn, self._parts.writer.view(), time.time()
         try:
             told = explain.explain(done.snapshot, done.layout, view, (name, rtype), now)

@@ -74,6 +74,13 @@ def test_explain_reads_the_table_that_is_served(parts: Any) -> None:
     assert "192.0.2.1" in str(told["reply"]) and told["generation"] == 1
 
 
+def test_a_client_is_an_address(parts: Any) -> None:
+    parts.turn.run(parts.known, time.time())
+    assert parts.desk.explain(WEB, "A", "2001:db8::1")
+    with pytest.raises(ValueError, match="appear to be an IPv4"):
+        parts.desk.explain(WEB, "A", "here")
+
+
 def test_a_zone_is_written_out_and_others_are_not_served(parts: Any) -> None:
     parts.turn.run(parts.known, time.time())
 

@@ -148,7 +148,7 @@ def select(service: Service, place: Place | None, now: float, where: Level = GLO
     means no tiers: the name then leads to the wider one."""
     chosen = serving(service, where)
     if not chosen:
-        return Selection((), rule="no shard can serve here") if where != GLOBAL else last_resort(service)
+        return Selection((), rule="no shard can serve here") if where != GLOBAL else last_resort(service, place)
     policy = service.policy
     tiers = share_out(chosen, policy, place)
     names = ", ".join(shard.member for shard in chosen)
@@ -166,8 +166,9 @@ def _told(tier: Tier) -> str:
     return f"{tier.load:.0%} of clients: {shares}" if tier.load else f"in reserve: {shares}"
 
 
-def last_resort(service: Service) -> Selection:
-    """Rule 5: no shard can serve. Tiers hold the last good set (`open`); without one the name has no data."""
+def last_resort(service: Service, place: Place | None = None) -> Selection:
+    """Rule 5: no shard can serve. Tiers hold the last good set (`open`), by the policy's strategy as if it
+    could; without one the name has no data."""
     policy = service.policy
     if policy.on_all_unhealthy == "closed":
         return Selection((), "closed", "all shards are down and the policy is closed: no data")
@@ -177,8 +178,9 @@ def last_resort(service: Service) -> Selection:
     good = [shard for shard in service.shards if shard.member in service.last_good and candidate(shard)]
     if not good:
         return Selection((), "open", "no shard can serve and none was ever good: no data")
-    tier = Tier(1.0, _shares(good, lambda _: 1.0))
-    return Selection((tier,), "open", "all shards are down: fail open to the last good set", (_told(tier),))
+    tiers = share_out(good, policy, place)
+    rule = "all shards are down: fail open to the last good set"
+    return Selection(tiers, "open", rule, tuple(map(_told, tiers)))
 
 
 def flat(selection: Selection) -> tuple[Share, ...]:

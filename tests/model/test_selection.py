@@ -154,6 +154,16 @@ def test_the_last_resort(policy: TrafficPolicy, fail_open: str, tiers: list[obje
     assert (chosen.fail_open, loads(chosen)) == (fail_open, tiers)
 
 
+def test_failing_open_keeps_to_the_strategy() -> None:
+    both = lost("a", 1.0), lost("b", 1.0)
+    ordered = TrafficPolicy("PrimarySecondary", order=("b", "a"))
+    weighted = TrafficPolicy("Weighted", weights={"a": 1, "b": 0})
+    for policy, first in ((ordered, "b"), (weighted, "a")):
+        chosen = selection.select(service(*both, policy=policy), None, 9.0)
+        assert chosen.fail_open == "open"
+        assert [dict(tier.shares) for tier in chosen.tiers if tier.load] == [{first: 1.0}]
+
+
 def test_what_was_never_good_is_not_failed_open_to() -> None:
     assert not selection.select(service(shard("a", "unhealthy")), None, 9.0).tiers
 
