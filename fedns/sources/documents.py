@@ -15,7 +15,7 @@ import yaml
 from msgspec import Raw, Struct
 
 from fedns.errors import Problem
-from fedns.sources import hints, objects
+from fedns.sources import dumps, hints, objects
 
 ObjectKey = tuple[str, str, str]
 """kind, namespace, name."""
@@ -41,10 +41,12 @@ class Entry(Struct, frozen=True, gc=False):
 
 
 class Content(Struct, frozen=True):
-    """A file as last read: its entries by digest of their text, in file order, and its problems."""
+    """A file as last read: its entries by digest of their text, in file order, and its problems; `dump`
+    where it is a long JSON list."""
 
     entries: Mapping[int, Entry] = {}
     problems: tuple[Problem, ...] = ()
+    dump: dumps.Dump | None = None
 
 
 class _Names(Struct, gc=False):
@@ -79,6 +81,7 @@ class _Items(NamedTuple):
 
     digests: Sequence[int]
     item: Callable[[int], _Item]
+    dump: dumps.Dump | None = None
 
 
 _NOTHING = Entry(("", "", ""), None)
@@ -95,7 +98,7 @@ def read(path: str, data: bytes, kinds: Kinds, previous: Content) -> Content:
     if (not data or data.isspace()) and previous.entries:
         raise Broken(f"{path}:1", "the file is empty (being written?); remove it to remove its objects")
     if path.endswith(".json"):
-        return _Reading(path, kinds, previous).all(_json(path, data))
+        return _Reading(path, kinds, previous).all(_again(path, data, previous))
     reading = _Reading(path, kinds, previous)
     found = reading.all(_yaml(path, data))
     if not data.endswith(b"\n"):
@@ -121,7 +124,7 @@ class _Reading:
         keys = [entry.key for entry in entries.values() if entry is not _NOTHING]
         if len(set(keys)) < len(keys):
             entries = dict(self._first(items, entries))
-        return Content(entries, tuple(self._problems))
+        return Content(entries, tuple(self._problems), items.dump)
 
     def kept(self, found: Content) -> Content:
         """YAML with trouble in it may be half written: objects that it does not tell (any more) stay."""
@@ -195,6 +198,22 @@ def _called(key: ObjectKey) -> str:
     return f"{key[0]} {key[1]}/{key[2]}"
 
 
+def _again(path: str, data: bytes, previous: Content) -> _Items:
+    """A JSON file, of which only what differs is parsed where it is a dump."""
+    found = dumps.again(data, previous.dump) if previous.dump and not previous.problems else None
+    if found is None:
+        return _json(path, data)
+    dump, first, parsed = found
+
+    def item(at: int) -> _Item:
+        inside = first <= at < first + len(parsed)
+        return (
+            _json_item(bytes(parsed[at - first]), data, dump.kind) if inside else _json(path, data).item(at)
+        )
+
+    return _Items(dump.digests, item, dump)
+
+
 def _json(path: str, data: bytes) -> _Items:
     try:
         whole = _whole.decode(data)
@@ -205,8 +224,9 @@ def _json(path: str, data: bytes) -> _Items:
     if whole.items is None:
         return _Items((hash(data),), lambda at: _json_item(data, data, ("", "")))
     kind, raws = (whole.apiVersion, whole.kind.removesuffix("List")), whole.items
-    digests = [hash(bytes(raw)) for raw in raws]
-    return _Items(digests, lambda at: _json_item(bytes(raws[at]), data, kind))
+    dump = dumps.cut(data, raws, kind) if len(raws) > dumps.BLOCK else None
+    digests = dump.digests if dump else [hash(bytes(raw)) for raw in raws]
+    return _Items(digests, lambda at: _json_item(bytes(raws[at]), data, kind), dump)
 
 
 def _json_item(text: bytes, data: bytes, list_kind: tuple[str, str]) -> _Item:
