@@ -77,6 +77,9 @@ class Selection(NamedTuple):
     steps: tuple[str, ...] = ()
 
 
+_NOWHERE = Selection((), rule="no shard can serve here")
+
+
 def candidate(shard: Shard) -> bool:
     """Whether the shard ever had a load balancer: without an address nobody can be sent there."""
     return bool(shard.addresses or shard.facts.hostnames)
@@ -148,7 +151,7 @@ def select(service: Service, place: Place | None, now: float, where: Level = GLO
     means no tiers: the name then leads to the wider one."""
     chosen = serving(service, where)
     if not chosen:
-        return Selection((), rule="no shard can serve here") if where != GLOBAL else last_resort(service, place)
+        return last_resort(service, place) if where == GLOBAL else _NOWHERE
     policy = service.policy
     tiers = share_out(chosen, policy, place)
     names = ", ".join(shard.member for shard in chosen)
