@@ -18,7 +18,8 @@ import time
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
-from fedns import aims, config, desk, known, logs, metrics, tables, turn
+from fedns import config, logs, metrics, tables
+from fedns.control import aims, desk, known, turn
 from fedns.errors import Problem, StateError
 from fedns.model import snapshot, state
 from fedns.model.facts import ProbeCount, ShardFacts

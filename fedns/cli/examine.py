@@ -10,7 +10,8 @@ import time
 
 import msgspec
 
-from fedns import config, doubts, known, tables, turn
+from fedns import config, tables
+from fedns.control import doubts, known, turn
 from fedns.errors import Problem
 from fedns.model import snapshot
 from fedns.sources import cluster, manifests, policies, watch, zonefiles

@@ -20,7 +20,7 @@ CHUNK = 1 << 16
 
 async def read(path: str, origin: str) -> AsyncIterator[bytes] | None:
     """The zone at `origin` of the tables at `path` in pieces; None: not served. StateError: not readable."""
-    command = (sys.executable, "-m", "fedns.masterfile", path, origin)
+    command = (sys.executable, "-m", "fedns.control.masterfile", path, origin)
     child = await asyncio.create_subprocess_exec(*command, stdout=-1, stderr=-1)
     assert child.stdout is not None
     first = await child.stdout.read(CHUNK)
@@ -54,7 +54,7 @@ async def _complaint(child: asyncio.subprocess.Process) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m fedns.masterfile TABLES ORIGIN`."""
+    """`python -m fedns.control.masterfile TABLES ORIGIN`."""
     path, origin = arguments
     try:
         reader = tables.Reader(path)

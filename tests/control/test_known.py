@@ -1,6 +1,6 @@
 """What is known survives a restart, and a source that cannot speak takes nothing back."""
 
-from fedns import known
+from fedns.control import known
 from fedns.model import assemble
 from fedns.model.policy import ProbeSpec, TrafficPolicy
 from fedns.sources import change

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fedns import known, tables, turn
+from fedns import tables
+from fedns.control import known, turn
 from fedns.dns import names, node, skeleton
 from fedns.errors import StateError
 from fedns.model import assemble, snapshot, state

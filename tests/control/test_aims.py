@@ -1,6 +1,6 @@
 """Probe targets and hostnames follow the snapshot, service by service."""
 
-from fedns import aims
+from fedns.control import aims
 from fedns.model.facts import Port, ShardFacts
 from fedns.model.policy import ProbeSpec, TrafficPolicy
 from fedns.model.snapshot import Service, Shard, Snapshot, Verdict

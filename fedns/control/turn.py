@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from fedns import tables
+from fedns.control.known import Known
 from fedns.dns import federation, names, node, skeleton, wire, zones
 from fedns.errors import Problem
-from fedns.known import Known
 from fedns.model import assemble, snapshot, state
 from fedns.model.facts import Order
 from fedns.sources import change

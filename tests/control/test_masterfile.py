@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from fedns import masterfile, tables
+from fedns import tables
+from fedns.control import masterfile
 from fedns.dns import dump
 from fedns.errors import StateError
 from tests.golden import fleet
 
-SHAPES = Path(__file__).parent / "golden" / "dns" / "shapes.in.yaml"
+SHAPES = Path(__file__).parents[1] / "golden" / "dns" / "shapes.in.yaml"
 
 
 async def collected(path: Path, origin: str) -> str | None:

@@ -11,8 +11,9 @@ from importlib import metadata
 from ipaddress import ip_address
 from typing import Protocol
 
-from fedns import config, doubts, known, masterfile, tables, turn, views
+from fedns import config, tables
 from fedns import metrics as measures
+from fedns.control import doubts, known, masterfile, turn, views
 from fedns.dns import explain, explanation, names
 from fedns.errors import Problem
 from fedns.model import snapshot

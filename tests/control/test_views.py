@@ -4,7 +4,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from fedns import views
+from fedns.control import views
 from fedns.dns import explanation
 from fedns.errors import Problem
 from fedns.model import facts, policy, snapshot

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fedns import doubts
+from fedns.control import doubts
 from fedns.model import assemble
 from fedns.model.facts import Hostname, MemberFacts, Order, Port, ShardFacts
 from fedns.model.policy import ProbeSpec, TrafficPolicy

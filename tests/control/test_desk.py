@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from fedns import config, desk, known, metrics, tables, turn
+from fedns import config, metrics, tables
+from fedns.control import desk, known, turn
 from fedns.errors import FednsError, Problem
 from fedns.model import assemble, snapshot
 from fedns.model.facts import MemberFacts, ShardFacts, ZoneReadiness
