@@ -150,6 +150,8 @@ def _keys(turn: _Turn, touched: frozenset[str] | None) -> Iterable[str]:
 def _changed(old: Member | None, new: _Member) -> bool:
     if old is None or _place(old) != _place(new.seen):
         return True
+    if old.nodes == new.seen.nodes:
+        return False
     return (health.nodes(old.nodes, 0.0) is None) != (new.nodes is None)
 
 
