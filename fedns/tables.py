@@ -113,12 +113,6 @@ class Writer:
         with self._env.begin(self._dbs[db]) as txn:
             yield from txn.cursor()
 
-    def differing(self, db: str, entries: Mapping[bytes, bytes | None]) -> dict[bytes, bytes | None]:
-        """Those that are not in the store as they are here (None: not there)."""
-        with self._env.begin(self._dbs[db]) as txn:
-            get = txn.get
-            return {key: value for key, value in entries.items() if get(key) != value}
-
     def view(self) -> View:
         """For the writer's own process; LMDB allows an environment only once per process."""
         return View(self._env.begin(self._dbs["dns"]))

@@ -5,7 +5,7 @@ static zones changed. Everything of one turn goes out in one transaction: answer
 new serial, and the state a restart begins from. Equal entries are not published.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from fedns import tables
@@ -113,8 +113,7 @@ class Turn:
             if service is None:
                 changes.update(federation.withdraw(before.services[key], self.layout))
                 continue
-            changes.update(dict.fromkeys(federation.keys(service, self.layout)))
-            changes.update(federation.compile_service(service, self.layout, now))
+            changes.update(federation.changes(service, self.layout, now, before.services.get(key)))
         if any((key in before.services) != (key in self.snapshot.services) for key in touched):
             above = skeleton.skeleton(self.snapshot, self.layout)
             gone = self._skeleton.keys() - above.keys() - changes.keys()
@@ -145,32 +144,29 @@ class Turn:
                 self.problems.pop(key, None)
 
     def _publish(self, changes: Changes, known: Known, now: float, whole: bool) -> Outcome:
-        changed = self._writer.differing("dns", changes)
         kept: Changes = {**state.dump(self.snapshot, known.probes, whole), **known.unsaved}
         if whole:
             stale = (key for key, _ in self._writer.items("state") if key.startswith(state.OWN))
             kept.update((key, None) for key in stale if key not in kept)
-        if changed:
-            serial = self._serial(now, kept)
-            self.zones = (skeleton.zone(self.layout, serial), *self.zones[1:])
-            changed[tables.ZONES] = node.encode_zones(self.zones)
-            changed[tables.READY] = b"1"
-        generation = self._writer.publish({"dns": changed, "state": kept}, now)
-        return Outcome(generation, len(changed))
+        return Outcome(*self._writer.renew({"dns": changes, "state": kept}, now, self._head(now)))
+
+    def _head(self, now: float) -> Callable[[int], tables.Changes]:
+        """What goes with a generation of other answers. The SOA serial moves with each, and never backwards
+        (RFC 1982): generations are persisted, and tables rebuilt from nothing begin at the time of day."""
+        raw = self._writer.get("state", SERIAL)
+
+        def head(generation: int) -> tables.Changes:
+            base = int.from_bytes(raw, "big") if raw else (int(now) - generation) & 0xFFFFFFFF
+            self.zones = (skeleton.zone(self.layout, (base + generation) & 0xFFFFFFFF), *self.zones[1:])
+            dns = {tables.ZONES: node.encode_zones(self.zones), tables.READY: b"1"}
+            return {"dns": dns, "state": {SERIAL: base.to_bytes(4, "big")}}
+
+        return head
 
     def _served(self) -> int:
         """The serial that is served (0: none yet)."""
         raw = self._writer.get("dns", tables.ZONES)
         return skeleton.serial(node.decode_zones(raw)[0]) if raw else 0
-
-    def _serial(self, now: float, kept: Changes) -> int:
-        """SOA serial of the generation to come: it moves with each, and never backwards (RFC 1982), since
-        the generation is persisted and a table rebuilt from nothing begins at the time of day."""
-        raw = self._writer.get("state", SERIAL)
-        generation = self._writer.generation() + 1
-        base = int.from_bytes(raw, "big") if raw else (int(now) - generation) & 0xFFFFFFFF
-        kept[SERIAL] = base.to_bytes(4, "big")
-        return (base + generation) & 0xFFFFFFFF
 
 
 def _behind(snap: snapshot.Snapshot, hostnames: set[str]) -> Iterator[str]:

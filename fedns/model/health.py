@@ -43,7 +43,7 @@ class Input(Struct, frozen=True, gc=False):
 
 
 class _Weighed(NamedTuple):
-    """What the evidence says by itself. `forced`: it acts at once, even inside a hold."""
+    """What the evidence says by itself. `forced`: it is certain, and acts at once where it is bad news."""
 
     state: State
     reason: str
@@ -68,11 +68,16 @@ def judge(inp: Input, previous: Verdict, settings: HealthSettings, now: float) -
     weighed = _weigh(inp, settings, now)
     if weighed.state == base.state and base.since:
         return _standing(base, weighed, inp.order is not None, now)
-    if base.held_until > now and not (weighed.forced or base.ordered):
+    if base.held_until > now and not (base.ordered or _breaks(weighed, base, inp.order)):
         return structs.replace(
             base, pending=weighed.state, evidence=weighed.evidence, judged=0.0, origin=None
         )
     return _changed(weighed, base, settings, now, inp.order is not None)
+
+
+def _breaks(weighed: _Weighed, base: Verdict, order: Order | None) -> bool:
+    """Whether this acts inside a hold: an operator's word, and certain bad news that is worse than before."""
+    return order is not None or (weighed.forced and base.state != "unhealthy")
 
 
 def _base(previous: Verdict, now: float) -> Verdict:

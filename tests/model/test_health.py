@@ -84,6 +84,15 @@ def test_a_held_change_waits_and_acts_when_the_hold_ends() -> None:
     assert (acted.state, acted.pending, acted.flaps) == ("unhealthy", "", 3)
 
 
+def test_a_drain_is_no_bad_news_for_what_is_down() -> None:
+    """Its probes are well again inside the hold, while its last endpoints terminate."""
+    down = Verdict("unhealthy", "probe fails", 100.0, 130.0, 2, was_good=True)
+    ending = (ZoneReadiness("z", 0, 2, 2, 2),)
+    verdict = health.judge(health.Input(ending), down, HealthSettings(), 110.0)
+    assert (verdict.state, verdict.pending) == ("unhealthy", "draining")
+    assert health.judge(health.Input(ending), verdict, HealthSettings(), 130.0).state == "draining"
+
+
 def test_readiness_at_zero_breaks_a_hold_and_lengthens_the_way_back() -> None:
     back = probed(True, probed(False, probed(True, health.NEW, 1.0), 100.0), 110.0)
     gone = health.judge(health.Input(zones(0, 0, 3), probe=UP), back, NUMBERS, 115.0)
