@@ -1,4 +1,4 @@
-"""gdnsd's own test zones and questions, those without its dynamic records: read by our zone reader, answered by us.
+"""gdnsd's own test zones and questions, without its dynamic records: read and answered by us.
 
 What gdnsd allows in a zone file beyond RFC 1035 (strings over 255 octets, and over a line's end) is left out.
 """
