@@ -60,22 +60,6 @@ def explain(
     return structs.replace(_federated(found, layout, told, now), kind=kind, rule=rule)
 
 
-def lines(told: explanation.Explanation) -> Iterator[str]:
-    """The explanation as short lines of text, for people."""
-    yield f"{told.name} {told.type} (generation {told.generation})"
-    for step in told.steps:
-        yield f"  {step}"
-    for each in told.candidates:
-        mark = "+" if each.serves else "-"
-        share = f" share {each.share:.0%}" if each.serves else ""
-        yield f"  {mark} {each.member} ({'/'.join((each.region, *each.zones))}): {each.why}{share}"
-        yield f"      {each.state}{_for(each.age)}: {each.reason}"
-        for fact in each.evidence:
-            yield f"      {fact.kind} says {fact.says}{_ago(fact.age)}: {fact.detail}"
-    for record in (*told.reply.answer, *told.reply.authority):
-        yield f"  > {record}"
-
-
 def _federated(
     found: _Found, layout: names.Layout, told: explanation.Explanation, now: float
 ) -> explanation.Explanation:
@@ -100,6 +84,7 @@ def _federated(
         *(_beneath(found, told.reply) if found.child else ()),
         *_descent(service, outcomes, layout, [found.index, *steps], now),
         *_choice(service, layout.levels[last].place, now),
+        *_dealt(final),
         f"ttl {ttl}: {why}",
         *_outgoing(told),
     ]
@@ -126,6 +111,14 @@ def _choice(service: model.Service, place: selection.Level, now: float) -> Itera
     chosen = selection.select(service, None, now, place)
     yield chosen.rule
     yield from chosen.steps
+
+
+def _dealt(final: outcome.Outcome) -> Iterator[str]:
+    """What DNS, which cannot tell clients apart, makes of shares."""
+    if final.choices:
+        yield "each answer holds the addresses of one of them, as often as its share says"
+    elif len(final.shares) > 1:
+        yield "each answer holds all their addresses, turned around: clients come to each alike"
 
 
 def _descent(
@@ -294,11 +287,3 @@ def _type(value: str) -> int:
         return int(dns.rdatatype.from_text(value))
     except dns.rdatatype.UnknownRdatatype:
         raise ValueError(f"{value!r} is not a record type") from None
-
-
-def _for(age: float | None) -> str:
-    return "" if age is None else f" for {age:.0f} s"
-
-
-def _ago(age: float | None) -> str:
-    return "" if age is None else f" {age:.0f} s ago"

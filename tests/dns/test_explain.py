@@ -191,11 +191,13 @@ def test_it_goes_through_json() -> None:
     assert msgspec.json.decode(msgspec.json.encode(found), type=explanation.Explanation) == found
 
 
-def test_lines_for_people() -> None:
-    text = "\n".join(explain.lines(told(REGION)))
-    assert "- eu (europe/europe-b): it is unhealthy" in text
-    assert "+ us (america/america-a): serves share 100%" in text
-    assert f"> {GLOBAL} 15 IN A 192.0.2.1" in text
+def test_what_dns_makes_of_shares_is_said() -> None:
+    both = {"shards": {name: {"addresses": [f"192.0.2.{at}"]} for at, name in enumerate(("eu", "us"), 1)}}
+    alike = told(GLOBAL, services={"shop/web": both})
+    assert "each answer holds all their addresses, turned around: clients come to each alike" in alike.steps
+    weights = {"strategy": "Weighted", "weights": {"eu": 1, "us": 3}}
+    dealt = told(GLOBAL, services={"shop/web": {**both, "policy": weights}})
+    assert "each answer holds the addresses of one of them, as often as its share says" in dealt.steps
 
 
 def test_bad_questions() -> None:
