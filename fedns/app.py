@@ -50,7 +50,7 @@ class Control:
         self.writer = tables.Writer(os.path.join(settings.state, "tables"))
         previous, counts = self._restored()
         self.known.probes.update(counts)
-        self.turn = turn.Turn(self.writer, config.naming(settings), previous)
+        self.turn = turn.Turn(self.writer, config.naming(settings), previous, config.server(settings))
         # edges
         self.watcher = watch.Watcher()
         self.operator = operator.Operator(os.path.join(settings.state, "orders.json"))

@@ -15,7 +15,7 @@ from typing import Annotated, Literal, NamedTuple
 from msgspec import Struct, structs
 
 from fedns import schema
-from fedns.dns import names
+from fedns.dns import client, names
 from fedns.errors import Problem
 from fedns.model import assemble, policy
 
@@ -96,6 +96,13 @@ def fraction(text: str, reader: schema.Reader) -> float:
     return value
 
 
+def short(text: str, reader: schema.Reader) -> str:
+    """What fits one character-string of DNS (RFC 1035 section 3.3)."""
+    if len(text.encode()) > 255:
+        raise schema.Bad(f"{text[:20]!r}... is longer than 255 octets")
+    return text
+
+
 Label = Annotated[str, schema.label]
 Host = Annotated[str, schema.hostname]
 Directory = Annotated[str, schema.directory]
@@ -114,12 +121,18 @@ class TtlBounds(Struct, frozen=True):
 
 
 class Dns(Struct, frozen=True):
-    """`compat: v1` answers as Kubernetes federation v1 did, its known defects included."""
+    """`compat: v1` answers as Kubernetes federation v1 did, its known defects included. `nsid`, `identity`
+    (`id.server`) and `version` (`version.bind`) are told to who asks; empty ones are not. `idle` is how long
+    a quiet TCP connection lives."""
 
     listen: tuple[Listen, ...] = (Address("127.0.0.1", 5300),)
     workers: Count = 2
     ttl: TtlBounds = TtlBounds()
     compat: Literal["fedns", "v1"] = "fedns"
+    nsid: Annotated[str, short] = ""
+    identity: Annotated[str, short] = ""
+    version: Annotated[str, short] = "fedns"
+    idle: Seconds = 10.0
 
 
 class Gateway(Struct, frozen=True):
@@ -351,6 +364,12 @@ def world(config: Config) -> assemble.World:
     v1 = config.dns.compat == "v1"
     tombstone = inf if v1 else config.tombstone
     return assemble.World(defaults=defaults(config), tombstone=tombstone, hostname_compat=v1)
+
+
+def server(config: Config) -> client.Server:
+    """How workers answer for themselves."""
+    dns = config.dns
+    return client.Server(nsid=dns.nsid, identity=dns.identity, version=dns.version, idle=dns.idle)
 
 
 def naming(config: Config) -> names.Settings:

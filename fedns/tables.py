@@ -21,6 +21,7 @@ from fedns.errors import StateError
 META = b"\xffmeta"  # db "dns": generation and publication time, written by publish itself
 ZONES = b"\xffzones"
 READY = b"\xffready"  # absent until the first sync is done
+SERVER = b"\xffserver"  # how workers answer for themselves
 DATABASES = ("dns", "state")
 MAP_SIZE = 1 << 35  # address space, not disk: the file stays as small as its pages
 READERS = 1024  # reader slots: workers, command line tools and those that died without leaving

@@ -56,7 +56,7 @@ def _compile(settings: config.Config, read: known.Known, folder: str) -> list[Pr
     """Compiles it all into a table that nobody reads."""
     writer = tables.Writer(folder)
     try:
-        once = turn.Turn(writer, config.naming(settings), snapshot.Snapshot())
+        once = turn.Turn(writer, config.naming(settings), snapshot.Snapshot(), config.server(settings))
         once.run(read, time.time())
     finally:
         writer.close()

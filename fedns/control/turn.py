@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from fedns import tables
 from fedns.control.known import Known
-from fedns.dns import federation, names, node, skeleton, wire, zones
+from fedns.dns import client, federation, names, node, skeleton, wire, zones
 from fedns.errors import Problem
 from fedns.model import assemble, snapshot, state
 from fedns.model.facts import Order
@@ -36,8 +36,15 @@ class Outcome(NamedTuple):
 class Turn:
     """Owns the writer's side of the tables, and the snapshot that they were compiled from."""
 
-    def __init__(self, writer: tables.Writer, settings: names.Settings, previous: snapshot.Snapshot) -> None:
+    def __init__(
+        self,
+        writer: tables.Writer,
+        settings: names.Settings,
+        previous: snapshot.Snapshot,
+        server: client.Server,
+    ) -> None:
         self.snapshot = previous
+        self._server = client.encode(server)
         self.layout = names.layout(settings, ())
         self.zones: tuple[node.Zone, ...] = ()
         self.problems: dict[str, tuple[Problem, ...]] = {}
@@ -98,6 +105,7 @@ class Turn:
             entries.update(federation.compile_service(service, self.layout, now))
         entries = {**self._above(entries), **zones.overlay([(self.layout.origin, self._skeleton), *statics])}
         entries[tables.ZONES], entries[tables.READY] = node.encode_zones(self.zones), b"1"
+        entries[tables.SERVER] = self._server
         self._note(self.snapshot.services.values())
         for key, _ in self._writer.items("dns"):
             if key[0] != SPECIAL:

@@ -1,18 +1,21 @@
-"""Our OPT record: payload size, flags, extended errors, zone version.
+"""Our OPT record: payload size, flags, extended errors, and the options that were asked for.
 
-Law: it is there exactly when the query had one; unknown options and flags are ignored and never echoed
-(RFC 6891 section 6.1).
+Law: it is there exactly when the query had one; an option is answered once, by its row of `_OPTIONS`, and
+unknown options and flags are ignored and never echoed (RFC 6891 section 6.1).
 """
 
 import struct
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from fedns.dns import node, query, wire
+from fedns.dns import client, node, query, wire
 
 # Extended DNS Errors (RFC 8914)
 STALE_ANSWER, NOT_READY, NOT_AUTHORITATIVE, NOT_SUPPORTED, INVALID_QUERY_TYPE = 3, 14, 20, 21, 30
 _EDE = 15  # EDNS option code
 _SOA_SERIAL = 0  # ZONEVERSION type
+_TRANSFERRED = (wire.SOA, wire.IXFR, wire.AXFR)  # what a secondary asks
+_EXPIRE_AT = -8  # of an SOA's rdata
 
 
 class Notes(NamedTuple):
@@ -21,17 +24,53 @@ class Notes(NamedTuple):
     rcode: int = wire.NOERROR
     error: int | None = None
     zone: node.Zone | None = None
+    type: int = 0
 
 
-def build(asked: query.Edns | None, notes: Notes) -> bytes:
+def build(asked: query.Edns | None, notes: Notes, asker: client.Client) -> bytes:
     """The OPT record for a reply, empty for a query without one."""
     if asked is None:
         return b""
-    options = b""
-    if notes.error is not None:
-        options += struct.pack(">HHH", _EDE, 2, notes.error)
-    if asked.zoneversion and notes.zone is not None:
-        depth = wire.labels(notes.zone.apex)
-        options += struct.pack(">HHBB", query.ZONEVERSION, 6, depth, _SOA_SERIAL) + notes.zone.serial
+    options = b"" if notes.error is None else _option(_EDE, notes.error.to_bytes(2, "big"))
+    for code in dict(asked.options):
+        told = _OPTIONS[code](notes, asker) if code in _OPTIONS else None
+        if told is not None:
+            options += _option(code, told)
     head = (0, wire.OPT, wire.OWN_SIZE, notes.rcode >> 4, 0, 0x8000 if asked.do else 0, len(options))
     return struct.pack(">BHHBBHH", *head) + options
+
+
+def _option(code: int, data: bytes) -> bytes:
+    return struct.pack(">HH", code, len(data)) + data
+
+
+def _nsid(notes: Notes, asker: client.Client) -> bytes | None:
+    return asker.host.server.nsid.encode() or None
+
+
+def _expire(notes: Notes, asker: client.Client) -> bytes | None:
+    """RFC 7314: of a primary, the zone's own number."""
+    if notes.zone is None or notes.type not in _TRANSFERRED:
+        return None
+    return notes.zone.soa[_EXPIRE_AT : _EXPIRE_AT + 4]
+
+
+def _keepalive(notes: Notes, asker: client.Client) -> bytes | None:
+    """RFC 7828: how long the connection may be quiet, in tenths of a second; nothing over UDP."""
+    if not asker.stream:
+        return None
+    return min(int(asker.host.server.idle * 10), 0xFFFF).to_bytes(2, "big")
+
+
+def _zoneversion(notes: Notes, asker: client.Client) -> bytes | None:
+    if notes.zone is None:
+        return None
+    return bytes((wire.labels(notes.zone.apex), _SOA_SERIAL)) + notes.zone.serial
+
+
+_OPTIONS: Mapping[int, Callable[[Notes, client.Client], bytes | None]] = {
+    query.NSID: _nsid,
+    query.EXPIRE: _expire,
+    query.KEEPALIVE: _keepalive,
+    query.ZONEVERSION: _zoneversion,
+}

@@ -9,18 +9,21 @@ from typing import NamedTuple
 
 from fedns.dns import wire
 
-ZONEVERSION = 19  # EDNS option code (RFC 9660)
+# EDNS option codes
+NSID, EXPIRE, KEEPALIVE, ZONEVERSION = 3, 9, 11, 19
+_EMPTY = (NSID, KEEPALIVE, ZONEVERSION)  # a query sends these without data
 _HEADER = struct.Struct(">HHHHHH")
 _RECORD = struct.Struct(">HHIH")  # type, class, ttl, rdata length
 
 
 class Edns(NamedTuple):
-    """The OPT record of a query. `size` is the reply the client takes, at least 512 octets."""
+    """The OPT record of a query. `size` is the reply the client takes, at least 512 octets; `options` are
+    (code, data) in their order."""
 
     size: int
     version: int
     do: bool
-    zoneversion: bool = False
+    options: tuple[tuple[int, bytes], ...] = ()
 
 
 class Query(NamedTuple):
@@ -74,13 +77,14 @@ def _records(packet: bytes, at: int, skipped: int, extras: int) -> tuple[Edns | 
 
 def _edns(size: int, ttl: int, options: bytes) -> Edns | None:
     """The OPT record's meaning; None when its options are malformed."""
-    version, zoneversion, at = ttl >> 16 & 255, False, 0
+    version, at = ttl >> 16 & 255, 0
+    found = []
     while version == 0 and at < len(options):
         if at + 4 > len(options):
             return None
         code, length = struct.unpack_from(">HH", options, at)
         at += 4 + length
-        if at > len(options) or (code == ZONEVERSION and length):
+        if at > len(options) or (code in _EMPTY and length):
             return None
-        zoneversion = zoneversion or code == ZONEVERSION
-    return Edns(max(size, wire.CLASSIC_SIZE), version, bool(ttl & 0x8000), zoneversion)
+        found.append((code, options[at - length : at]))
+    return Edns(max(size, wire.CLASSIC_SIZE), version, bool(ttl & 0x8000), tuple(found))

@@ -8,7 +8,7 @@ equals a whole stored name. Whatever does not fit goes to `resolve`, which knows
 import struct
 from typing import Protocol
 
-from fedns.dns import node, resolve, wire
+from fedns.dns import client, node, resolve, wire
 
 
 class View(Protocol):
@@ -57,14 +57,14 @@ _MEANT_FOR_SLOW = node.CUT | node.DNAME | node.OCCLUDED | node.WILD
 _unpack = node.SLOT.unpack_from
 
 
-def respond(view: View, packet: bytes, limit: int) -> bytes | None:
+def respond(view: View, packet: bytes, limit: int, asker: client.Client = client.NOBODY) -> bytes | None:
     """The reply to `packet`, or None where none may be sent.
 
     `limit` is our own largest reply in octets, or `wire.STREAM` over a stream.
     """
     head = _HEADS.get(packet[2:12])
     if head is None or len(packet) > _MAX_QUERY:
-        return resolve.resolve(view, packet, limit)
+        return resolve.resolve(view, packet, limit, asker)
     flags, extras = head
     if extras is _ONE:
         end = -11
@@ -73,19 +73,19 @@ def respond(view: View, packet: bytes, limit: int) -> bytes | None:
             end = -23
             opt = _OPTS.get(packet[-23:-14] + _NONE)
         if opt is None:
-            return resolve.resolve(view, packet, limit)
+            return resolve.resolve(view, packet, limit, asker)
         question = packet[12:end]
     else:
         opt = _NO_OPT
         question = packet[12:]
     record = _END_AND_TYPE.get(question[-5:])
     if record is None:
-        return resolve.resolve(view, packet, limit)
+        return resolve.resolve(view, packet, limit, asker)
     name = question[:-4].lower()
     value = view.get(name)
     if value is None:
         reply = _missing(view, name, (packet[:2], _NXDOMAIN[flags], extras, question, opt[0]))
-        return reply or resolve.resolve(view, packet, limit)
+        return reply or resolve.resolve(view, packet, limit, asker)
     kind, ancount, start, end, turn, unit = _unpack(value, record)
     if kind == node.PLAIN:
         reply = b"".join((packet[:2], flags, ancount, _NONE, extras, question, value[start:end], opt[0]))
@@ -101,9 +101,9 @@ def respond(view: View, packet: bytes, limit: int) -> bytes | None:
         ancount, body = node.variant(value[start:end], packet[0] << 8 | packet[1])
         reply = b"".join((packet[:2], flags, ancount, _NONE, extras, question, body, opt[0]))
     else:
-        return resolve.resolve(view, packet, limit)
+        return resolve.resolve(view, packet, limit, asker)
     if len(reply) > wire.CLASSIC_SIZE and limit != wire.STREAM and len(reply) > min(limit, opt[1]):
-        return resolve.resolve(view, packet, limit)
+        return resolve.resolve(view, packet, limit, asker)
     return reply
 
 

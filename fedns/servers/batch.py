@@ -15,8 +15,11 @@ import struct
 import sys
 from array import array
 from collections.abc import Sequence
+from ipaddress import ip_address
 from itertools import accumulate, groupby
 from typing import Protocol
+
+from fedns.dns import client
 
 SIZE = 64  # datagrams per call: beyond it the calls' share is already below 2 %
 SLOT = 2048 + 64  # bytes a query may have; not a power of two, else all slots share one cache set
@@ -33,6 +36,10 @@ _IFINDEX = 4  # word of a control message where in_pktinfo begins: its interface
 
 class Datagrams(Protocol):
     """What the UDP listener needs of a socket: a batch in, its replies out in the same order."""
+
+    @property
+    def senders(self) -> Sequence[client.Client]:
+        """Who sent packet i of the last batch; the same objects for every batch."""
 
     def receive(self) -> list[bytes]:
         """What is queued now, at most SIZE packets; empty when nothing is."""
@@ -56,7 +63,7 @@ class Memory:
 class Batch:
     """recvmmsg/sendmmsg on one UDP socket."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, host: client.Host) -> None:
         self._socket = sock
         self._wildcard = is_wildcard(sock)
         self._v4 = sock.family == socket.AF_INET
@@ -72,6 +79,9 @@ class Batch:
         self._bases = self._vectors.words("Q", 2 * SIZE, 2)
         self._lengths = self._vectors.words("Q", 2 * SIZE + 1, 2)
         self._heads = [ctypes.c_void_p(self._headers.address + i * _HEADER.size) for i in range(2 * SIZE)]
+        first, length = (4, 4) if self._v4 else (8, 16)  # of the address in a sockaddr
+        places = (slice(at, at + length) for at in range(first, SIZE * NAME, NAME))
+        self.senders = tuple(_Sender(host, self._names.bytes, place) for place in places)
         self._connect_calls()
         if self._wildcard:
             ask_destination(sock)
@@ -151,11 +161,25 @@ class Batch:
         return sent
 
 
+class _Sender(client.Client):
+    """Whoever sent the packet in one place of the batch."""
+
+    __slots__ = ("_names", "_place")
+
+    def __init__(self, host: client.Host, names: mmap.mmap, place: slice) -> None:
+        super().__init__(host)
+        self._names, self._place = names, place
+
+    def address(self) -> bytes:
+        return self._names[self._place]
+
+
 class Plain:
     """The same over ordinary calls, one per datagram."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, host: client.Host) -> None:
         self._socket = sock
+        self.senders = tuple(_Known(host) for _ in range(SIZE))
         self._wildcard = is_wildcard(sock)
         self._peers: list[tuple[object, list[tuple[int, int, bytes]]]] = []
         sock.setblocking(False)
@@ -170,6 +194,7 @@ class Plain:
                 packet, control, _, peer = self._socket.recvmsg(SLOT, CONTROL)
             except (BlockingIOError, ConnectionError):
                 break
+            self.senders[len(packets)].host_name = peer[0]
             packets.append(packet)
             self._peers.append((peer, [_unbound(item) for item in control] if self._wildcard else []))
         return packets
@@ -185,6 +210,19 @@ class Plain:
             except OSError:
                 continue
         return sent
+
+
+class _Known(client.Client):
+    """A sender by the text that the socket module gives."""
+
+    __slots__ = ("host_name",)
+
+    def __init__(self, host: client.Host) -> None:
+        super().__init__(host)
+        self.host_name = ""
+
+    def address(self) -> bytes:
+        return ip_address(self.host_name.partition("%")[0]).packed
 
 
 _FULL_CONTROL = array("Q", [CONTROL] * (2 * SIZE))
@@ -203,10 +241,10 @@ def ask_destination(sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVPKTINFO, 1)
 
 
-def datagrams(sock: socket.socket) -> Datagrams:
+def datagrams(sock: socket.socket, host: client.Host) -> Datagrams:
     """The fastest that works here."""
     fits = sys.platform == "linux" and sys.byteorder == "little" and ctypes.sizeof(ctypes.c_void_p) == 8
-    return Batch(sock) if fits else Plain(sock)
+    return Batch(sock, host) if fits else Plain(sock, host)
 
 
 def _unbound(item: tuple[int, int, bytes]) -> tuple[int, int, bytes]:

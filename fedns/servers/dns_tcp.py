@@ -1,44 +1,51 @@
 """DNS over TCP: persistent, pipelined connections (RFC 7766) beside UDP in the same loop.
 
 Law: no connection costs more than its two bounded buffers. A client that asks without reading is not
-read from; one that neither completes a query nor reads its replies for IDLE seconds is closed; beyond
-CONNECTIONS the one idle longest makes room. At the end, what had arrived is answered, our half is closed,
-and the client gets the time to close its own: a close with something unread would reset what is on its way.
+read from; one that neither completes a query nor reads its replies for `Server.idle` seconds is closed;
+beyond CONNECTIONS the one idle longest makes room. At the end, what had arrived is answered, our half is
+closed, and the client gets the time to close its own: a close with something unread would reset what is on
+its way.
 """
 
 import select
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
+from itertools import repeat
 from time import monotonic
 
-from fedns.dns import wire
+from fedns.dns import client, wire
 from fedns.servers import counters
 
-Answer = Callable[[Sequence[bytes], int], list[bytes | None]]
+Answer = Callable[[Sequence[bytes], int, Iterable[client.Client]], list[bytes | None]]
 
 
 @dataclass(frozen=True)
 class Limits:
-    idle: float = 10.0  # seconds; RFC 9210 section 4.4 asks for a few at least
     connections: int = 1000  # per worker, well below the usual limit of open files
     unsent: int = 1 << 18  # octets of replies kept for a slow reader; at least two of the largest
     read: int = 8192  # octets per read, about 200 queries: UDP waits no longer than that
     last: int = 32  # reads of one connection at the end: 256 KiB, more than a receive buffer holds
 
 
-class Connection:
+class Connection(client.Client):
     """One client: what it sent and we have not parsed, what we answered and it has not taken."""
 
-    __slots__ = ("ended", "events", "inbox", "outbox", "parted", "seen", "socket")
+    __slots__ = ("_peer", "ended", "events", "inbox", "outbox", "parted", "seen", "socket")
+    stream = True
 
-    def __init__(self, sock: socket.socket, now: float) -> None:
-        self.socket = sock
+    def __init__(self, sock: socket.socket, peer: str, host: client.Host, now: float) -> None:
+        super().__init__(host)
+        self.socket, self._peer = sock, peer
         self.inbox, self.outbox = bytearray(), bytearray()
         self.events = select.EPOLLIN
         self.ended = False  # the client has closed its half
         self.parted = False  # we have closed ours: what still comes is not read as DNS
         self.seen = now
+
+    def address(self) -> bytes:
+        return ip_address(self._peer.partition("%")[0]).packed
 
     def messages(self) -> list[bytes]:
         """Takes the whole messages out of the inbox."""
@@ -56,8 +63,11 @@ class Connection:
 class Streams:
     """All TCP connections of one worker."""
 
-    def __init__(self, poll: select.epoll, answer: Answer, cells: counters.Cells, limits: Limits) -> None:
-        self._poll, self._answer, self._cells, self._limits = poll, answer, cells, limits
+    def __init__(
+        self, poll: select.epoll, answer: Answer, cells: counters.Cells, host: client.Host, limits: Limits
+    ) -> None:
+        self._poll, self._answer, self._cells, self._host = poll, answer, cells, host
+        self._limits = limits
         self._listeners: dict[int, socket.socket] = {}
         self._connections: dict[int, Connection] = {}  # the one idle longest comes first
         self._stopping = False
@@ -97,7 +107,7 @@ class Streams:
 
     def expire(self) -> None:
         """Closes connections idle too long; called about once a second."""
-        horizon = monotonic() - self._limits.idle
+        horizon = monotonic() - self._host.server.idle
         for connection in list(self._connections.values()):
             if connection.seen > horizon:
                 break
@@ -129,7 +139,7 @@ class Streams:
 
     def _accept(self, listener: socket.socket) -> None:
         try:
-            sock, _ = listener.accept()
+            sock, peer = listener.accept()
         except BlockingIOError:
             return
         except OSError:  # aborted meanwhile, or no descriptors left: give one back
@@ -139,7 +149,7 @@ class Streams:
             self._evict()
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = Connection(sock, monotonic())
+        connection = Connection(sock, peer[0], self._host, monotonic())
         self._connections[sock.fileno()] = connection
         self._poll.register(sock.fileno(), connection.events)
         self._cells.add("tcp_accepted")
@@ -179,7 +189,7 @@ class Streams:
         return True
 
     def _reply(self, connection: Connection, messages: Sequence[bytes]) -> None:
-        replies = self._answer(messages, wire.STREAM)
+        replies = self._answer(messages, wire.STREAM, repeat(connection))
         self._cells.answered(messages, replies, tcp=True)
         for reply in replies:
             if reply is not None:

@@ -14,11 +14,11 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from time import monotonic
 
 from fedns import logs, tables
-from fedns.dns import respond
+from fedns.dns import client, respond
 from fedns.errors import StateError
 from fedns.servers import counters, dns_tcp, dns_udp
 
@@ -79,34 +79,42 @@ class Worker:
 
     def __init__(self, source: Source, cells: counters.Cells) -> None:
         self._source, self._cells = source, cells
+        self._host = client.Host(client.Server())
         self._poll = select.epoll()
         self._udp: dict[int, dns_udp.Listener] = {}
-        self._tcp = dns_tcp.Streams(self._poll, self.answer, cells, dns_tcp.Limits())
+        self._tcp = dns_tcp.Streams(self._poll, self.answer, cells, self._host, dns_tcp.Limits())
         self._stopping = False
 
     def add_udp(self, sock: socket.socket) -> None:
-        self._udp[sock.fileno()] = dns_udp.Listener(sock, self.answer, self._cells)
+        self._udp[sock.fileno()] = dns_udp.Listener(sock, self.answer, self._cells, self._host)
         self._poll.register(sock.fileno(), select.EPOLLIN)
 
     def add_tcp(self, sock: socket.socket) -> None:
         self._tcp.listen(sock)
 
-    def answer(self, packets: Sequence[bytes], limit: int) -> list[bytes | None]:
+    def answer(
+        self, packets: Sequence[bytes], limit: int, clients: Iterable[client.Client]
+    ) -> list[bytes | None]:
         """The replies of one generation; None where none may be sent."""
         view, reply = self._source.view(), respond.respond
         try:
-            return [reply(view, packet, limit) for packet in packets]
+            return [
+                reply(view, packet, limit, asker) for packet, asker in zip(packets, clients, strict=False)
+            ]
         except tables.DAMAGE:
             raise
         except Exception:  # a bug; one packet must not take the batch with it
             _log.exception("a query failed")
-            return [self._guarded(view, packet, limit) for packet in packets]
+            asked = zip(packets, clients, strict=False)
+            return [self._guarded(view, packet, limit, asker) for packet, asker in asked]
         finally:
             view.close()
 
-    def _guarded(self, view: tables.View | Nothing, packet: bytes, limit: int) -> bytes | None:
+    def _guarded(
+        self, view: tables.View | Nothing, packet: bytes, limit: int, asker: client.Client
+    ) -> bytes | None:
         try:
-            return respond.respond(view, packet, limit)
+            return respond.respond(view, packet, limit, asker)
         except tables.DAMAGE:
             raise
         except Exception:
@@ -143,6 +151,7 @@ class Worker:
         view = self._source.view()
         generation, published = view.published()
         self._cells.set("ready", int(view.get(tables.READY) is not None))
+        self._host.server = client.decode(view.get(tables.SERVER))
         view.close()
         self._cells.set("generation", generation)
         self._cells.set("published_us", int(published * 1e6))

@@ -42,7 +42,9 @@ def parts(tmp_path: Path) -> Iterator[Any]:
         config=loaded.config,
         started=1.0,
         known=cell,
-        turn=turn.Turn(writer, config.naming(loaded.config), snapshot.Snapshot()),
+        turn=turn.Turn(
+            writer, config.naming(loaded.config), snapshot.Snapshot(), config.server(loaded.config)
+        ),
         writer=writer,
         operator=operator.Operator(str(tmp_path / "state/orders.json")),
         prober=probes.Prober({}),

@@ -7,7 +7,7 @@ import pytest
 
 from fedns import tables
 from fedns.control import known, turn
-from fedns.dns import names, node, skeleton
+from fedns.dns import client, names, node, skeleton
 from fedns.errors import StateError
 from fedns.model import assemble, snapshot, state
 from fedns.model.facts import MemberFacts, ShardFacts
@@ -49,7 +49,7 @@ class Bench:
         self.known.restore(self.writer.items("state"))
         previous, probes = state.load(self.writer.items("state"))
         self.known.probes.update(probes)
-        self.turn = turn.Turn(self.writer, SETTINGS, previous)
+        self.turn = turn.Turn(self.writer, SETTINGS, previous, client.Server(nsid="a"))
 
     def again(self) -> None:
         self.writer.close()
@@ -117,6 +117,11 @@ def test_a_static_zone_of_which_only_the_soa_changed_is_published(bench: Bench) 
     bench.run(change.ZonesChange({"acme.com.": change.ZoneFacts(newer.origin, rrsets, "/z")}))
     raw = bench.writer.get("dns", tables.ZONES)
     assert raw and [skeleton.serial(each) for each in node.decode_zones(raw)][1] == 7
+
+
+def test_workers_are_told_how_to_answer_for_themselves(bench: Bench) -> None:
+    bench.run(member("web"))
+    assert client.decode(bench.writer.get("dns", tables.SERVER)).nsid == "a"
 
 
 def test_the_serial_moves_with_each_generation_and_over_restarts(bench: Bench) -> None:

@@ -13,6 +13,7 @@ WORKER_MAY_LOAD = {
     "fedns.dns.edns",
     "fedns.dns.lookup",
     "fedns.dns.message",
+    "fedns.dns.client",
     "fedns.dns.node",
     "fedns.dns.query",
     "fedns.dns.resolve",

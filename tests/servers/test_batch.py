@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
+from fedns.dns import client
 from fedns.servers import batch
 
-Maker = Callable[[socket.socket], batch.Datagrams]
+Maker = Callable[[socket.socket, client.Host], batch.Datagrams]
+HOST = client.Host(client.Server())
 KINDS = pytest.mark.parametrize("kind", [batch.Batch, batch.Plain])
 
 
@@ -40,18 +42,21 @@ def test_replies_reach_their_askers_from_the_asked_address(
     kind: Maker, family: int, bound: str, asked: str
 ) -> None:
     with _bound(family, bound) as server:
-        datagrams = kind(server)
+        datagrams = kind(server, HOST)
         clients = [_client(family, asked, server) for _ in range(5)]
         for turn in range(3):
-            for i, client in enumerate(clients):
-                client.send(b"%d asks %d" % (i, turn) + b"." * i)
+            for i, asker in enumerate(clients):
+                asker.send(b"%d asks %d" % (i, turn) + b"." * i)
             packets = datagrams.receive()
+            assert [each.address() for each in datagrams.senders[:5]] == [
+                socket.inet_pton(family, each.getsockname()[0]) for each in clients
+            ]
             assert packets == [b"%d asks %d" % (i, turn) + b"." * i for i in range(5)]
             assert datagrams.reply([b"to " + packet * 3 for packet in packets]) == 5
-            for i, client in enumerate(clients):
-                assert client.recv(999) == b"to " + packets[i] * 3
-        for client in clients:
-            client.close()
+            for i, asker in enumerate(clients):
+                assert asker.recv(999) == b"to " + packets[i] * 3
+        for asker in clients:
+            asker.close()
 
 
 @KINDS
@@ -60,7 +65,7 @@ def test_packets_without_an_answer_leave_no_gap(kind: Maker) -> None:
         _bound(socket.AF_INET, "127.0.0.1") as server,
         _client(socket.AF_INET, "127.0.0.1", server) as client,
     ):
-        datagrams = kind(server)
+        datagrams = kind(server, HOST)
         for i in range(8):
             client.send(b"%d" % i)
         packets = datagrams.receive()
@@ -71,7 +76,7 @@ def test_packets_without_an_answer_leave_no_gap(kind: Maker) -> None:
 @KINDS
 def test_nothing_queued_is_an_empty_batch(kind: Maker) -> None:
     with _bound(socket.AF_INET, "127.0.0.1") as server:
-        assert kind(server).receive() == []
+        assert kind(server, HOST).receive() == []
 
 
 @KINDS
@@ -80,7 +85,7 @@ def test_a_batch_is_bounded_and_the_rest_comes_next(kind: Maker) -> None:
         _bound(socket.AF_INET, "127.0.0.1") as server,
         _client(socket.AF_INET, "127.0.0.1", server) as client,
     ):
-        datagrams = kind(server)
+        datagrams = kind(server, HOST)
         for i in range(batch.SIZE + 3):
             client.send(b"%d" % i)
         assert len(datagrams.receive()) == batch.SIZE
@@ -93,7 +98,7 @@ def test_a_reply_the_kernel_refuses_is_left_out(kind: Maker) -> None:
         _bound(socket.AF_INET, "127.0.0.1") as server,
         _client(socket.AF_INET, "127.0.0.1", server) as client,
     ):
-        datagrams = kind(server)
+        datagrams = kind(server, HOST)
         for i in range(4):
             client.send(b"%d" % i)
         packets = datagrams.receive()
@@ -108,6 +113,6 @@ def test_an_oversized_query_is_cut_not_fatal(kind: Maker) -> None:
         _bound(socket.AF_INET, "127.0.0.1") as server,
         _client(socket.AF_INET, "127.0.0.1", server) as client,
     ):
-        datagrams = kind(server)
+        datagrams = kind(server, HOST)
         client.send(b"y" * 9000)
         assert datagrams.receive() == [b"y" * batch.SLOT]

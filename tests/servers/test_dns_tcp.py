@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fedns.dns import client
 from fedns.servers import counters, dns_tcp, dns_worker
 from tests.servers import running
 
@@ -18,7 +19,7 @@ def _framed(*messages: bytes) -> bytes:
     return b"".join(len(each).to_bytes(2, "big") + each for each in messages)
 
 
-def _echo(packets: Sequence[bytes], _limit: int) -> list[bytes | None]:
+def _echo(packets: Sequence[bytes], _limit: int, _clients: object) -> list[bytes | None]:
     """Garbage gets no answer; the rest comes back as a reply, `big` as a large one."""
     return [None if not p or p.startswith(b"junk") else p + b"x" * 60000 * (b"big" in p) for p in packets]
 
@@ -26,11 +27,12 @@ def _echo(packets: Sequence[bytes], _limit: int) -> list[bytes | None]:
 class Loop(threading.Thread):
     """The streams of one worker, in a loop as the worker has it."""
 
-    def __init__(self, path: Path, limits: dns_tcp.Limits) -> None:
+    def __init__(self, path: Path, idle: float, limits: dns_tcp.Limits) -> None:
         super().__init__()
         self.path = str(path / "w")
         self._poll = select.epoll()
-        self.streams = dns_tcp.Streams(self._poll, _echo, counters.Cells(self.path), limits)
+        host = client.Host(client.Server(idle=idle))
+        self.streams = dns_tcp.Streams(self._poll, _echo, counters.Cells(self.path), host, limits)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.streams.listen(self.listener)
         self.over = threading.Event()
@@ -64,8 +66,8 @@ Starter = Callable[..., Loop]
 def start(tmp_path: Path) -> Iterator[Starter]:
     loops: list[Loop] = []
 
-    def begin(**limits: float) -> Loop:
-        loop = Loop(tmp_path, dns_tcp.Limits(**limits))  # type: ignore[arg-type]
+    def begin(idle: float = 10.0, **limits: float) -> Loop:
+        loop = Loop(tmp_path, idle, dns_tcp.Limits(**limits))  # type: ignore[arg-type]
         loops.append(loop)
         loop.start()
         return loop
@@ -149,9 +151,9 @@ def test_idle_connections_are_closed(start: Starter) -> None:
 def test_beyond_the_limit_the_longest_idle_makes_room(start: Starter) -> None:
     loop = start(connections=3)
     clients = [loop.connect() for _ in range(3)]
-    for client in clients[::-1]:
-        client.sendall(_framed(b"here"))
-        _exactly(client, 6)
+    for each in clients[::-1]:
+        each.sendall(_framed(b"here"))
+        _exactly(each, 6)
     with _client(loop) as fourth:
         fourth.sendall(_framed(b"me too"))
         assert _exactly(fourth, 8) == _framed(b"me too")
@@ -159,8 +161,8 @@ def test_beyond_the_limit_the_longest_idle_makes_room(start: Starter) -> None:
         clients[0].sendall(_framed(b"still"))
         assert _exactly(clients[0], 7) == _framed(b"still")
     assert (loop.counted("tcp_accepted"), loop.counted("tcp_evicted")) == (4, 1)
-    for client in clients:
-        client.close()
+    for each in clients:
+        each.close()
 
 
 def test_replies_on_their_way_leave_after_stop(start: Starter) -> None:

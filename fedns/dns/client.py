@@ -1,0 +1,57 @@
+"""Who asks, and the server that is asked, as far as an answer may depend on them.
+
+Law: hot. The address is read only where something needs it: a ready answer costs nothing for it. `Server`
+comes with the tables, so a worker takes new settings up as it takes new answers up.
+"""
+
+import json
+from typing import Any, NamedTuple
+
+
+class Server(NamedTuple):
+    """How this installation answers for itself. Empty texts are not told.
+
+    `nsid` (RFC 5001) and `identity` (`id.server`, RFC 4892) name the instance, `version` the software;
+    `idle` is how long a quiet connection lives, seconds (RFC 7828).
+    """
+
+    nsid: str = ""
+    identity: str = ""
+    version: str = "fedns"
+    idle: float = 10.0
+
+
+class Host:
+    """The one cell that a worker's clients share: the server's settings of now."""
+
+    __slots__ = ("server",)
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+
+class Client:
+    """One asker. `stream`: over TCP, where the address is proven and size is no matter."""
+
+    __slots__ = ("host",)
+    stream = False
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+
+    def address(self) -> bytes:
+        """The IP address as 4 or 16 octets; empty where nobody can tell."""
+        return b""
+
+
+NOBODY = Client(Host(Server()))
+
+
+def encode(server: Server) -> bytes:
+    return json.dumps(server._asdict()).encode()
+
+
+def decode(data: bytes | None) -> Server:
+    """What `encode` made, also by an older or newer version: fields that are not known are left out."""
+    told: dict[str, Any] = json.loads(data) if data else {}
+    return Server(**{name: value for name, value in told.items() if name in Server._fields})
