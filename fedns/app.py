@@ -19,7 +19,8 @@ from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from fedns import config, logs, metrics, tables
-from fedns.control import aims, desk, known, turn
+from fedns.control import aims, desk, known, secrets, turn
+from fedns.dns import client
 from fedns.errors import Problem, StateError
 from fedns.model import snapshot, state
 from fedns.model.facts import ProbeCount, ShardFacts
@@ -50,7 +51,10 @@ class Control:
         self.writer = tables.Writer(os.path.join(settings.state, "tables"))
         previous, counts = self._restored()
         self.known.probes.update(counts)
-        self.turn = turn.Turn(self.writer, config.naming(settings), previous, config.server(settings))
+        self.secrets = secrets.Secrets(
+            os.path.join(settings.state, "cookies.json"), settings.dns.cookies.secret
+        )
+        self.turn = turn.Turn(self.writer, config.naming(settings), previous, self._server())
         # edges
         self.watcher = watch.Watcher()
         self.operator = operator.Operator(os.path.join(settings.state, "orders.json"))
@@ -72,6 +76,11 @@ class Control:
         except StateError as error:
             log.error("the persisted verdicts are left aside", extra=logs.fields(error=str(error)))
             return snapshot.Snapshot(), {}
+
+    def _server(self) -> client.Server:
+        """How workers answer for themselves as of now."""
+        cookies = self.secrets.words(time.time()) if self.config.dns.cookies.enabled else ""
+        return config.server(self.config)._replace(cookies=cookies)
 
     def hear(self, news: change.Change) -> None:
         """Takes one change in and wakes the turn."""
@@ -122,7 +131,15 @@ class Control:
         yield self.prober.run(self.hear)
         yield self.resolver.run(self.hear)
         yield self.watcher.run()
+        yield self._rollovers()
         yield self._turns()
+
+    async def _rollovers(self) -> None:
+        """New cookie secrets when it is time for them."""
+        while True:
+            await asyncio.sleep(self.secrets.wait(time.time()) or secrets.PERIOD)
+            self.turn.server = self._server()
+            self._news.set()
 
     async def _turns(self) -> None:
         """Turns, one after another, whenever there is news or time alone may change a verdict."""

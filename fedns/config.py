@@ -6,7 +6,6 @@ cannot be reached is a problem too, yet the configuration stands: a server resta
 sources must serve from its persisted tables. Nobody is handed the whole `Config` but `app`.
 """
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from math import inf
@@ -14,10 +13,24 @@ from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Struct, structs
 
-from fedns import schema
+from fedns import schema, values
 from fedns.dns import client, names
 from fedns.errors import Problem
 from fedns.model import assemble, policy
+from fedns.values import (
+    Count,
+    Directory,
+    Fraction,
+    Host,
+    Ip,
+    Label,
+    Listen,
+    Prefix,
+    Seconds,
+    Secret,
+    Text,
+    TtlSeconds,
+)
 
 DEFAULT_FILE = "fedns.yaml"
 KEPT = "fedns.yaml.good"
@@ -26,98 +39,19 @@ ADMIN = "127.0.0.1:9053"
 """The admin API is unauthenticated, so it is bound to loopback unless told otherwise."""
 
 
-class Address(NamedTuple):
-    """Where to listen; port 0 takes any free one."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def address(text: str, reader: schema.Reader | None = None) -> Address:
-    """`127.0.0.1:53`, `[::1]:53`."""
-    host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        raise schema.Bad(f"{text!r} is not ADDRESS:PORT", 'write "127.0.0.1:53" or "[::1]:53"') from None
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise schema.Bad(f"{text!r} has no valid port", 'write "127.0.0.1:53" or "[::1]:53"')
-    return Address(host, int(port))
-
-
-def literal(text: str, reader: schema.Reader) -> str:
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        raise schema.Bad(f"{text!r} is not an IP address") from None
-
-
-def prefix(text: str, reader: schema.Reader) -> str:
-    try:
-        return str(ipaddress.ip_network(text))
-    except ValueError as error:
-        raise schema.Bad(
-            f"{text!r} is not a prefix: {error}", "write 10.64.0.0/14 or 2001:db8::/32"
-        ) from None
-
-
-def positive(text: str, reader: schema.Reader) -> float:
-    value = schema.seconds(text)
-    if value <= 0:
-        raise schema.Bad(f"{text!r} must be more than zero")
-    return value
-
-
-def ttl_seconds(text: str, reader: schema.Reader) -> int:
-    """A TTL: whole seconds, at most a week (RFC 8767 section 4 advises that cap)."""
-    value = schema.seconds(text)
-    if value != int(value) or value > 604800:
-        raise schema.Bad(f"{text!r} is not a TTL", "whole seconds, at most 7d")
-    return int(value)
-
-
-def count(text: str, reader: schema.Reader) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= 1024):
-        raise schema.Bad(f"{text!r} is not a number from 1 to 1024")
-    return int(text)
-
-
-def fraction(text: str, reader: schema.Reader) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise schema.Bad(f"{text!r} is not a number from 0 to 1")
-    return value
-
-
-def short(text: str, reader: schema.Reader) -> str:
-    """What fits one character-string of DNS (RFC 1035 section 3.3)."""
-    if len(text.encode()) > 255:
-        raise schema.Bad(f"{text[:20]!r}... is longer than 255 octets")
-    return text
-
-
-Label = Annotated[str, schema.label]
-Host = Annotated[str, schema.hostname]
-Directory = Annotated[str, schema.directory]
-Listen = Annotated[Address, address]
-Ip = Annotated[str, literal]
-Prefix = Annotated[str, prefix]
-Seconds = Annotated[float, positive]
-TtlSeconds = Annotated[int, ttl_seconds]
-Count = Annotated[int, count]
-Fraction = Annotated[float, fraction]
-
-
 class TtlBounds(Struct, frozen=True):
     min: TtlSeconds = 5
     max: TtlSeconds = 30
+
+
+class Cookies(Struct, frozen=True):
+    """DNS cookies (RFC 7873). `secret`: 32 hexadecimal digits each, where replicas that share no state
+    directory must know each other's; the first is in use. `required`: over UDP, clients that know cookies are
+    answered only with a good one."""
+
+    enabled: bool = True
+    secret: tuple[Secret, ...] = ()
+    required: bool = False
 
 
 class Dns(Struct, frozen=True):
@@ -125,14 +59,15 @@ class Dns(Struct, frozen=True):
     (`id.server`) and `version` (`version.bind`) are told to who asks; empty ones are not. `idle` is how long
     a quiet TCP connection lives."""
 
-    listen: tuple[Listen, ...] = (Address("127.0.0.1", 5300),)
+    listen: tuple[Listen, ...] = (values.Address("127.0.0.1", 5300),)
     workers: Count = 2
     ttl: TtlBounds = TtlBounds()
     compat: Literal["fedns", "v1"] = "fedns"
-    nsid: Annotated[str, short] = ""
-    identity: Annotated[str, short] = ""
-    version: Annotated[str, short] = "fedns"
+    nsid: Text = ""
+    identity: Text = ""
+    version: Text = "fedns"
     idle: Seconds = 10.0
+    cookies: Cookies = Cookies()
 
 
 class Gateway(Struct, frozen=True):
@@ -143,7 +78,7 @@ class Gateway(Struct, frozen=True):
 
 
 class Admin(Struct, frozen=True):
-    listen: Listen = address(ADMIN)
+    listen: Listen = values.address(ADMIN)
 
 
 class Health(Struct, frozen=True):
@@ -369,7 +304,13 @@ def world(config: Config) -> assemble.World:
 def server(config: Config) -> client.Server:
     """How workers answer for themselves."""
     dns = config.dns
-    return client.Server(nsid=dns.nsid, identity=dns.identity, version=dns.version, idle=dns.idle)
+    return client.Server(
+        nsid=dns.nsid,
+        identity=dns.identity,
+        version=dns.version,
+        idle=dns.idle,
+        proven=dns.cookies.required,
+    )
 
 
 def naming(config: Config) -> names.Settings:

@@ -100,6 +100,7 @@ def test_the_policy_of_the_file_reaches_every_service(home: pathlib.Path) -> Non
         ("timeout: 500ms", "timeout: 6s", 18, "health.timeout is longer than health.interval"),
         ("interval: 5s", "interval: 5sec", 18, "'5sec' is not a duration"),
         ("tombstone: 1h30m", "tombstone: [1h", 20, "not YAML"),
+        ("workers: 2, ttl", "cookies: {secret: [abc]}, ttl", 15, "32 hexadecimal digits"),
         ("tombstone: 1h30m", "state: x", 19, "'state' is written twice"),
     ],
 )

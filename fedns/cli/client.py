@@ -17,7 +17,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from fedns import config
+from fedns import config, values
 from fedns.cli import codes, output
 
 TIMEOUT = 10.0
@@ -101,7 +101,7 @@ def _configured() -> str:
         return ""
     listen = loaded.admin.listen
     return str(
-        config.Address({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host), listen.port)
+        values.Address({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host), listen.port)
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fedns import config, schema
+from fedns import config, schema, values
 from fedns.cli import codes, demo_backends, demo_fleet, output, serve
 
 app = typer.Typer(help="A fleet on loopback, to try things on.", no_args_is_help=True)
@@ -47,7 +47,7 @@ def start(
 ) -> None:
     """Write the demo fleet, start its backends and the server; runs until Ctrl-C."""
     try:
-        ports = demo_fleet.Ports(config.address(dns), config.address(admin), port)
+        ports = demo_fleet.Ports(values.address(dns), values.address(admin), port)
     except schema.Bad as error:
         output.complain(f"{error.what} ({error.hint})")
         raise typer.Exit(codes.USAGE) from None

@@ -7,7 +7,7 @@ without the last letter, so four zones make four region names.
 import os
 from typing import NamedTuple
 
-from fedns import config
+from fedns import config, values
 
 FEDERATION, DOMAIN = "myfederation", "example.com"
 NAMESPACE, SERVICE = "mynamespace", "nginx"
@@ -34,8 +34,8 @@ SITES = (
 class Ports(NamedTuple):
     """Where the demo lives: all on loopback."""
 
-    dns: config.Address = config.Address("127.0.0.1", 5300)
-    admin: config.Address = config.address(config.ADMIN)
+    dns: values.Address = values.Address("127.0.0.1", 5300)
+    admin: values.Address = values.address(config.ADMIN)
     backend: int = 8080
 
 

@@ -44,7 +44,7 @@ class Turn:
         server: client.Server,
     ) -> None:
         self.snapshot = previous
-        self._server = client.encode(server)
+        self.server = server
         self.layout = names.layout(settings, ())
         self.zones: tuple[node.Zone, ...] = ()
         self.problems: dict[str, tuple[Problem, ...]] = {}
@@ -105,7 +105,7 @@ class Turn:
             entries.update(federation.compile_service(service, self.layout, now))
         entries = {**self._above(entries), **zones.overlay([(self.layout.origin, self._skeleton), *statics])}
         entries[tables.ZONES], entries[tables.READY] = node.encode_zones(self.zones), b"1"
-        entries[tables.SERVER] = self._server
+        entries[tables.SERVER] = client.encode(self.server)
         self._note(self.snapshot.services.values())
         for key, _ in self._writer.items("dns"):
             if key[0] != SPECIAL:
@@ -129,7 +129,7 @@ class Turn:
             changes.update(dict.fromkeys(gone))
             self._skeleton = above
         self._note(self.snapshot.services[key] for key in touched if key in self.snapshot.services)
-        return self._above(changes)
+        return {**self._above(changes), tables.SERVER: client.encode(self.server)}
 
     def _above(self, entries: Changes) -> Changes:
         """Without the names that a static zone below the federation's domain has the word about."""

@@ -7,27 +7,43 @@ comes with the tables, so a worker takes new settings up as it takes new answers
 import json
 from typing import Any, NamedTuple
 
+from fedns.dns import cookie
+
 
 class Server(NamedTuple):
     """How this installation answers for itself. Empty texts are not told.
 
     `nsid` (RFC 5001) and `identity` (`id.server`, RFC 4892) name the instance, `version` the software;
-    `idle` is how long a quiet connection lives, seconds (RFC 7828).
+    `idle` is how long a quiet connection lives, seconds (RFC 7828). `cookies`: hexadecimal secrets with
+    blanks between; the first makes DNS cookies, all are accepted, without any there are no cookies.
+    `proven`: who knows cookies is answered over UDP only with a good one (RFC 7873 section 5.2.3).
     """
 
     nsid: str = ""
     identity: str = ""
     version: str = "fedns"
     idle: float = 10.0
+    cookies: str = ""
+    proven: bool = False
 
 
 class Host:
-    """The one cell that a worker's clients share: the server's settings of now."""
+    """The one cell that a worker's clients share: the server's settings of now, and the cookies it has seen
+    (None: it does without)."""
 
-    __slots__ = ("server",)
+    __slots__ = ("jar", "server")
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, now: int = 0) -> None:
         self.server = server
+        self.jar = _jar(server, now)
+
+    def renew(self, server: Server, now: int) -> None:
+        """Takes new settings up, and the time (Unix seconds); called about once a second."""
+        if server.cookies != self.server.cookies:
+            self.jar = _jar(server, now)
+        self.server = server
+        if self.jar is not None:
+            self.jar.tick(now)
 
 
 class Client:
@@ -42,6 +58,11 @@ class Client:
     def address(self) -> bytes:
         """The IP address as 4 or 16 octets; empty where nobody can tell."""
         return b""
+
+
+def _jar(server: Server, now: int) -> cookie.Jar | None:
+    secrets = [bytes.fromhex(secret) for secret in server.cookies.split()]
+    return cookie.Jar(secrets, now) if secrets else None
 
 
 NOBODY = Client(Host(Server()))

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from fedns.dns import client, node, query, wire
+from fedns.dns import client, cookie, node, query, wire
 
 # Extended DNS Errors (RFC 8914)
 STALE_ANSWER, NOT_READY, NOT_AUTHORITATIVE, NOT_SUPPORTED, INVALID_QUERY_TYPE = 3, 14, 20, 21, 30
@@ -32,8 +32,8 @@ def build(asked: query.Edns | None, notes: Notes, asker: client.Client) -> bytes
     if asked is None:
         return b""
     options = b"" if notes.error is None else _option(_EDE, notes.error.to_bytes(2, "big"))
-    for code in dict(asked.options):
-        told = _OPTIONS[code](notes, asker) if code in _OPTIONS else None
+    for code, data in dict(asked.options).items():
+        told = _OPTIONS[code](data, notes, asker) if code in _OPTIONS else None
         if told is not None:
             options += _option(code, told)
     head = (0, wire.OPT, wire.OWN_SIZE, notes.rcode >> 4, 0, 0x8000 if asked.do else 0, len(options))
@@ -44,33 +44,41 @@ def _option(code: int, data: bytes) -> bytes:
     return struct.pack(">HH", code, len(data)) + data
 
 
-def _nsid(notes: Notes, asker: client.Client) -> bytes | None:
+def _nsid(data: bytes, notes: Notes, asker: client.Client) -> bytes | None:
     return asker.host.server.nsid.encode() or None
 
 
-def _expire(notes: Notes, asker: client.Client) -> bytes | None:
+def _expire(data: bytes, notes: Notes, asker: client.Client) -> bytes | None:
     """RFC 7314: of a primary, the zone's own number."""
     if notes.zone is None or notes.type not in _TRANSFERRED:
         return None
     return notes.zone.soa[_EXPIRE_AT : _EXPIRE_AT + 4]
 
 
-def _keepalive(notes: Notes, asker: client.Client) -> bytes | None:
+def _keepalive(data: bytes, notes: Notes, asker: client.Client) -> bytes | None:
     """RFC 7828: how long the connection may be quiet, in tenths of a second; nothing over UDP."""
     if not asker.stream:
         return None
     return min(int(asker.host.server.idle * 10), 0xFFFF).to_bytes(2, "big")
 
 
-def _zoneversion(notes: Notes, asker: client.Client) -> bytes | None:
+def _zoneversion(data: bytes, notes: Notes, asker: client.Client) -> bytes | None:
     if notes.zone is None:
         return None
     return bytes((wire.labels(notes.zone.apex), _SOA_SERIAL)) + notes.zone.serial
 
 
-_OPTIONS: Mapping[int, Callable[[Notes, client.Client], bytes | None]] = {
+def _cookie(data: bytes, notes: Notes, asker: client.Client) -> bytes | None:
+    """RFC 7873: the client's part and a good server part."""
+    jar = asker.host.jar
+    seen = jar.look(data, asker.address()) if jar is not None and cookie.sound(data) else None
+    return seen.option[4:] if seen else None
+
+
+_OPTIONS: Mapping[int, Callable[[bytes, Notes, client.Client], bytes | None]] = {
     query.NSID: _nsid,
     query.EXPIRE: _expire,
+    cookie.OPTION: _cookie,
     query.KEEPALIVE: _keepalive,
     query.ZONEVERSION: _zoneversion,
 }

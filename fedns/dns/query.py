@@ -46,6 +46,8 @@ class Query(NamedTuple):
 def parse(packet: bytes) -> Query:
     """The query in `packet`, which has at least a header. The name comes back in lower case."""
     ident, flags, questions, answers, authorities, extras = _HEADER.unpack_from(packet)
+    if not (questions or answers or authorities):  # malformed, unless only the cookie is wanted
+        return Query(ident, flags, edns=_records(packet, wire.HEADER, 0, extras)[0], rcode=wire.FORMERR)
     end = wire.read_name(packet, wire.HEADER) if questions == 1 else -1
     if end < 0 or end + 4 > len(packet):
         return Query(ident, flags, rcode=wire.FORMERR)

@@ -7,7 +7,7 @@ never longer than the query that caused it, apart from an OPT record that the qu
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from fedns.dns import client, edns, lookup, message, node, query, wire
+from fedns.dns import client, cookie, edns, lookup, message, node, query, wire
 
 # What class CHAOS holds (RFC 4892): name -> field of the server's settings
 _CHAOS = {
@@ -41,10 +41,13 @@ def resolve(
         if asked.opcode == _UPDATE and (asked.type, asked.klass) != (wire.SOA, wire.IN):
             asked = asked._replace(question=b"")  # a zone section that no reader would take
         return _error(case._replace(asked=asked), wire.NOTIMP, edns.NOT_SUPPORTED)
-    if asked.rcode:
+    if asked.rcode and not _bare(case):
         return _error(case._replace(asked=asked._replace(edns=None)), asked.rcode)
     if asked.edns is not None and asked.edns.version:
         return _error(case, wire.BADVERS)
+    doubt = _doubt(case)
+    if doubt or not asked.question:
+        return _error(case, doubt)
     if asked.klass != wire.IN:
         return _chaos(case)
     if asked.type in _META_TYPES:
@@ -66,6 +69,33 @@ def _answer(view: lookup.View, apexes: Mapping[bytes, node.Zone], case: _Case) -
     reply = message.Message(asked.question, _room(case), edns.build(asked.edns, notes, case.asker))
     reply.fill((found.answer, found.authority, found.additional))
     return reply.finish(asked.ident, _flags(asked, found.rcode) | wire.AA * found.authoritative)
+
+
+def _cookie(case: _Case) -> bytes | None:
+    """The client's cookie, if we do cookies."""
+    offered = case.asked.edns
+    if offered is None or case.asker.host.jar is None:
+        return None
+    return dict(offered.options).get(cookie.OPTION)
+
+
+def _bare(case: _Case) -> bool:
+    """Whether the query asks nothing but for a server cookie (RFC 7873 section 5.4)."""
+    return not case.asked.question and _cookie(case) is not None
+
+
+def _doubt(case: _Case) -> int:
+    """What is wrong with the client's cookie, as a response code."""
+    data, jar = _cookie(case), case.asker.host.jar
+    if data is None or jar is None:
+        return wire.NOERROR
+    if not cookie.sound(data):
+        return wire.FORMERR
+    wanted = case.asker.host.server.proven and not case.asker.stream
+    if not (wanted or (_bare(case) and len(data) > cookie.CLIENT)):
+        return wire.NOERROR
+    seen = jar.look(data, case.asker.address())
+    return wire.NOERROR if seen is None or seen.valid else wire.BADCOOKIE
 
 
 def _chaos(case: _Case) -> bytes:

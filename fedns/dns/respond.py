@@ -6,9 +6,10 @@ equals a whole stored name. Whatever does not fit goes to `resolve`, which knows
 """
 
 import struct
+from collections.abc import Callable
 from typing import Protocol
 
-from fedns.dns import client, node, resolve, wire
+from fedns.dns import client, cookie, node, resolve, wire
 
 
 class View(Protocol):
@@ -17,7 +18,11 @@ class View(Protocol):
     def get(self, key: bytes, /) -> bytes | None: ...
 
 
-_MAX_QUERY = wire.HEADER + wire.MAX_NAME + 4 + 11  # the longest query without EDNS options
+Answer = Callable[[View, bytes, int, client.Client], bytes | None]
+
+_MAX_QUERY = (
+    wire.HEADER + wire.MAX_NAME + 4 + 11 + 4 + cookie.FULL
+)  # the longest query, of EDNS options only a cookie
 _COMMON_SIZES = (*range(512, 4097), 8192, 16384, 32768, 65535)  # UDP payload sizes with a ready row
 _NONE, _ONE = b"\0\0", b"\0\1"  # section counts
 _END_AND_TYPE = {
@@ -51,7 +56,11 @@ def _opts() -> dict[bytes, tuple[bytes, int]]:
 _HEADS = _heads()
 _OPTS = _opts()
 _NO_OPT = (b"", wire.CLASSIC_SIZE)
-_COOKIE_HEAD = struct.pack(">HHH", 12, 10, 8)  # rdata length of an OPT with only a client cookie in it
+# A data length and, of an OPT with only a cookie in it, its rdata length, code and length
+_COOKIES = tuple(
+    (size, struct.pack(">HHH", 4 + size, cookie.OPTION, size)) for size in (cookie.FULL, cookie.CLIENT)
+)
+_COOKIE_SIZE = struct.pack(">H", 4 + cookie.FULL)
 _NXDOMAIN = {flags: bytes((flags[0], wire.NXDOMAIN)) + flags[2:] for flags, _ in _HEADS.values()}
 _MEANT_FOR_SLOW = node.CUT | node.DNAME | node.OCCLUDED | node.WILD
 _unpack = node.SLOT.unpack_from
@@ -69,9 +78,8 @@ def respond(view: View, packet: bytes, limit: int, asker: client.Client = client
     if extras is _ONE:
         end = -11
         opt = _OPTS.get(packet[-11:])
-        if opt is None and packet[-14:-8] == _COOKIE_HEAD:
-            end = -23
-            opt = _OPTS.get(packet[-23:-14] + _NONE)
+        if opt is None:
+            end, opt = _with_cookie(packet, asker)
         if opt is None:
             return resolve.resolve(view, packet, limit, asker)
         question = packet[12:end]
@@ -105,6 +113,25 @@ def respond(view: View, packet: bytes, limit: int, asker: client.Client = client
     if len(reply) > wire.CLASSIC_SIZE and limit != wire.STREAM and len(reply) > min(limit, opt[1]):
         return resolve.resolve(view, packet, limit, asker)
     return reply
+
+
+def _with_cookie(packet: bytes, asker: client.Client) -> tuple[int, tuple[bytes, int] | None]:
+    """Where the OPT record begins, and its row; None where its rdata is more or less than a good cookie."""
+    for size, head in _COOKIES:
+        if packet[-6 - size : -size] == head:
+            break
+    else:
+        return 0, None
+    end = -15 - size
+    opt, jar = _OPTS.get(packet[end : end + 9] + _NONE), asker.host.jar
+    if opt is None or jar is None:
+        return end, opt
+    seen = jar.look(packet[-size:], asker.address())
+    if seen is None:
+        return end, opt
+    if not seen.valid and asker.host.server.proven:
+        return end, None
+    return end, (opt[0][:9] + _COOKIE_SIZE + seen.option, opt[1])
 
 
 def _missing(view: View, name: bytes, parts: tuple[bytes, bytes, bytes, bytes, bytes]) -> bytes | None:

@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterable, Sequence
-from time import monotonic
+from time import monotonic, time
 
 from fedns import logs, tables
 from fedns.dns import client, respond
@@ -151,7 +151,7 @@ class Worker:
         view = self._source.view()
         generation, published = view.published()
         self._cells.set("ready", int(view.get(tables.READY) is not None))
-        self._host.server = client.decode(view.get(tables.SERVER))
+        self._host.renew(client.decode(view.get(tables.SERVER)), int(time()))
         view.close()
         self._cells.set("generation", generation)
         self._cells.set("published_us", int(published * 1e6))

@@ -2,7 +2,7 @@
 
 from typer.testing import CliRunner
 
-from fedns import config
+from fedns import values
 from fedns.cli import codes, demo, demo_fleet, main
 
 
@@ -14,7 +14,7 @@ def test_the_guide_of_a_demo_at_the_defaults_needs_no_options() -> None:
 
 
 def test_the_guide_of_a_demo_elsewhere_says_where() -> None:
-    ports = demo_fleet.Ports(config.Address("127.0.0.1", 53), config.Address("127.0.0.1", 9), 80)
+    ports = demo_fleet.Ports(values.Address("127.0.0.1", 53), values.Address("127.0.0.1", 9), 80)
     text = demo.guide("demo", ports)
     assert "status --watch --admin 127.0.0.1:9" in text
     assert "demo fail gce-europe-west1 --port 80" in text

@@ -14,6 +14,7 @@ WORKER_MAY_LOAD = {
     "fedns.dns.lookup",
     "fedns.dns.message",
     "fedns.dns.client",
+    "fedns.dns.cookie",
     "fedns.dns.node",
     "fedns.dns.query",
     "fedns.dns.resolve",

@@ -1,0 +1,108 @@
+"""What one value of `fedns.yaml` may be: addresses, prefixes, times, counts, secrets.
+
+Law: a parser takes the written text and raises `schema.Bad`, with a hint where one helps; the aliases at the
+end are the types that the structs of the configuration are made of.
+"""
+
+import ipaddress
+from typing import Annotated, NamedTuple
+
+from fedns import schema
+
+
+class Address(NamedTuple):
+    """Where to listen; port 0 takes any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def address(text: str, reader: schema.Reader | None = None) -> Address:
+    """`127.0.0.1:53`, `[::1]:53`."""
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        raise schema.Bad(f"{text!r} is not ADDRESS:PORT", 'write "127.0.0.1:53" or "[::1]:53"') from None
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise schema.Bad(f"{text!r} has no valid port", 'write "127.0.0.1:53" or "[::1]:53"')
+    return Address(host, int(port))
+
+
+def literal(text: str, reader: schema.Reader) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise schema.Bad(f"{text!r} is not an IP address") from None
+
+
+def prefix(text: str, reader: schema.Reader) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as error:
+        raise schema.Bad(
+            f"{text!r} is not a prefix: {error}", "write 10.64.0.0/14 or 2001:db8::/32"
+        ) from None
+
+
+def positive(text: str, reader: schema.Reader) -> float:
+    value = schema.seconds(text)
+    if value <= 0:
+        raise schema.Bad(f"{text!r} must be more than zero")
+    return value
+
+
+def ttl_seconds(text: str, reader: schema.Reader) -> int:
+    """A TTL: whole seconds, at most a week (RFC 8767 section 4 advises that cap)."""
+    value = schema.seconds(text)
+    if value != int(value) or value > 604800:
+        raise schema.Bad(f"{text!r} is not a TTL", "whole seconds, at most 7d")
+    return int(value)
+
+
+def count(text: str, reader: schema.Reader) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= 1024):
+        raise schema.Bad(f"{text!r} is not a number from 1 to 1024")
+    return int(text)
+
+
+def fraction(text: str, reader: schema.Reader) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise schema.Bad(f"{text!r} is not a number from 0 to 1")
+    return value
+
+
+def short(text: str, reader: schema.Reader) -> str:
+    """What fits one character-string of DNS (RFC 1035 section 3.3)."""
+    if len(text.encode()) > 255:
+        raise schema.Bad(f"{text[:20]!r}... is longer than 255 octets")
+    return text
+
+
+def secret(text: str, reader: schema.Reader) -> str:
+    """A secret of SipHash, 16 octets."""
+    if len(text) != 32 or not set(text.lower()) <= set("0123456789abcdef"):
+        raise schema.Bad("a cookie secret has 32 hexadecimal digits", "make one: openssl rand -hex 16")
+    return text.lower()
+
+
+Label = Annotated[str, schema.label]
+Text = Annotated[str, short]
+Host = Annotated[str, schema.hostname]
+Directory = Annotated[str, schema.directory]
+Listen = Annotated[Address, address]
+Ip = Annotated[str, literal]
+Prefix = Annotated[str, prefix]
+Seconds = Annotated[float, positive]
+TtlSeconds = Annotated[int, ttl_seconds]
+Count = Annotated[int, count]
+Secret = Annotated[str, secret]
+Fraction = Annotated[float, fraction]
