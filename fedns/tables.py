@@ -24,6 +24,7 @@ READY = b"\xffready"  # absent until the first sync is done
 SERVER = b"\xffserver"  # how workers answer for themselves
 DATABASES = ("dns", "state")
 MAP_SIZE = 1 << 35  # address space, not disk: the file stays as small as its pages
+OWNER_ONLY = 0o600  # workers run as the same user; secrets of DNS cookies go through here
 READERS = 1024  # reader slots: workers, command line tools and those that died without leaving
 CORRUPT_EXIT = 65  # EX_DATAERR: what a process says when its table is damaged
 DAMAGE = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.PanicError, lmdb.InvalidError, lmdb.BadTxnError)
@@ -88,7 +89,9 @@ class Writer:
             raise kind(f"{path}: cannot open the tables: {error}") from error
 
     def _open(self) -> None:
-        self._env = lmdb.open(self._path, map_size=self._map_size, max_dbs=4, max_readers=READERS)
+        self._env = lmdb.open(
+            self._path, map_size=self._map_size, max_dbs=4, max_readers=READERS, mode=OWNER_ONLY
+        )
         self._env.reader_check()
         self._dbs = {name: self._env.open_db(name.encode()) for name in DATABASES}
         self._digests = self._env.open_db(b"digest")

@@ -175,3 +175,8 @@ def test_a_writer_notices_that_its_tables_were_moved_aside(tmp_path: Path) -> No
     assert writer.moved() and not successor.moved()
     successor.close()
     writer.close()
+
+
+def test_nobody_else_may_read(tmp_path: Path) -> None:
+    tables.Writer(str(tmp_path)).close()
+    assert {path.stat().st_mode & 0o077 for path in tmp_path.glob("*.mdb")} == {0}
