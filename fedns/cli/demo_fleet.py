@@ -5,6 +5,7 @@ without the last letter, so four zones make four region names.
 """
 
 import os
+from importlib import resources
 from typing import NamedTuple
 
 from fedns import config, values
@@ -117,32 +118,8 @@ admin: {{listen: "{ports.admin}"}}
 health: {{hold: 5s, hold_max: 60s, hold_reset: 60s}}
 """
 
-ZONE = """\
-; A zone outside the federation, with names that point into it. Served as it stands.
-$ORIGIN acme.com.
-$TTL 300
-@            IN SOA   ns1.acme.com. hostmaster.acme.com. ( 2024010101 3600 600 604800 60 )
-             IN NS    ns1.acme.com.
-             IN MX    10 mail.acme.com.
-             IN TXT   "v=spf1 mx -all"
-ns1          IN A     127.0.0.1
-mail         IN A     192.0.2.25
-             IN AAAA  2001:db8::25
-
-; Into the federation: each of these follows its chain to addresses in one response.
-nginx        IN CNAME nginx.mynamespace.myfederation.svc.example.com.
-eu.nginx     IN CNAME nginx.mynamespace.myfederation.svc.europe-west1.example.com.
-us.nginx     IN CNAME nginx.mynamespace.myfederation.svc.us-central1.example.com.
-
-; Everything else below pages is one machine, except what is named.
-*.pages      IN A     192.0.2.80
-status.pages IN TXT   "this name exists, so the wildcard does not speak for it"
-
-; A child zone that lives elsewhere, with glue.
-lab          IN NS    ns.lab.acme.com.
-ns.lab       IN A     192.0.2.53
-             IN AAAA  2001:db8::53
-"""
+ZONE = resources.files("fedns.cli").joinpath("acme.com.zone").read_text(encoding="utf-8")
+"""The worked example of `zones/`: an outside zone with names that point into the federation."""
 
 
 def site(member: str) -> Site:
