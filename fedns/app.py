@@ -19,7 +19,7 @@ from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from fedns import config, logs, metrics, tables
-from fedns.control import aims, desk, known, secrets, turn
+from fedns.control import aims, certificates, desk, known, secrets, turn
 from fedns.dns import client
 from fedns.errors import Problem, StateError
 from fedns.model import snapshot, state
@@ -127,6 +127,8 @@ class Control:
         fleet = policies.Fleet(settings.fleet.manifests, self.watcher, defaults, probe, self.known.policies)
         yield fleet.run(self.hear)
         yield zonefiles.Zones(settings.zones, self.watcher, self.known.zones.values()).run(self.hear)
+        if settings.dns.tls.listen:
+            yield certificates.watch(settings.dns.tls.certificate, settings.dns.tls.key, self.hear)
         yield self.operator.run(self.hear)
         yield self.prober.run(self.hear)
         yield self.resolver.run(self.hear)

@@ -20,6 +20,7 @@ from fedns.model import assemble, policy
 from fedns.values import (
     Count,
     Directory,
+    File,
     Fraction,
     Host,
     Ip,
@@ -54,6 +55,14 @@ class Cookies(Struct, frozen=True):
     required: bool = False
 
 
+class Tls(Struct, frozen=True):
+    """DNS over TLS (RFC 7858): where, and the PEM files of the chain to show and of its key."""
+
+    listen: tuple[Listen, ...] = ()
+    certificate: File = ""
+    key: File = ""
+
+
 class Dns(Struct, frozen=True):
     """`compat: v1` answers as Kubernetes federation v1 did, its known defects included. `nsid`, `identity`
     (`id.server`) and `version` (`version.bind`) are told to who asks; empty ones are not. `idle` is how long
@@ -68,6 +77,7 @@ class Dns(Struct, frozen=True):
     version: Text = "fedns"
     idle: Seconds = 10.0
     cookies: Cookies = Cookies()
+    tls: Tls = Tls()
 
 
 class Gateway(Struct, frozen=True):
@@ -265,6 +275,8 @@ def _check_numbers(config: Config, reader: schema.Reader) -> None:
         )
     if not config.dns.listen:
         reader.bad(("dns", "listen"), "dns.listen is empty", 'write ["127.0.0.1:5300"]')
+    if config.dns.tls.listen and not (config.dns.tls.certificate and config.dns.tls.key):
+        reader.bad(("dns", "tls"), "dns.tls.listen without a certificate and its key", "name both PEM files")
 
 
 CHECKS = (_check_members, _check_fleet, _check_nameservers, _check_numbers)

@@ -250,6 +250,15 @@ def directory(text: str, reader: Reader) -> str:
     return path
 
 
+def file(text: str, reader: Reader) -> str:
+    """A file as an absolute path; one that cannot be read is a warning."""
+    path = anywhere(text, reader)
+    if not os.path.isfile(path) or not os.access(path, os.R_OK):
+        kind = "cannot be read" if os.path.isfile(path) else "is no file"
+        reader.warn(f"{text!r} {kind}", f"looked for {path}")
+    return path
+
+
 def anywhere(text: str, reader: Reader) -> str:
     """An absolute path from one written relative to the file it stands in."""
     if not text or "\0" in text:

@@ -64,6 +64,19 @@ def test_paths_are_relative_to_the_file_not_to_the_caller(
     assert loaded.config.zones == (str(home / "zones"),)
 
 
+def test_tls_needs_its_files(home: pathlib.Path) -> None:
+    assert (
+        "without a certificate"
+        in complaints('{federation: f, domain: d, dns: {tls: {listen: ["[::1]:853"]}}}')[0]
+    )
+    tls = "tls: {listen: ['[::1]:853'], certificate: a.pem, key: b.pem}"
+    (home / "fedns.yaml").write_text(GOOD.replace("workers: 2, ttl", f"workers: 2, {tls}, ttl"))
+    (home / "a.pem").touch()
+    loaded = config.load(str(home / "fedns.yaml"))
+    assert loaded.config is not None and loaded.config.dns.tls.certificate == str(home / "a.pem")
+    assert [problem.what for problem in loaded.problems] == ["'b.pem' is no file"]
+
+
 def test_defaults_are_those_of_the_health_law() -> None:
     loaded = config.parse(b"{federation: f, domain: example.com}")
     assert loaded.config is not None

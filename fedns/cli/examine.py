@@ -11,7 +11,7 @@ import time
 import msgspec
 
 from fedns import config, tables
-from fedns.control import doubts, known, turn
+from fedns.control import certificates, doubts, known, turn
 from fedns.errors import Problem
 from fedns.model import snapshot
 from fedns.sources import cluster, manifests, policies, watch, zonefiles
@@ -27,7 +27,14 @@ def problems(file: str) -> list[Problem]:
     with tempfile.TemporaryDirectory(prefix="fedns-check-") as folder:
         compiled = _compile(loaded.config, read, folder)
     sources = (problem for found in read.problems.values() for problem in found)
-    return list(dict.fromkeys((*loaded.problems, *sorted((*sources, *compiled)))))
+    return list(
+        dict.fromkeys((*loaded.problems, *sorted((*sources, *compiled, *_shown(loaded.config.dns.tls)))))
+    )
+
+
+def _shown(told: config.Tls) -> tuple[Problem, ...]:
+    """What is wrong with the certificate that DNS over TLS would show."""
+    return certificates.problems(told.certificate, told.key, time.time()) if told.listen else ()
 
 
 def _reachable(settings: config.Config) -> config.Config:

@@ -54,4 +54,10 @@ def plan(settings: config.Config, control: tuple[str, ...], role: Role = Role.al
         settings.dns.workers,
         settings.state,
         () if role is Role.dns else control,
+        tls=_tls(settings.dns.tls),
     )
+
+
+def _tls(told: config.Tls) -> supervisor.Tls | None:
+    listen = tuple((one.host, one.port) for one in told.listen)
+    return supervisor.Tls(listen, told.certificate, told.key) if listen else None

@@ -166,7 +166,7 @@ def workers(directory: str) -> metrics.Workers:
     spent = whole.fields.get("latency_sum_us", 0) / 1e6
     return metrics.Workers(
         queries=whole.queries,
-        dropped={name: whole.fields.get(name, 0) for name in ("dropped", "unsent", "failed")},
+        dropped={name: whole.fields.get(name, 0) for name in ("dropped", "unsent", "failed", "tls_failed")},
         latency=metrics.Histogram(bounds, whole.latency, spent) if whole.latency else None,
         generations={name: totals.fields.get("generation", 0) for name, totals in each.items()},
     )

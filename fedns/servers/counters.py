@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from fedns import logs
 
-MAGIC = 0xFED5_0002  # and the version of this layout
+MAGIC = 0xFED5_0003  # and the version of this layout
 TYPES = {1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV"}
 TYPES |= {43: "DS", 48: "DNSKEY", 64: "SVCB", 65: "HTTPS", 255: "ANY"}
 OTHER = "other"
@@ -24,12 +24,14 @@ BOUNDS = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000, 100_000)  # m
 
 _NAMED = ("magic", "generation", "published_us", "ready", "dropped", "unsent", "failed")
 _TCP = ("tcp_accepted", "tcp_evicted", "tcp_idled", "tcp_open", "latency_sum_us", "batches")
-FIELDS = {name: at for at, name in enumerate(_NAMED + _TCP)}
-_LATENCY = 16
-_QUERIES = 32
+_TLS = ("tls_accepted", "tls_failed")  # further on they are connections like TCP's
+FIELDS = {name: at for at, name in enumerate(_NAMED + _TCP + _TLS)}
+_LATENCY = 32
+_QUERIES = 48
 _TYPE_NAMES = (*TYPES.values(), OTHER)
-_CELLS = _QUERIES + 2 * len(_TYPE_NAMES) * len(RCODES)
-TRANSPORTS = ("udp", "tcp")
+TRANSPORTS = ("udp", "tcp", "tls")
+_PER_TRANSPORT = len(_TYPE_NAMES) * len(RCODES)
+_CELLS = _QUERIES + len(TRANSPORTS) * _PER_TRANSPORT
 _HEADER_RCODES = 6  # the first of RCODES stand in a reply's header with their own numbers
 _EXTENDED = 15  # no reply of ours has it in the header: stands for BADVERS, whose number 16 is split
 _OPT = 41
@@ -45,7 +47,7 @@ def _index() -> tuple[int, ...]:
 
 _INDEX = _index()
 _OTHER_TYPE = 0  # no query type is 0: it falls into "other"
-_TCP_OFFSET = len(_TYPE_NAMES) * len(RCODES)
+_OFFSETS = {name: at * _PER_TRANSPORT for at, name in enumerate(TRANSPORTS)}
 
 _log = logging.getLogger("fedns.counters")
 
@@ -70,7 +72,9 @@ class Cells:
     def set(self, name: str, value: int) -> None:
         self._cells[FIELDS[name]] = value
 
-    def answered(self, packets: Sequence[bytes], replies: Sequence[bytes | None], tcp: bool = False) -> None:
+    def answered(
+        self, packets: Sequence[bytes], replies: Sequence[bytes | None], transport: str = "udp"
+    ) -> None:
         """Counts by query type and rcode; a missing reply is a drop."""
         try:  # an option-less OPT ends most queries: the type then lies 14 octets from the end
             keys = [
@@ -83,7 +87,7 @@ class Cells:
             pairs = zip(packets, replies, strict=True)
             keys = [_key(packet, reply) for packet, reply in pairs if reply is not None]
             self.add("dropped", len(replies) - len(keys))
-        cells, offset = self._cells, _TCP_OFFSET if tcp else 0
+        cells, offset = self._cells, _OFFSETS[transport]
         for key, count in Counter(keys).items():
             cells[_INDEX[key] + offset] += count
 

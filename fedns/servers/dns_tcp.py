@@ -1,10 +1,10 @@
-"""DNS over TCP: persistent, pipelined connections (RFC 7766) beside UDP in the same loop.
+"""DNS over TCP and TLS: persistent, pipelined connections (RFC 7766) beside UDP in the same loop.
 
 Law: no connection costs more than its two bounded buffers. A client that asks without reading is not
-read from; one that neither completes a query nor reads its replies for `Server.idle` seconds is closed;
-beyond CONNECTIONS the one idle longest makes room. At the end, what had arrived is answered, our half is
-closed, and the client gets the time to close its own: a close with something unread would reset what is on
-its way.
+read from; one that neither completes a query (nor its handshake before) nor reads its replies for
+`Server.idle` seconds is closed; beyond CONNECTIONS the one idle longest makes room. At the end, what had
+arrived is answered, our half is closed, and the client gets the time to close its own: a close with
+something unread would reset what is on its way.
 """
 
 import select
@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import repeat
 from time import monotonic
+from typing import NamedTuple, Protocol
 
-from fedns.dns import client, wire
+from fedns.dns import client, padding, wire
 from fedns.servers import counters
 
 Answer = Callable[[Sequence[bytes], int, Iterable[client.Client]], list[bytes | None]]
@@ -29,20 +30,80 @@ class Limits:
     last: int = 32  # reads of one connection at the end: 256 KiB, more than a receive buffer holds
 
 
+class Channel(Protocol):
+    """The octets of one connection, plain or encrypted. Every call raises OSError once it is of no use."""
+
+    socket: socket.socket
+    shaken: bool  # octets of DNS may go both ways
+    wants_out: bool  # the next `receive` waits until the socket takes something
+
+    def receive(self, size: int) -> bytes | None:
+        """What came; empty at the end, None when nothing is there."""
+
+    def send(self, data: bytearray) -> int:
+        """How much was taken."""
+
+    def part(self) -> None:
+        """Closes our half; what still comes is then read from `socket`, and is not DNS."""
+
+    def close(self) -> None: ...
+
+
+class Plain:
+    """TCP as it is."""
+
+    shaken, wants_out = True, False
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+        self.close = sock.close
+
+    def receive(self, size: int) -> bytes | None:
+        try:
+            return self.socket.recv(size)
+        except BlockingIOError:
+            return None
+
+    def send(self, data: bytearray) -> int:
+        try:
+            return self.socket.send(data)
+        except BlockingIOError:
+            return 0
+
+    def part(self) -> None:
+        self.socket.shutdown(socket.SHUT_WR)
+
+
+class Transport(NamedTuple):
+    """What a listener speaks: its name in the counters, and what makes a channel of an accepted socket
+    (None: nobody can be served just now)."""
+
+    name: str
+    open: Callable[[socket.socket], Channel | None]
+
+
+TCP = Transport("tcp", Plain)
+
+
 class Connection(client.Client):
     """One client: what it sent and we have not parsed, what we answered and it has not taken."""
 
-    __slots__ = ("_peer", "ended", "events", "inbox", "outbox", "parted", "seen", "socket")
+    __slots__ = ("_peer", "channel", "ended", "events", "inbox", "outbox", "parted", "seen", "transport")
     stream = True
 
-    def __init__(self, sock: socket.socket, peer: str, host: client.Host, now: float) -> None:
+    def __init__(self, channel: Channel, transport: str, peer: str, host: client.Host) -> None:
         super().__init__(host)
-        self.socket, self._peer = sock, peer
+        self.channel, self.transport, self._peer = channel, transport, peer
         self.inbox, self.outbox = bytearray(), bytearray()
         self.events = select.EPOLLIN
         self.ended = False  # the client has closed its half
         self.parted = False  # we have closed ours: what still comes is not read as DNS
-        self.seen = now
+        self.seen = monotonic()
+
+    @property
+    def private(self) -> bool:
+        """Whether who listens on the way learns sizes at most."""
+        return self.transport == "tls"
 
     def address(self) -> bytes:
         return ip_address(self._peer.partition("%")[0]).packed
@@ -61,21 +122,21 @@ class Connection(client.Client):
 
 
 class Streams:
-    """All TCP connections of one worker."""
+    """All connections of one worker, whatever they speak: descriptors and memory are one budget."""
 
     def __init__(
         self, poll: select.epoll, answer: Answer, cells: counters.Cells, host: client.Host, limits: Limits
     ) -> None:
         self._poll, self._answer, self._cells, self._host = poll, answer, cells, host
         self._limits = limits
-        self._listeners: dict[int, socket.socket] = {}
+        self._listeners: dict[int, tuple[socket.socket, Transport]] = {}
         self._connections: dict[int, Connection] = {}  # the one idle longest comes first
         self._stopping = False
 
-    def listen(self, listener: socket.socket) -> None:
+    def listen(self, listener: socket.socket, transport: Transport = TCP) -> None:
         """Takes a listening socket that other workers share: each connection wakes one of them."""
         listener.setblocking(False)
-        self._listeners[listener.fileno()] = listener
+        self._listeners[listener.fileno()] = listener, transport
         self._poll.register(listener.fileno(), select.EPOLLIN | select.EPOLLEXCLUSIVE)
 
     def owns(self, fd: int) -> bool:
@@ -92,7 +153,7 @@ class Streams:
     def ready(self, fd: int, events: int) -> None:
         listener = self._listeners.get(fd)
         if listener is not None:
-            self._accept(listener)
+            self._accept(*listener)
             return
         connection = self._connections.get(fd)
         if connection is None:
@@ -102,7 +163,9 @@ class Streams:
                 self._await_end(connection)
             else:
                 self._exchange(connection, events)
-        except OSError:  # reset by peer, broken pipe: its end of the conversation
+        except OSError:  # reset by peer, broken pipe, no TLS: its end of the conversation
+            if not connection.channel.shaken:
+                self._cells.add("tls_failed")
             self._close(connection)
 
     def expire(self) -> None:
@@ -137,7 +200,7 @@ class Streams:
         for connection in list(self._connections.values()):
             self._close(connection)
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, listener: socket.socket, transport: Transport) -> None:
         try:
             sock, peer = listener.accept()
         except BlockingIOError:
@@ -147,12 +210,20 @@ class Streams:
             return
         if len(self._connections) >= self._limits.connections:
             self._evict()
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = Connection(sock, peer[0], self._host, monotonic())
-        self._connections[sock.fileno()] = connection
-        self._poll.register(sock.fileno(), connection.events)
-        self._cells.add("tcp_accepted")
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            channel = transport.open(sock)
+        except OSError:  # it has gone already
+            channel = None
+        if channel is None:
+            sock.close()
+            return
+        connection = Connection(channel, transport.name, peer[0], self._host)
+        fd = channel.socket.fileno()
+        self._connections[fd] = connection
+        self._poll.register(fd, connection.events)
+        self._cells.add(transport.name + "_accepted")
         self._cells.set("tcp_open", len(self._connections))
 
     def _evict(self) -> None:
@@ -165,19 +236,18 @@ class Streams:
         if events & select.EPOLLOUT:
             self._send(connection)
         readable = events & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR)
-        if readable and len(connection.outbox) < self._limits.unsent:
+        if (readable or connection.channel.wants_out) and len(connection.outbox) < self._limits.unsent:
             self._receive(connection)
         self._settle(connection)
 
     def _await_end(self, connection: Connection) -> None:
-        if not connection.socket.recv(self._limits.read):
+        if not connection.channel.socket.recv(self._limits.read):
             self._close(connection)
 
     def _receive(self, connection: Connection) -> bool:
         """Reads once and answers; whether there may be more to read."""
-        try:
-            data = connection.socket.recv(self._limits.read)
-        except BlockingIOError:
+        data = connection.channel.receive(self._limits.read)
+        if data is None:
             return False
         if not data:
             connection.ended = True
@@ -190,7 +260,9 @@ class Streams:
 
     def _reply(self, connection: Connection, messages: Sequence[bytes]) -> None:
         replies = self._answer(messages, wire.STREAM, repeat(connection))
-        self._cells.answered(messages, replies, tcp=True)
+        self._cells.answered(messages, replies, connection.transport)
+        if connection.private:
+            replies = list(map(padding.padded, messages, replies))
         for reply in replies:
             if reply is not None:
                 connection.outbox += len(reply).to_bytes(2, "big") + reply
@@ -199,10 +271,7 @@ class Streams:
             self._send(connection)
 
     def _send(self, connection: Connection) -> None:
-        try:
-            sent = connection.socket.send(connection.outbox)
-        except BlockingIOError:
-            return
+        sent = connection.channel.send(connection.outbox)
         del connection.outbox[:sent]
 
     def _settle(self, connection: Connection) -> None:
@@ -213,22 +282,23 @@ class Streams:
             return
         if self._stopping and not waiting:
             connection.parted = True
-            connection.socket.shutdown(socket.SHUT_WR)
+            connection.channel.part()
         over = connection.ended or (self._stopping and not connection.parted)
         reads = not over and waiting < self._limits.unsent
-        events = (select.EPOLLIN if reads else 0) | (select.EPOLLOUT if waiting else 0)
+        writes = waiting or (reads and connection.channel.wants_out)
+        events = (select.EPOLLIN if reads else 0) | (select.EPOLLOUT if writes else 0)
         if events != connection.events:
             connection.events = events
-            self._poll.modify(connection.socket.fileno(), events)
+            self._poll.modify(connection.channel.socket.fileno(), events)
 
     def _touch(self, connection: Connection) -> None:
-        fd = connection.socket.fileno()
+        fd = connection.channel.socket.fileno()
         connection.seen = monotonic()
         self._connections[fd] = self._connections.pop(fd)
 
     def _close(self, connection: Connection) -> None:
-        fd = connection.socket.fileno()
+        fd = connection.channel.socket.fileno()
         self._connections.pop(fd, None)
         self._poll.unregister(fd)
-        connection.socket.close()
+        connection.channel.close()
         self._cells.set("tcp_open", len(self._connections))

@@ -20,7 +20,7 @@ from time import monotonic, time
 from fedns import logs, tables
 from fedns.dns import client, respond
 from fedns.errors import StateError
-from fedns.servers import counters, dns_tcp, dns_udp
+from fedns.servers import counters, dns_tcp, dns_udp, tls
 
 TICK = 1.0  # seconds between looks at the tables' file and at idle connections
 FINISH = 3.0  # seconds that TCP replies get to leave after SIGTERM
@@ -83,6 +83,7 @@ class Worker:
         self._poll = select.epoll()
         self._udp: dict[int, dns_udp.Listener] = {}
         self._tcp = dns_tcp.Streams(self._poll, self.answer, cells, self._host, dns_tcp.Limits())
+        self._certificate: tls.Certificate | None = None
         self._stopping = False
 
     def add_udp(self, sock: socket.socket) -> None:
@@ -91,6 +92,10 @@ class Worker:
 
     def add_tcp(self, sock: socket.socket) -> None:
         self._tcp.listen(sock)
+
+    def add_tls(self, sock: socket.socket, certificate: tls.Certificate) -> None:
+        self._certificate = certificate
+        self._tcp.listen(sock, dns_tcp.Transport("tls", certificate.open))
 
     def answer(
         self, packets: Sequence[bytes], limit: int, clients: Iterable[client.Client]
@@ -147,6 +152,8 @@ class Worker:
 
     def _tick(self) -> None:
         self._source.look()
+        if self._certificate:
+            self._certificate.look()
         self._tcp.expire()
         view = self._source.view()
         generation, published = view.published()
@@ -186,6 +193,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--name", default="dns-0", help="which worker this is, in logs and counters")
     parser.add_argument("--udp-fd", type=int, action="append", default=[], help="an inherited UDP socket")
     parser.add_argument("--tcp-fd", type=int, action="append", default=[], help="an inherited TCP listener")
+    parser.add_argument("--tls-fd", type=int, action="append", default=[], help="the same, for DNS over TLS")
+    parser.add_argument("--certificate", default="", help="PEM file: the chain to show there")
+    parser.add_argument("--key", default="", help="PEM file: its key")
     return parser.parse_args(arguments)
 
 
@@ -201,6 +211,10 @@ def main(arguments: Sequence[str]) -> int:
             worker.add_udp(socket.socket(fileno=fd))
         for fd in options.tcp_fd:
             worker.add_tcp(socket.socket(fileno=fd))
+        if options.tls_fd:
+            certificate = tls.Certificate(options.certificate, options.key)
+            for fd in options.tls_fd:
+                worker.add_tls(socket.socket(fileno=fd), certificate)
         gc.collect()
         gc.freeze()  # what was loaded stays: later collections need not look at it
         worker.run()

@@ -1,8 +1,8 @@
 """The sockets DNS is served from, opened by the supervisor and inherited by the workers.
 
 Law: per address one UDP socket for each worker (SO_REUSEPORT: the kernel spreads clients over them) and
-one TCP listener for all. SO_REUSEPORT would also let a second fedns share the port in silence, so the
-port is first tried without it.
+one TCP listener for all; DNS over TLS has a listener of its own. SO_REUSEPORT would also let a second
+fedns share the port in silence, so the port is first tried without it.
 """
 
 import contextlib
@@ -46,14 +46,20 @@ def open_address(address: tuple[str, int], workers: int) -> Address:
     raise AssertionError("unreachable")
 
 
+def open_stream(address: tuple[str, int]) -> Address:
+    """Opens `address` for connections alone. Raises ListenError."""
+    host, port = address
+    try:
+        tcp = _tcp(_family(host), address)
+    except OSError as error:
+        raise ListenError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+    return Address((host, tcp.getsockname()[1]), (), tcp)
+
+
 def _open(host: str, port: int, workers: int) -> Address:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family = _family(host)
     with contextlib.ExitStack() as undo:
-        tcp = undo.enter_context(socket.socket(family, socket.SOCK_STREAM))
-        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        _only_v6(tcp)
-        tcp.bind((host, port))
-        tcp.listen(BACKLOG)
+        tcp = undo.enter_context(_tcp(family, (host, port)))
         bound = (host, tcp.getsockname()[1])
         with socket.socket(family, socket.SOCK_DGRAM) as trial:
             _only_v6(trial)
@@ -61,6 +67,23 @@ def _open(host: str, port: int, workers: int) -> Address:
         udp = tuple(undo.enter_context(_udp(family, bound)) for _ in range(workers))
         undo.pop_all()
     return Address(bound, udp, tcp)
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _tcp(family: int, bound: tuple[str, int]) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _only_v6(sock)
+        sock.bind(bound)
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def _udp(family: int, bound: tuple[str, int]) -> socket.socket:

@@ -29,6 +29,15 @@ _log = logging.getLogger("fedns.supervisor")
 
 
 @dataclass(frozen=True)
+class Tls:
+    """Where DNS is served over TLS, and the PEM files that the workers show and read again."""
+
+    listen: tuple[tuple[str, int], ...]
+    certificate: str
+    key: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """What to run. `control` and `worker` are command lines; an empty `control` runs none."""
 
@@ -37,6 +46,7 @@ class Plan:
     state: str  # directory: tables/, counters/, serve.json while running
     control: tuple[str, ...] = ()
     verify: float = 600.0  # seconds between looks at tables in use: rot is found although nobody died of it
+    tls: Tls | None = None
     worker: tuple[str, ...] = (sys.executable, "-m", "fedns.servers.dns_worker")
 
 
@@ -50,6 +60,7 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._children: list[child.Child] = []
         self._sockets: list[listen.Address] = []
+        self._private: list[listen.Address] = []  # DNS over TLS
         self._seat = seat.take(plan.state, bool(plan.control))
         self._stopping = False
 
@@ -58,6 +69,8 @@ class Supervisor:
         try:
             self._listen_to_signals()
             self._sockets = [listen.open_address(each, self._plan.workers) for each in self._plan.listen]
+            if self._plan.tls and self._sockets:
+                self._private = [listen.open_stream(each) for each in self._plan.tls.listen]
             self._forget_counters()
             self._check_tables()
             self._start()
@@ -67,7 +80,7 @@ class Supervisor:
         finally:
             for each in self._children:
                 each.kill()
-            for address in self._sockets:
+            for address in (*self._sockets, *self._private):
                 address.close()
             _remove(self._seat.told)
             self._seat.leave()
@@ -77,9 +90,12 @@ class Supervisor:
         for index in range(plan.workers if self._sockets else 0):
             fds = [("--udp-fd", each.udp[index].fileno()) for each in self._sockets]
             fds += [("--tcp-fd", each.tcp.fileno()) for each in self._sockets]
+            fds += [("--tls-fd", each.tcp.fileno()) for each in self._private]
             options = [word for flag, fd in fds for word in (flag, str(fd))]
             options += ["--table", self._tables, "--counters", self._counters]
             options += ["--name", self._seat.worker(index)]
+            if plan.tls and self._private:
+                options += ["--certificate", plan.tls.certificate, "--key", plan.tls.key]
             passed = tuple(fd for _, fd in fds)
             self._children.append(child.Child(f"dns worker {index}", (*plan.worker, *options), passed))
         if plan.control:
@@ -179,6 +195,7 @@ class Supervisor:
         told = {
             "pid": os.getpid(),
             "listen": [list(each.address) for each in self._sockets],
+            "tls": [list(each.address) for each in self._private],
             "children": {each.name: each.pid for each in self._children if each.alive},
         }
         path = self._seat.told

@@ -16,6 +16,7 @@ WORKER_MAY_LOAD = {
     "fedns.dns.client",
     "fedns.dns.cookie",
     "fedns.dns.node",
+    "fedns.dns.padding",
     "fedns.dns.query",
     "fedns.dns.resolve",
     "fedns.dns.respond",
@@ -28,6 +29,7 @@ WORKER_MAY_LOAD = {
     "fedns.servers.dns_tcp",
     "fedns.servers.dns_udp",
     "fedns.servers.dns_worker",
+    "fedns.servers.tls",
     "fedns.tables",
 }
 WORKER_NEVER_LOADS = {"yaml", "dnslib", "dns", "aiohttp", "kubernetes", "typer", "rich", "watchfiles"}

@@ -26,6 +26,7 @@ told = json.loads(sys.argv[1])
 plan = supervisor.Plan(
     listen=tuple(map(tuple, told["listen"])), workers=told["workers"],
     state=told["state"], control=tuple(told["control"]), verify=told["verify"],
+    tls=supervisor.Tls((("127.0.0.1", 0),), *told["tls"]) if told["tls"] else None,
 )
 sys.exit(supervisor.Supervisor(plan).run())
 """
@@ -110,9 +111,10 @@ def serving(
     control: tuple[str, ...] = (),
     hosts: tuple[str, ...] = ("127.0.0.1",),
     verify: float = 600.0,
+    tls: tuple[str, ...] = (),
 ) -> Iterator[Running]:
     plan = {"listen": [(h, 0) for h in hosts], "workers": workers, "state": str(state), "control": control}
-    plan["verify"] = verify
+    plan |= {"verify": verify, "tls": tls}
     process = subprocess.Popen([sys.executable, "-c", _SERVE, json.dumps(plan)])
     try:
         yield Running(process, state)

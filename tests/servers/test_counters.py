@@ -36,7 +36,7 @@ def _plain(rtype: int) -> bytes:
 )
 def test_a_query_is_counted_under_its_type(tmp_path: Path, query: bytes, expected: str) -> None:
     cells = counters.Cells(str(tmp_path / "w"))
-    cells.answered([query] * 3, [_reply(query, 3)] * 3, tcp=True)
+    cells.answered([query] * 3, [_reply(query, 3)] * 3, "tcp")
     totals = counters.read(str(tmp_path / "w"))
     assert totals and totals.queries == {("tcp", expected, "NXDOMAIN"): 3}
 

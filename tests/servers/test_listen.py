@@ -24,6 +24,14 @@ def test_a_port_in_use_is_refused_although_it_could_be_shared() -> None:
             listen.open_address(("127.0.0.1", port), 1)
 
 
+def test_connections_alone_need_no_udp() -> None:
+    opened = listen.open_stream(("127.0.0.1", 0))
+    assert opened.udp == () and opened.tcp.getsockname() == opened.address
+    with pytest.raises(listen.ListenError, match=f"port {opened.address[1]}"):
+        listen.open_stream(opened.address)
+    opened.close()
+
+
 def test_a_foreign_address_is_a_clear_error() -> None:
     with pytest.raises(listen.ListenError, match=r"192\.0\.2\.1"):
         listen.open_address(("192.0.2.1", 0), 1)

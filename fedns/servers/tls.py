@@ -1,0 +1,122 @@
+"""DNS over TLS (RFC 7858): the certificate in use, and the encrypted side of a TCP connection.
+
+Law: nothing here waits. Whatever OpenSSL cannot do now is told as "not now", and which event it waits for.
+A certificate is taken up when its files change; one that cannot be used changes nothing, and who is
+connected keeps what the connection began with. Tickets are the context's own: a client resumes its
+session at the worker that gave it.
+"""
+
+import contextlib
+import logging
+import os
+import socket
+import ssl
+
+from fedns import logs
+
+ALPN = "dot"  # RFC 7858 section 8.1, the IANA registry's identification
+RECORD = 1 << 14  # octets, the largest of TLS: reading so many leaves none in OpenSSL, unseen by epoll
+_NOT_NOW = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+Stamp = tuple[tuple[int, int, int], ...]
+
+_log = logging.getLogger("fedns.tls")
+
+
+class Channel:
+    """One accepted connection. Its calls raise OSError where the connection is of no use any more."""
+
+    def __init__(self, sock: ssl.SSLSocket) -> None:
+        self.socket: socket.socket = sock
+        self.shaken = False  # the handshake is over
+        self.wants_out = False  # the next step waits until the socket takes something
+        self._tls = sock
+
+    def receive(self, size: int) -> bytes | None:
+        """What came, a whole record at least; empty at the end, None when nothing is there."""
+        try:
+            self.wants_out = False
+            if not self.shaken:
+                self._tls.do_handshake()
+                self.shaken = True
+            return self._tls.recv(max(size, RECORD))
+        except _NOT_NOW as error:
+            self.wants_out = isinstance(error, ssl.SSLWantWriteError)
+            return None
+
+    def send(self, data: bytearray) -> int:
+        """How much of `data` was taken. What was not must come again, at the front."""
+        try:
+            return self._tls.send(data)
+        except _NOT_NOW:
+            return 0
+
+    def part(self) -> None:
+        """Says that nothing more comes from us, and closes our half."""
+        self._notify()
+        self._tls.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self._notify()
+        self._tls.close()
+
+    def _notify(self) -> None:
+        with contextlib.suppress(OSError, ValueError):  # the peer's own word is not waited for
+            self._tls.unwrap()
+
+
+class Certificate:
+    """A certificate chain and its key, both PEM files, as they could last be used."""
+
+    def __init__(self, chain: str, key: str) -> None:
+        self._chain, self._key = chain, key
+        self._seen: Stamp = ()
+        self._context: ssl.SSLContext | None = None
+        self.look()
+
+    def look(self) -> None:
+        """Takes the files up if they changed."""
+        seen = stamp(self._chain, self._key)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            self._context = context(self._chain, self._key)
+            _log.info("certificate taken up", extra=logs.fields(file=self._chain))
+        except OSError as error:
+            kept = "the last good one stays in use" if self._context else "nobody is served over TLS"
+            _log.error("the certificate cannot be used", extra=logs.fields(error=str(error), so=kept))
+
+    def open(self, sock: socket.socket) -> Channel | None:
+        """The encrypted side of an accepted connection; None where there is no certificate to show."""
+        if self._context is None:
+            return None
+        return Channel(self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False))
+
+
+def context(chain: str, key: str) -> ssl.SSLContext:
+    """What a server shows and accepts. OSError (which SSLError is) where the files cannot be used."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    made.set_alpn_protocols([ALPN])
+    made.load_cert_chain(chain, key, password=_no_password)
+    return made
+
+
+def stamp(*paths: str) -> Stamp:
+    """What tells one content of these files from another."""
+    return tuple(_stamp(path) for path in paths)
+
+
+def _stamp(path: str) -> tuple[int, int, int]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return (0, 0, 0)
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def _no_password() -> str:
+    """Nobody is there to be asked: an encrypted key is one that cannot be used."""
+    return ""
