@@ -22,6 +22,7 @@ META = b"\xffmeta"  # db "dns": generation and publication time, written by publ
 ZONES = b"\xffzones"
 READY = b"\xffready"  # absent until the first sync is done
 SERVER = b"\xffserver"  # how workers answer for themselves
+SIGNING = b"\xffsigning"  # what signs which zones; absent where nothing does
 DATABASES = ("dns", "state")
 MAP_SIZE = 1 << 35  # address space, not disk: the file stays as small as its pages
 OWNER_ONLY = 0o600  # workers run as the same user; secrets of DNS cookies go through here

@@ -7,7 +7,7 @@ comes with the tables, so a worker takes new settings up as it takes new answers
 import json
 from typing import Any, NamedTuple
 
-from fedns.dns import cookie
+from fedns.dns import cookie, signing
 
 
 class Server(NamedTuple):
@@ -28,22 +28,31 @@ class Server(NamedTuple):
 
 
 class Host:
-    """The one cell that a worker's clients share: the server's settings of now, and the cookies it has seen
-    (None: it does without)."""
+    """The one cell that a worker's clients share: the server's settings of now, the cookies it has seen (None:
+    it does without), and who signs its zones (by apex; empty: nobody)."""
 
-    __slots__ = ("jar", "server")
+    __slots__ = ("_told", "jar", "server", "signers")
 
     def __init__(self, server: Server, now: int = 0) -> None:
         self.server = server
         self.jar = _jar(server, now)
+        self.signers: signing.Signers = {}
+        self._told = b""
 
-    def renew(self, server: Server, now: int) -> None:
-        """Takes new settings up, and the time (Unix seconds); called about once a second."""
+    def renew(self, server: Server, now: int, zones: bytes | None = None) -> None:
+        """Takes new settings up, the time (Unix seconds), and what signs which zones (`signing.encode`); called
+        about once a second."""
         if server.cookies != self.server.cookies:
             self.jar = _jar(server, now)
         self.server = server
         if self.jar is not None:
             self.jar.tick(now)
+        told = zones or b""
+        if told != self._told:
+            self.signers = {zone.apex: signing.Signer(zone) for zone in signing.decode(told)} if told else {}
+            self._told = told
+        for signer in self.signers.values():
+            signer.now = now
 
 
 class Client:

@@ -36,7 +36,10 @@ def build(asked: query.Edns | None, notes: Notes, asker: client.Client) -> bytes
         told = _OPTIONS[code](data, notes, asker) if code in _OPTIONS else None
         if told is not None:
             options += _option(code, told)
-    head = (0, wire.OPT, wire.OWN_SIZE, notes.rcode >> 4, 0, 0x8000 if asked.do else 0, len(options))
+    flags = query.DO if asked.do else 0
+    if asked.do and asked.compact and asker.host.signers:
+        flags |= query.CO
+    head = (0, wire.OPT, wire.OWN_SIZE, notes.rcode >> 4, 0, flags, len(options))
     return struct.pack(">BHHBBHH", *head) + options
 
 

@@ -2,16 +2,21 @@
 
 Law: the first name decides AA, the last name of a chain decides the response code (RFC 6604). A chain is
 followed through every zone of ours and ends where a name is not ours, repeats, or the bound is reached.
+In a zone with a signer a wildcard answers as if the name were there (RFC 9824 section 3.3), and nothing is
+denied but the one name and type that were asked.
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
-from fedns.dns import edns, message, node, wire
+from fedns.dns import denial, edns, message, node, signing, wire
 
 _MAX_LINKS = 16  # aliases followed for one question
 _TARGET_AT = {wire.NS: 0, wire.MX: 2, wire.SRV: 6}  # where a type's rdata names a host
 _ADDRESSES = (wire.A, wire.AAAA)
+_BESIDE_ALIAS = (wire.CNAME, wire.ANY)  # types that do not follow an alias
+_MADE = (wire.NSEC, wire.RRSIG)  # types that a signer makes for every name
+_PARENTAL = frozenset((wire.NS, wire.DS))  # all that a zone says of a name that it delegates
 
 
 class View(Protocol):
@@ -23,7 +28,7 @@ class View(Protocol):
 class Asked(NamedTuple):
     """What is looked up. `turn` numbers the query, for rotation.
 
-    `whole`: ANY gets all there is; `signed`: RRSIGs come along.
+    `whole`: ANY gets all there is; `signed`: RRSIGs come along; `compact`: a signed denial may say NXDOMAIN.
     """
 
     name: bytes
@@ -31,6 +36,7 @@ class Asked(NamedTuple):
     turn: int = 0
     whole: bool = False
     signed: bool = False
+    compact: bool = False
 
 
 class Place(NamedTuple):
@@ -44,10 +50,14 @@ class Place(NamedTuple):
 class Lookup:
     """One question against one view. After `run` the reply's parts are in the attributes."""
 
-    def __init__(self, view: View, apexes: Mapping[bytes, node.Zone], asked: Asked) -> None:
+    def __init__(
+        self, view: View, apexes: Mapping[bytes, node.Zone], asked: Asked, signers: signing.Signers
+    ) -> None:
         self._get = view.get
         self._apexes = apexes
         self._asked = asked
+        self._signers = signers
+        self._signer: signing.Signer | None = None  # of the zone that the name at hand is in
         self.rcode = wire.NOERROR
         self.authoritative = False
         self.error: int | None = None
@@ -77,6 +87,7 @@ class Lookup:
         if self._asked.type == wire.DS and name == zone.apex:
             above = self._zone_of(wire.parent(name)) if name != wire.ROOT else None
             zone = above or zone
+        self._signer = self._signers.get(zone.apex)
         place = self._find(name, zone)
         if place is None:
             self.rcode = wire.SERVFAIL
@@ -102,30 +113,34 @@ class Lookup:
             if value is not None:
                 wild = node.decode(value)
                 return self._from(name, wild, wild.rrsets, zone)
-        self.rcode = wire.NXDOMAIN
-        self._deny(zone)
+        compact = self._signer is not None and self._asked.signed and not self._asked.compact
+        self.rcode = wire.NOERROR if compact else wire.NXDOMAIN
+        self._deny(zone, name, {wire.NXNAME})
         return None
 
     def _from(
         self, name: bytes, found: node.Node, rrsets: tuple[node.RRset, ...], zone: node.Zone
     ) -> bytes | None:
         """Answer from the RRsets of one name."""
-        wanted = self._asked.type
-        if found.flags & node.APEX and rrsets is found.rrsets and zone.apex == name:
-            rrsets = (node.RRset(wire.SOA, zone.soa_ttl, (zone.soa,)), *rrsets)
+        wanted, virtual = self._asked.type, rrsets is not found.rrsets
+        if zone.apex == name:
+            keys = self._signer.zone.rrsets if self._signer else ()
+            rrsets = (node.RRset(wire.SOA, zone.soa_ttl, (zone.soa,)), *rrsets, *keys)
+        types = {each.type for each in rrsets}
+        if found.flags & node.CUT or (found.flags & node.APEX and not virtual and zone.apex != name):
+            types &= _PARENTAL
+        if self._signer is not None and wanted in _MADE:
+            self._say_made(name, denial.record(name, types, zone.negative_ttl))
+            return None
         alias = next((each for each in rrsets if each.type == wire.CNAME), None)
-        if alias is not None and wanted not in (wire.CNAME, wire.ANY):
+        if alias is not None and wanted not in _BESIDE_ALIAS:
             self._say(name, alias, rrsets)
             self._note_stale(found, wire.CNAME)
             return alias.rdatas[0].lower()
-        if wanted == wire.ANY:
-            chosen = rrsets if self._asked.whole else rrsets[:1]
-        else:
-            chosen = tuple(each for each in rrsets if each.type == wanted)
+        chosen = self._chosen(rrsets)
         if not chosen:
-            self._deny(zone)
+            self._deny(zone, name, types)
         for each in chosen:
-            virtual = rrsets is not found.rrsets
             self._say(name, each if virtual else self._turned(found, each), rrsets)
             self._note_stale(found, each.type)
         return None
@@ -142,21 +157,60 @@ class Lookup:
         endless = wire.below(rrset.rdatas[0].lower(), place.owner)  # each step would make the name longer
         return None if endless or self._asked.type in (wire.CNAME, wire.ANY) else target.lower()
 
+    def _chosen(self, rrsets: tuple[node.RRset, ...]) -> tuple[node.RRset, ...]:
+        """What answers the type. ANY gets one RRset where size matters (RFC 8482)."""
+        wanted = self._asked.type
+        if wanted != wire.ANY:
+            return tuple(each for each in rrsets if each.type == wanted)
+        if self._signer is not None and self._asked.signed:
+            rrsets = tuple(each for each in rrsets if each.type != wire.RRSIG)  # each comes with its own
+        return rrsets if self._asked.whole else rrsets[:1]
+
     def _say(self, owner: bytes, rrset: node.RRset, beside: tuple[node.RRset, ...]) -> None:
-        """Put an RRset into the answer, with the signatures over it that stand beside it if wanted."""
-        plain = not self._asked.signed or self._asked.type == wire.ANY
-        self.answer += [message.Record(owner, rrset)] if plain else _signed(owner, rrset, beside)
+        """Put an RRset into the answer, with the signatures over it if wanted."""
+        listed = self._asked.type == wire.ANY and self._signer is None  # the signatures are among the RRsets
+        self.answer += [message.Record(owner, rrset)] if listed else self._signed(owner, rrset, beside)
+
+    def _say_made(self, name: bytes, made: node.RRset) -> None:
+        """NSEC itself, or its signature, which stands for all the signatures of a name."""
+        if self._asked.type == wire.NSEC:
+            self._say(name, made, ())
+        elif self._signer is not None:
+            self.answer.append(message.Record(name, self._signer.sign(name, made)))
+
+    def _signed(
+        self, owner: bytes, rrset: node.RRset, beside: tuple[node.RRset, ...] = ()
+    ) -> list[message.Record]:
+        """The RRset, and if wanted the signatures over it: those that stand beside it, else new ones."""
+        records = [message.Record(owner, rrset)]
+        if not self._asked.signed:
+            return records
+        covered = rrset.type.to_bytes(2, "big")
+        found = [each for held in beside if held.type == wire.RRSIG for each in held.rdatas]
+        ready = tuple(each for each in found if each[:2] == covered)
+        if ready:
+            records.append(message.Record(owner, node.RRset(wire.RRSIG, rrset.ttl, ready)))
+        elif self._signer is not None:
+            records.append(message.Record(owner, self._signer.sign(owner, rrset)))
+        return records
 
     def _refer(self, place: Place) -> None:
-        """A delegation: its NS set, without authority of our own."""
-        rrset = next(each for each in place.node.rrsets if each.type == wire.NS)
-        self.authority.append(message.Record(place.owner, rrset))
+        """A delegation: its NS set, without authority of our own; its DS set, or that there is none."""
         held = {each.type: each for each in place.node.rrsets}
+        self.authority.append(message.Record(place.owner, held[wire.NS]))
         if self._asked.signed and wire.DS in held:
-            self.authority += _signed(place.owner, held[wire.DS], place.node.rrsets)
+            self.authority += self._signed(place.owner, held[wire.DS], place.node.rrsets)
+        elif self._asked.signed and self._signer is not None:
+            nothing = denial.record(place.owner, {wire.NS}, held[wire.NS].ttl)
+            self.authority += self._signed(place.owner, nothing)
 
-    def _deny(self, zone: node.Zone) -> None:
-        self.authority.append(message.Record(zone.apex, node.RRset(wire.SOA, zone.negative_ttl, (zone.soa,))))
+    def _deny(self, zone: node.Zone, name: bytes, types: set[int]) -> None:
+        """The SOA, and in a signed zone the proof that the name has only these types."""
+        ttl = zone.negative_ttl
+        soa = self._signed(zone.apex, node.RRset(wire.SOA, zone.soa_ttl, (zone.soa,)))
+        self.authority += [each._replace(rrset=each.rrset._replace(ttl=ttl)) for each in soa]
+        if self._signer is not None and self._asked.signed:
+            self.authority += self._signed(name, denial.record(name, types, ttl))
 
     def _zone_of(self, name: bytes) -> node.Zone | None:
         for each in wire.ancestors(name):
@@ -176,6 +230,14 @@ class Lookup:
             if each == zone.apex:
                 return None
         return None
+
+    def _beside(self, owner: bytes, found: node.Node, rrset: node.RRset) -> list[message.Record]:
+        """The signatures over an additional RRset, as far as there is room (RFC 4035 section 3.1.1)."""
+        zone = self._zone_of(owner) if self._asked.signed and self._signers else None
+        signer = self._signers.get(zone.apex) if zone else None
+        if signer is None or found.flags & (node.OCCLUDED | node.CUT):
+            return []
+        return [message.Record(owner, signer.sign(owner, rrset), needed=False)]
 
     def _turned(self, found: node.Node, rrset: node.RRset) -> node.RRset:
         """Addresses as the hot path would give them: weighted, or rotated."""
@@ -210,19 +272,8 @@ class Lookup:
             if found is None or (found.flags & (node.OCCLUDED | node.CUT) and not glue):
                 continue
             needed = glue and not self.authoritative and wire.below(target, record.owner)
-            self.additional += [
-                message.Record(target, self._turned(found, each), needed)
-                for each in found.rrsets
-                if each.type in _ADDRESSES and (target, each.type) not in held
-            ]
-
-
-def _signed(owner: bytes, rrset: node.RRset, beside: tuple[node.RRset, ...]) -> list[message.Record]:
-    """The RRset, and the signatures over it among those that stand beside it."""
-    covered = rrset.type.to_bytes(2, "big")
-    found = [each for held in beside if held.type == wire.RRSIG for each in held.rdatas]
-    rdatas = tuple(each for each in found if each[:2] == covered)
-    records = [message.Record(owner, rrset)]
-    if rdatas:
-        records.append(message.Record(owner, node.RRset(wire.RRSIG, rrset.ttl, rdatas)))
-    return records
+            for each in found.rrsets:
+                if each.type in _ADDRESSES and (target, each.type) not in held:
+                    shown = self._turned(found, each)
+                    self.additional.append(message.Record(target, shown, needed))
+                    self.additional += self._beside(target, found, shown)

@@ -11,6 +11,7 @@ from fedns.dns import wire
 
 # EDNS option codes
 NSID, EXPIRE, KEEPALIVE, ZONEVERSION = 3, 9, 11, 19
+DO, CO = 0x8000, 0x4000  # EDNS flags: signatures wanted; compact answers understood
 _EMPTY = (NSID, KEEPALIVE, ZONEVERSION)  # a query sends these without data
 _HEADER = struct.Struct(">HHHHHH")
 _RECORD = struct.Struct(">HHIH")  # type, class, ttl, rdata length
@@ -18,12 +19,13 @@ _RECORD = struct.Struct(">HHIH")  # type, class, ttl, rdata length
 
 class Edns(NamedTuple):
     """The OPT record of a query. `size` is the reply the client takes, at least 512 octets; `options` are
-    (code, data) in their order."""
+    (code, data) in their order; `compact`: compact denials may say NXDOMAIN (RFC 9824 section 5)."""
 
     size: int
     version: int
     do: bool
     options: tuple[tuple[int, bytes], ...] = ()
+    compact: bool = False
 
 
 class Query(NamedTuple):
@@ -89,4 +91,5 @@ def _edns(size: int, ttl: int, options: bytes) -> Edns | None:
         if at > len(options) or (code in _EMPTY and length):
             return None
         found.append((code, options[at - length : at]))
-    return Edns(max(size, wire.CLASSIC_SIZE), version, bool(ttl & 0x8000), tuple(found))
+    do, compact = bool(ttl & DO), bool(ttl & CO)
+    return Edns(max(size, wire.CLASSIC_SIZE), version, do, tuple(found), compact)

@@ -16,9 +16,9 @@ _CHAOS = {
     b"\x08hostname\x04bind\0": "identity",
     b"\x02id\x06server\0": "identity",
 }
-_NXNAME = 128  # a pseudo type that must not be asked for (RFC 9824 section 3.5)
 _UPDATE = 5  # opcode (RFC 2136)
-_META_TYPES = (wire.OPT, _NXNAME)
+_NO_EDNS = query.Edns(wire.CLASSIC_SIZE, 0, False)
+_META_TYPES = (wire.OPT, wire.NXNAME)  # RFC 9824 section 3.5
 
 
 class _Case(NamedTuple):
@@ -62,8 +62,9 @@ def resolve(
 
 def _answer(view: lookup.View, apexes: Mapping[bytes, node.Zone], case: _Case) -> bytes:
     asked, stream = case.asked, case.limit == wire.STREAM
-    signed = asked.edns is not None and asked.edns.do
-    found = lookup.Lookup(view, apexes, lookup.Asked(asked.name, asked.type, asked.ident, stream, signed))
+    offered = asked.edns or _NO_EDNS
+    wanted = lookup.Asked(asked.name, asked.type, asked.ident, stream, offered.do, offered.compact)
+    found = lookup.Lookup(view, apexes, wanted, case.asker.host.signers)
     found.run()
     notes = edns.Notes(found.rcode, found.error, found.zone if found.authoritative else None, asked.type)
     reply = message.Message(asked.question, _room(case), edns.build(asked.edns, notes, case.asker))

@@ -55,6 +55,7 @@ def _opts() -> dict[bytes, tuple[bytes, int]]:
 
 _HEADS = _heads()
 _OPTS = _opts()
+_DO = 7  # octet of an OPT record with the flag
 _NO_OPT = (b"", wire.CLASSIC_SIZE)
 # A data length and, of an OPT with only a cookie in it, its rdata length, code and length
 _COOKIES = tuple(
@@ -80,7 +81,7 @@ def respond(view: View, packet: bytes, limit: int, asker: client.Client = client
         opt = _OPTS.get(packet[-11:])
         if opt is None:
             end, opt = _with_cookie(packet, asker)
-        if opt is None:
+        if opt is None or (opt[0][_DO] and asker.host.signers):
             return resolve.resolve(view, packet, limit, asker)
         question = packet[12:end]
     else:
