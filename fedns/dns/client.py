@@ -28,8 +28,8 @@ class Server(NamedTuple):
 
 
 class Host:
-    """The one cell that a worker's clients share: the server's settings of now, the cookies it has seen (None:
-    it does without), and who signs its zones (by apex; empty: nobody)."""
+    """The one cell that a worker's clients share: the server's settings of now, the cookies it has seen
+    (None: it does without), and who signs its zones (by apex; empty: nobody)."""
 
     __slots__ = ("_told", "jar", "server", "signers")
 
@@ -40,8 +40,9 @@ class Host:
         self._told = b""
 
     def renew(self, server: Server, now: int, zones: bytes | None = None) -> None:
-        """Takes new settings up, the time (Unix seconds), and what signs which zones (`signing.encode`); called
-        about once a second."""
+        """Takes up new settings, the time (Unix seconds), and what signs which zones (`signing.encode`).
+
+        Called about once a second."""
         if server.cookies != self.server.cookies:
             self.jar = _jar(server, now)
         self.server = server

@@ -35,7 +35,7 @@ Sign = Callable[[bytes], bytes]
 
 
 class Secret(NamedTuple):
-    """A private key that signs a zone's data: its tag, its algorithm, and PKCS#8 DER in hexadecimal digits."""
+    """A private key that signs a zone's data: tag, algorithm, and PKCS#8 DER in hexadecimal digits."""
 
     tag: int
     algorithm: int
@@ -177,7 +177,9 @@ def encode(zones: Sequence[Zone]) -> bytes:
                 "apex": zone.apex.hex(),
                 "validity": zone.validity,
                 "secrets": zone.secrets,
-                "rrsets": [(rtype, ttl, [rdata.hex() for rdata in rdatas]) for rtype, ttl, rdatas in zone.rrsets],
+                "rrsets": [
+                    (rtype, ttl, [rdata.hex() for rdata in rdatas]) for rtype, ttl, rdatas in zone.rrsets
+                ],
             }
             for zone in zones
         ]

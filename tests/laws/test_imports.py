@@ -15,6 +15,8 @@ WORKER_MAY_LOAD = {
     "fedns.dns.message",
     "fedns.dns.client",
     "fedns.dns.cookie",
+    "fedns.dns.denial",
+    "fedns.dns.signing",
     "fedns.dns.node",
     "fedns.dns.padding",
     "fedns.dns.query",
@@ -32,7 +34,17 @@ WORKER_MAY_LOAD = {
     "fedns.servers.tls",
     "fedns.tables",
 }
-WORKER_NEVER_LOADS = {"yaml", "dnslib", "dns", "aiohttp", "kubernetes", "typer", "rich", "watchfiles"}
+WORKER_NEVER_LOADS = {
+    "yaml",
+    "dnslib",
+    "dns",
+    "aiohttp",
+    "kubernetes",
+    "typer",
+    "rich",
+    "watchfiles",
+    "cryptography",
+}
 
 
 def loaded_by(module: str) -> set[str]:
