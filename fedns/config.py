@@ -14,10 +14,12 @@ from typing import Annotated, Literal, NamedTuple
 from msgspec import Struct, structs
 
 from fedns import schema, values
-from fedns.dns import client, names
+from fedns.dns import client, names, rate
 from fedns.errors import Problem
 from fedns.model import assemble, policy
 from fedns.values import (
+    Bits4,
+    Bits6,
     Count,
     Directory,
     File,
@@ -27,8 +29,10 @@ from fedns.values import (
     Label,
     Listen,
     Prefix,
+    Rate,
     Seconds,
     Secret,
+    Slip,
     Text,
     TtlSeconds,
 )
@@ -63,6 +67,24 @@ class Tls(Struct, frozen=True):
     key: File = ""
 
 
+class RateLimit(Struct, frozen=True):
+    """What one network may be told per second over UDP by each worker, as `rate.Limits` has it: `queries` are
+    all together, the rest are replies by class, 0 is no limit. `slip`: every so many-th limited reply is sent
+    cut (TC=1), so that whoever is really there asks over TCP. `exempt` is never limited."""
+
+    enabled: bool = True
+    queries: Rate = 5000
+    answers: Rate = 2000
+    nodata: Rate = 1000
+    nxdomain: Rate = 1000
+    referrals: Rate = 1000
+    errors: Rate = 500
+    slip: Slip = 2
+    prefix4: Bits4 = 24
+    prefix6: Bits6 = 56
+    exempt: tuple[Prefix, ...] = ("127.0.0.0/8", "::1/128")
+
+
 class Dns(Struct, frozen=True):
     """`compat: v1` answers as Kubernetes federation v1 did, its known defects included. `nsid`, `identity`
     (`id.server`) and `version` (`version.bind`) are told to who asks; empty ones are not. `idle` is how long
@@ -78,6 +100,7 @@ class Dns(Struct, frozen=True):
     idle: Seconds = 10.0
     cookies: Cookies = Cookies()
     tls: Tls = Tls()
+    rate_limit: RateLimit = RateLimit()
 
 
 class Gateway(Struct, frozen=True):
@@ -322,6 +345,7 @@ def server(config: Config) -> client.Server:
         version=dns.version,
         idle=dns.idle,
         proven=dns.cookies.required,
+        limits=rate.Limits(**structs.asdict(dns.rate_limit)),
     )
 
 

@@ -62,6 +62,10 @@ class Workers(NamedTuple):
     latency: Histogram | None = None
     generations: Mapping[str, int] = {}
     """Worker -> generation of the table it answers from."""
+    limited: Mapping[tuple[str, str], int] = {}
+    """(class, dropped or slipped) -> replies beyond a rate limit."""
+    sizes: Mapping[tuple[str, str], Histogram] = {}
+    """(transport, query or reply) -> octets of messages."""
 
 
 class Snapshot(Collector):
@@ -131,6 +135,13 @@ def _dns(workers: Workers) -> Iterator[Metric]:
     for reason, count in workers.dropped.items():
         dropped.add_metric((reason,), count)
     yield dropped
+    limited = CounterMetricFamily(
+        "fedns_dns_limited", "Replies beyond a rate limit, by class of reply.", labels=("class", "outcome")
+    )
+    for pair, count in workers.limited.items():
+        limited.add_metric(pair, count)
+    yield limited
+    yield from _sizes(workers.sizes)
     yield _labelled("fedns_dns_worker_generation", "Table generation each DNS worker answers from.",
                     ("worker",), {(name,): value for name, value in workers.generations.items()})  # fmt: skip
     if workers.latency is not None:
@@ -138,12 +149,27 @@ def _dns(workers: Workers) -> Iterator[Metric]:
                          workers.latency)  # fmt: skip
 
 
+def _sizes(sizes: Mapping[tuple[str, str], Histogram]) -> Iterator[Metric]:
+    """A family for queries, one for replies."""
+    for direction, help in (("query", "Size of DNS queries."), ("reply", "Size of DNS replies.")):
+        family = HistogramMetricFamily(f"fedns_dns_{direction}_size_bytes", help, labels=("transport",))
+        for (transport, way), value in sizes.items():
+            if way == direction:
+                family.add_metric((transport,), _buckets(value), sum_value=value.sum)
+        yield family
+
+
 def _histogram(name: str, help: str, value: Histogram) -> HistogramMetricFamily:
-    total, buckets = 0, []
+    return HistogramMetricFamily(name, help, buckets=_buckets(value), sum_value=value.sum)
+
+
+def _buckets(value: Histogram) -> list[tuple[str, float]]:
+    total = 0
+    buckets: list[tuple[str, float]] = []
     for bound, count in zip((*map(str, value.bounds), "+Inf"), value.counts, strict=True):
         total += count
         buckets.append((bound, total))
-    return HistogramMetricFamily(name, help, buckets=buckets, sum_value=value.sum)
+    return buckets
 
 
 class Metrics:

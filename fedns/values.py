@@ -87,6 +87,33 @@ def short(text: str, reader: schema.Reader) -> str:
     return text
 
 
+def per_second(text: str, reader: schema.Reader) -> int:
+    """A rate; 0 is none at all."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise schema.Bad(f"{text!r} is not a whole number of replies per second", "0 is no limit")
+    return int(text)
+
+
+def slip(text: str, reader: schema.Reader) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 2 and int(text) <= 10):
+        raise schema.Bad(f"{text!r} is not a number from 0 to 10", "2: every second limited reply; 0: none")
+    return int(text)
+
+
+def bits4(text: str, reader: schema.Reader) -> int:
+    return _bits(text, 32)
+
+
+def bits6(text: str, reader: schema.Reader) -> int:
+    return _bits(text, 64)
+
+
+def _bits(text: str, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 2 and 1 <= int(text) <= most):
+        raise schema.Bad(f"{text!r} is not a prefix length from 1 to {most}")
+    return int(text)
+
+
 def secret(text: str, reader: schema.Reader) -> str:
     """A secret of SipHash, 16 octets."""
     if len(text) != 32 or not set(text.lower()) <= set("0123456789abcdef"):
@@ -106,4 +133,8 @@ Seconds = Annotated[float, positive]
 TtlSeconds = Annotated[int, ttl_seconds]
 Count = Annotated[int, count]
 Secret = Annotated[str, secret]
+Rate = Annotated[int, per_second]
+Bits4 = Annotated[int, bits4]
+Bits6 = Annotated[int, bits6]
+Slip = Annotated[int, slip]
 Fraction = Annotated[float, fraction]

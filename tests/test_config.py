@@ -6,6 +6,7 @@ import pathlib
 import pytest
 
 from fedns import config
+from fedns.dns import rate
 from fedns.model import policy
 
 GOOD = """\
@@ -86,6 +87,12 @@ def test_defaults_are_those_of_the_health_law() -> None:
     assert loaded.config.state == os.path.abspath("state")
 
 
+def test_what_limits_are_where_the_file_says_nothing_is_said_once() -> None:
+    loaded = config.parse(b"{federation: f, domain: example.com}")
+    assert loaded.config is not None
+    assert config.server(loaded.config).limits == rate.Limits()
+
+
 def test_the_policy_of_the_file_reaches_every_service(home: pathlib.Path) -> None:
     loaded = config.load(str(home / "fedns.yaml"))
     assert loaded.config is not None
@@ -114,6 +121,11 @@ def test_the_policy_of_the_file_reaches_every_service(home: pathlib.Path) -> Non
         ("interval: 5s", "interval: 5sec", 18, "'5sec' is not a duration"),
         ("tombstone: 1h30m", "tombstone: [1h", 20, "not YAML"),
         ("workers: 2, ttl", "cookies: {secret: [abc]}, ttl", 15, "32 hexadecimal digits"),
+        ("workers: 2, ttl", "rate_limit: {answers: -1}, ttl", 15, "replies per second (0 is no limit)"),
+        ("workers: 2, ttl", "rate_limit: {slip: 11}, ttl", 15, "'11' is not a number from 0 to 10"),
+        ("workers: 2, ttl", "rate_limit: {prefix4: 33}, ttl", 15, "not a prefix length from 1 to 32"),
+        ("workers: 2, ttl", "rate_limit: {prefix6: 0}, ttl", 15, "not a prefix length from 1 to 64"),
+        ("workers: 2, ttl", "rate_limit: {nxdomains: 5}, ttl", 15, "did you mean 'nxdomain'?"),
         ("tombstone: 1h30m", "state: x", 19, "'state' is written twice"),
     ],
 )

@@ -164,9 +164,13 @@ def workers(directory: str) -> metrics.Workers:
     whole = counters.total(each.values())
     bounds = [bound / 1e6 for bound in counters.BOUNDS]
     spent = whole.fields.get("latency_sum_us", 0) / 1e6
+    held = sum(count for (_, outcome), count in whole.limited.items() if outcome == "dropped")
+    dropped = {name: whole.fields.get(name, 0) for name in ("dropped", "unsent", "failed", "tls_failed")}
     return metrics.Workers(
         queries=whole.queries,
-        dropped={name: whole.fields.get(name, 0) for name in ("dropped", "unsent", "failed", "tls_failed")},
+        dropped={**dropped, "dropped": max(dropped["dropped"] - held, 0)},
+        limited=whole.limited,
+        sizes={key: metrics.Histogram(counters.SIZES, row[1:], row[0]) for key, row in whole.sizes.items()},
         latency=metrics.Histogram(bounds, whole.latency, spent) if whole.latency else None,
         generations={name: totals.fields.get("generation", 0) for name, totals in each.items()},
     )

@@ -7,7 +7,7 @@ comes with the tables, so a worker takes new settings up as it takes new answers
 import json
 from typing import Any, NamedTuple
 
-from fedns.dns import cookie, signing
+from fedns.dns import cookie, rate, signing
 
 
 class Server(NamedTuple):
@@ -17,6 +17,7 @@ class Server(NamedTuple):
     `idle` is how long a quiet connection lives, seconds (RFC 7828). `cookies`: hexadecimal secrets with
     blanks between; the first makes DNS cookies, all are accepted, without any there are no cookies.
     `proven`: who knows cookies is answered over UDP only with a good one (RFC 7873 section 5.2.3).
+    `limits`: what one network is told per second over UDP.
     """
 
     nsid: str = ""
@@ -25,6 +26,7 @@ class Server(NamedTuple):
     idle: float = 10.0
     cookies: str = ""
     proven: bool = False
+    limits: rate.Limits = rate.Limits()
 
 
 class Host:
@@ -79,10 +81,12 @@ NOBODY = Client(Host(Server()))
 
 
 def encode(server: Server) -> bytes:
-    return json.dumps(server._asdict()).encode()
+    return json.dumps({**server._asdict(), "limits": server.limits._asdict()}).encode()
 
 
 def decode(data: bytes | None) -> Server:
     """What `encode` made, also by an older or newer version: fields that are not known are left out."""
     told: dict[str, Any] = json.loads(data) if data else {}
+    if "limits" in told:
+        told["limits"] = rate.limits(told["limits"])
     return Server(**{name: value for name, value in told.items() if name in Server._fields})

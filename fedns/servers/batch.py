@@ -44,6 +44,9 @@ class Datagrams(Protocol):
     def receive(self) -> list[bytes]:
         """What is queued now, at most SIZE packets; empty when nothing is."""
 
+    def sources(self, count: int) -> list[int]:
+        """The first 4 (IPv4) or 8 octets of the first `count` senders' addresses, little-endian."""
+
     def reply(self, replies: Sequence[bytes | None]) -> int:
         """Answers the last batch, None for no answer; returns how many were sent."""
 
@@ -82,6 +85,9 @@ class Batch:
         first, length = (4, 4) if self._v4 else (8, 16)  # of the address in a sockaddr
         places = (slice(at, at + length) for at in range(first, SIZE * NAME, NAME))
         self.senders = tuple(_Sender(host, self._names.bytes, place) for place in places)
+        self._sources = (
+            self._names.words("I", 1, NAME // 4) if self._v4 else self._names.words("Q", 1, NAME // 8)
+        )
         self._connect_calls()
         if self._wildcard:
             ask_destination(sock)
@@ -114,6 +120,9 @@ class Batch:
         return [
             requests[start : start + length] for start, length in zip(self._offsets, lengths, strict=False)
         ]
+
+    def sources(self, count: int) -> list[int]:
+        return self._sources[:count].tolist()
 
     def reply(self, replies: Sequence[bytes | None]) -> int:
         if self._wildcard:
@@ -198,6 +207,9 @@ class Plain:
             packets.append(packet)
             self._peers.append((peer, [_unbound(item) for item in control] if self._wildcard else []))
         return packets
+
+    def sources(self, count: int) -> list[int]:
+        return [int.from_bytes(each.address()[:8], "little") for each in self.senders[:count]]
 
     def reply(self, replies: Sequence[bytes | None]) -> int:
         sent = 0

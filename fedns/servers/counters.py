@@ -12,10 +12,12 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 from fedns import logs
+from fedns.dns import rate
 
-MAGIC = 0xFED5_0003  # and the version of this layout
+MAGIC = 0xFED5_0004  # and the version of this layout
 TYPES = {1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV"}
 TYPES |= {43: "DS", 48: "DNSKEY", 64: "SVCB", 65: "HTTPS", 255: "ANY"}
 OTHER = "other"
@@ -31,7 +33,16 @@ _QUERIES = 48
 _TYPE_NAMES = (*TYPES.values(), OTHER)
 TRANSPORTS = ("udp", "tcp", "tls")
 _PER_TRANSPORT = len(_TYPE_NAMES) * len(RCODES)
-_CELLS = _QUERIES + len(TRANSPORTS) * _PER_TRANSPORT
+_LIMITED = _QUERIES + len(TRANSPORTS) * _PER_TRANSPORT
+OUTCOMES = ("dropped", "slipped")  # of a reply that was limited
+LIMITED = {pair: _LIMITED + at for at, pair in enumerate(product(rate.CLASSES, OUTCOMES))}
+SIZES = (32, 64, 96, 128, 192, 256, 512, 1232, 4096, 16384)  # octets of a message
+_DIRECTIONS = ("query", "reply")
+_ROW = len(SIZES) + 2  # all octets, then messages by size, then those beyond
+_SIZED = _LIMITED + len(LIMITED)
+_SIZES_AT = {name: _SIZED + at * len(_DIRECTIONS) * _ROW for at, name in enumerate(TRANSPORTS)}
+_CELLS = _SIZED + len(TRANSPORTS) * len(_DIRECTIONS) * _ROW
+_LARGE, _STRIDE = 16, 16  # of batches with so many messages each 16th is measured, and counts for all
 _HEADER_RCODES = 6  # the first of RCODES stand in a reply's header with their own numbers
 _EXTENDED = 15  # no reply of ours has it in the header: stands for BADVERS, whose number 16 is split
 _OPT = 41
@@ -65,6 +76,7 @@ class Cells:
         if self._cells[0] != MAGIC:
             self._cells[:] = memoryview(bytes(_CELLS * 8)).cast("Q")
             self._cells[0] = MAGIC
+        self._large = 0  # batches
 
     def add(self, name: str, amount: int = 1) -> None:
         self._cells[FIELDS[name]] += amount
@@ -90,6 +102,26 @@ class Cells:
         cells, offset = self._cells, _OFFSETS[transport]
         for key, count in Counter(keys).items():
             cells[_INDEX[key] + offset] += count
+        self._large += len(packets) >= _LARGE
+        if len(packets) < _LARGE:
+            self._sized(packets, replies, transport, 1)
+        elif self._large % _STRIDE == 0:
+            self._sized(packets, replies, transport, _STRIDE)
+
+    def limited(self, kind: str, slipped: bool) -> None:
+        """One reply of this class was beyond its limit: sent cut, or not at all."""
+        self._cells[LIMITED[kind, OUTCOMES[slipped]]] += 1
+
+    def _sized(
+        self, packets: Sequence[bytes], replies: Sequence[bytes | None], transport: str, weight: int
+    ) -> None:
+        cells, row = self._cells, _SIZES_AT[transport]
+        for messages in (packets, [reply for reply in replies if reply is not None]):
+            sizes = [len(message) for message in messages]
+            cells[row] += sum(sizes) * weight
+            for bucket, count in Counter([bisect_left(SIZES, size) for size in sizes]).items():
+                cells[row + 1 + bucket] += count * weight
+            row += _ROW
 
     def took(self, nanoseconds: int, replies: int) -> None:
         """Each reply of a batch took as long as the batch, from the first octet read to the last sent."""
@@ -134,6 +166,10 @@ class Totals:
     fields: Mapping[str, int] = field(default_factory=dict)
     queries: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     latency: tuple[int, ...] = ()  # per bound of BOUNDS, then beyond
+    limited: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """(class, outcome) -> replies."""
+    sizes: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+    """(transport, query or reply) -> octets, then messages per bound of SIZES, then beyond."""
 
 
 def read(path: str) -> Totals | None:
@@ -150,7 +186,14 @@ def read(path: str) -> Totals | None:
         return None
     fields = {name: cells[at] for name, at in FIELDS.items() if at}
     latency = tuple(cells[_LATENCY : _LATENCY + len(BOUNDS) + 1].tolist())
-    return Totals(fields, _queries(cells), latency)
+    limited = {pair: cells[at] for pair, at in LIMITED.items() if cells[at]}
+    return Totals(fields, _queries(cells), latency, limited, _sizes(cells))
+
+
+def _sizes(cells: memoryview) -> dict[tuple[str, str], tuple[int, ...]]:
+    starts = enumerate(product(TRANSPORTS, _DIRECTIONS))
+    rows = {key: cells[_SIZED + at * _ROW : _SIZED + (at + 1) * _ROW].tolist() for at, key in starts}
+    return {key: tuple(row) for key, row in rows.items() if row[0]}
 
 
 def _queries(cells: memoryview) -> dict[tuple[str, str, str], int]:
@@ -173,11 +216,16 @@ def total(workers: Iterable[Totals]) -> Totals:
     many = list(workers)
     fields: Counter[str] = Counter()
     queries: Counter[tuple[str, str, str]] = Counter()
+    limited: Counter[tuple[str, str]] = Counter()
+    sizes: dict[tuple[str, str], tuple[int, ...]] = {}
     for each in many:
         fields.update(each.fields)
         queries.update(each.queries)
+        limited.update(each.limited)
+        for key, row in each.sizes.items():
+            sizes[key] = tuple(map(sum, zip(sizes.get(key, (0,) * _ROW), row, strict=True)))
     if many:
         for name in ("generation", "published_us", "ready"):
             fields[name] = min(each.fields[name] for each in many)
     latency = tuple(sum(column) for column in zip(*(each.latency for each in many), strict=True))
-    return Totals(fields, queries, latency)
+    return Totals(fields, queries, latency, limited, sizes)

@@ -18,12 +18,13 @@ from collections.abc import Iterable, Sequence
 from time import monotonic, time
 
 from fedns import logs, tables
-from fedns.dns import client, respond
+from fedns.dns import client, rate, respond
 from fedns.errors import StateError
 from fedns.servers import counters, dns_tcp, dns_udp, tls
 
 TICK = 1.0  # seconds between looks at the tables' file and at idle connections
 FINISH = 3.0  # seconds that TCP replies get to leave after SIGTERM
+NEWS = 5  # prefixes named in the log per look: it must not be flooded either
 LINGER = 1.0  # seconds that clients get to close connections on which all is said
 
 _log = logging.getLogger("fedns.dns_worker")
@@ -80,6 +81,10 @@ class Worker:
     def __init__(self, source: Source, cells: counters.Cells) -> None:
         self._source, self._cells = source, cells
         self._host = client.Host(client.Server())
+        seed = int.from_bytes(os.urandom(8), "little")
+        self._limiters = {
+            version: rate.Limiter(self._host.server.limits, seed, version) for version in (4, 6)
+        }
         self._poll = select.epoll()
         self._udp: dict[int, dns_udp.Listener] = {}
         self._tcp = dns_tcp.Streams(self._poll, self.answer, cells, self._host, dns_tcp.Limits())
@@ -87,7 +92,8 @@ class Worker:
         self._stopping = False
 
     def add_udp(self, sock: socket.socket) -> None:
-        self._udp[sock.fileno()] = dns_udp.Listener(sock, self.answer, self._cells, self._host)
+        limiter = self._limiters[6 if sock.family == socket.AF_INET6 else 4]
+        self._udp[sock.fileno()] = dns_udp.Listener(sock, self.answer, self._cells, self._host, limiter)
         self._poll.register(sock.fileno(), select.EPOLLIN)
 
     def add_tcp(self, sock: socket.socket) -> None:
@@ -160,9 +166,17 @@ class Worker:
         self._cells.set("ready", int(view.get(tables.READY) is not None))
         server = client.decode(view.get(tables.SERVER))
         self._host.renew(server, int(time()), view.get(tables.SIGNING))
+        self._watch_limits()
         view.close()
         self._cells.set("generation", generation)
         self._cells.set("published_us", int(published * 1e6))
+
+    def _watch_limits(self) -> None:
+        for limiter in self._limiters.values():
+            if limiter.limits != self._host.server.limits:
+                limiter.renew(self._host.server.limits)
+            for prefix in limiter.news()[:NEWS]:
+                _log.warning("replies are limited", extra=logs.fields(to=prefix))
 
     def _finish(self) -> None:
         """UDP goes on while TCP's last words leave; what is queued at the very end is answered too."""

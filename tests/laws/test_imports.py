@@ -20,6 +20,7 @@ WORKER_MAY_LOAD = {
     "fedns.dns.node",
     "fedns.dns.padding",
     "fedns.dns.query",
+    "fedns.dns.rate",
     "fedns.dns.resolve",
     "fedns.dns.respond",
     "fedns.dns.wire",

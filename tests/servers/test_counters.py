@@ -89,3 +89,30 @@ def test_where_nothing_can_be_kept_a_worker_answers_uncounted(tmp_path: Path) ->
     cells.answered([running.query()], [_reply(running.query(), 0)])
     cells.set("ready", 1)
     assert counters.read_all(str(tmp_path)) == {}
+
+
+def test_sizes_are_measured_all_where_few_come_and_a_sample_where_many_do(tmp_path: Path) -> None:
+    cells = counters.Cells(str(tmp_path / "w"))
+    query = running.query()
+    cells.answered([query] * 3, [_reply(query, 0), None, query + bytes(500)])
+    for _ in range(80):
+        cells.answered([query] * 64, [query] * 64, "tcp")
+    totals = counters.read(str(tmp_path / "w"))
+    assert totals is not None
+    asked, told = totals.sizes["udp", "query"], totals.sizes["udp", "reply"]
+    assert asked[0] == 3 * len(query) and sum(asked[1:]) == 3
+    assert told[0] == 2 * len(query) + 500 and sum(told[1:]) == 2
+    assert asked[1 + counters.SIZES.index(64)] == 3 and told[1 + counters.SIZES.index(1232)] == 1
+    assert totals.sizes["tcp", "reply"][0] == 80 * 64 * len(query)
+    both = counters.total([totals, totals])
+    assert both.sizes["udp", "query"] == tuple(2 * cell for cell in asked)
+
+
+def test_what_was_limited_is_counted_by_class_and_outcome(tmp_path: Path) -> None:
+    cells = counters.Cells(str(tmp_path / "w"))
+    for slipped in (True, False, False):
+        cells.limited("nxdomain", slipped)
+    totals = counters.read(str(tmp_path / "w"))
+    assert totals is not None
+    assert totals.limited == {("nxdomain", "slipped"): 1, ("nxdomain", "dropped"): 2}
+    assert counters.total([totals, totals]).limited["nxdomain", "dropped"] == 4

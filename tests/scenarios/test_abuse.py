@@ -1,0 +1,100 @@
+"""A flood from one network is limited and counted; whoever is really there gets through over TCP, and who is
+elsewhere or has proven the address sees nothing of it. Peers ask: dig and kdig."""
+
+import re
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.bench import ask
+from tests.scenarios import world
+
+NAME = "www.acme.com"
+STRICT = "  rate_limit: {exempt: [], nxdomain: 20, answers: 40}\n"
+FLOODER = "127.77.0.9"
+
+
+@contextmanager
+def limited(root: Path, rates: str) -> Iterator[world.Served]:
+    one = world.World(root)
+    one.configure(workers=1)
+    text = one.config.read_text()
+    found = re.search(r"dns: {(.*)}\n", text)
+    assert found is not None
+    one.put("fedns.yaml", text.replace(found[0], f"dns:\n  listen: [127.0.0.1:0]\n  workers: 1\n{rates}"))
+    with world.serve(one) as served:
+        world.until(lambda: served.answer(NAME) == ("A 192.0.2.80",), "the zone")
+        yield served
+
+
+def flood(port: int, name: str, count: int, source: str = FLOODER) -> list[bytes]:
+    """So many questions, a batch at a time, and what came back."""
+    replies = []
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.bind((source, 0))
+        sock.connect(("127.0.0.1", port))
+        for number in range(count):
+            sock.send(ask.query(f"a{number}.{name}" if name != NAME else name, number & 0xFFFF))
+            if number % 32 == 31:
+                replies += _arrived(sock)
+    return replies
+
+
+def _arrived(sock: socket.socket) -> list[bytes]:
+    found = []
+    sock.settimeout(0.03)
+    try:
+        while len(found) < 32:
+            found.append(sock.recv(4096))
+    except TimeoutError:
+        pass
+    return found
+
+
+def test_a_flood_is_cut_and_others_are_not(tmp_path: Path) -> None:
+    with limited(tmp_path, STRICT) as served:
+        replies = flood(served.port, "acme.com", 2000)
+        whole = [reply for reply in replies if reply[3] & 15 == 3]
+        cut = [reply for reply in replies if reply[2] & 2]
+        assert 20 <= len(whole) < 700 and len(cut) > 300, (len(whole), len(cut))
+        assert served.answer(NAME) == ("A 192.0.2.80",)  # from 127.0.0.0/24
+        metrics = served.api("/metrics")
+        slipped = re.search(r'fedns_dns_limited_total{class="nxdomain",outcome="slipped"} (\d+)', metrics)
+        assert slipped and int(slipped[1]) >= len(cut), metrics
+        assert 'fedns_dns_query_size_bytes_sum{transport="udp"}' in metrics
+        world.until(lambda: "127.77.0.0/24" in served.world.log, "the prefix in the log")
+
+
+@pytest.mark.parametrize("client", ["dig", "kdig"])
+def test_who_is_limited_gets_the_answer_over_tcp(
+    tmp_path: Path, tool: Callable[[str], str], client: str
+) -> None:
+    program = tool(client)
+    rates = "  rate_limit: {exempt: [], queries: 0, answers: 1, slip: 1}\n  cookies: {enabled: false}\n"
+    with limited(tmp_path, rates) as served:
+        assert len([reply for reply in flood(served.port, NAME, 500) if reply[2] & 2]) > 100
+        words = [program, "-b", FLOODER, "-p", str(served.port), "@127.0.0.1", NAME, "+retry=0"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=world.LONG, check=True)
+        assert "192.0.2.80" in done.stdout, done.stdout
+        assert "TCP" in done.stdout, done.stdout
+
+
+def test_a_good_cookie_is_never_limited(tmp_path: Path, tool: Callable[[str], str]) -> None:
+    program = tool("dig")
+    rates = "  rate_limit: {exempt: [], queries: 0, answers: 1, slip: 0}\n"
+    with limited(tmp_path, rates) as served:
+        words = [program, "-b", FLOODER, "-p", str(served.port), "@127.0.0.1", NAME, "+notcp", "+tries=1"]
+        told = subprocess.run([*words, "+cookie"], capture_output=True, text=True, check=True).stdout
+        cookie = re.search(r"COOKIE: ([0-9a-f]{48})", told)
+        assert cookie is not None, told
+        flood(served.port, NAME, 500)
+        for _ in range(5):
+            flood(served.port, NAME, 32)
+            done = subprocess.run(
+                [*words, f"+cookie={cookie[1]}"], capture_output=True, text=True, check=True
+            )
+            assert "192.0.2.80" in done.stdout and "UDP" in done.stdout, done.stdout
