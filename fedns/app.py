@@ -19,7 +19,7 @@ from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from fedns import config, logs, metrics, tables
-from fedns.control import aims, certificates, desk, known, secrets, turn
+from fedns.control import aims, certificates, desk, known, notices, secrets, turn
 from fedns.dns import client
 from fedns.errors import Problem, StateError
 from fedns.model import snapshot, state
@@ -54,13 +54,15 @@ class Control:
         self.secrets = secrets.Secrets(
             os.path.join(settings.state, "cookies.json"), settings.dns.cookies.secret
         )
-        self.turn = turn.Turn(self.writer, config.naming(settings), previous, self._server())
+        copies = config.copies(settings)
+        self.turn = turn.Turn(self.writer, config.naming(settings), previous, self._server(), copies)
         # edges
         self.watcher = watch.Watcher()
         self.operator = operator.Operator(os.path.join(settings.state, "orders.json"))
         self.prober = probes.Prober(counts)
         self.resolver = hostnames.Resolver()
         self.aims = aims.Aims()
+        self.notices = notices.Notices(config.copies(settings))
         self.desk = desk.Desk(self)
         self.metrics = metrics.Metrics(self.desk.state, self.desk.workers, desk.VERSION)
         # the loop
@@ -134,6 +136,7 @@ class Control:
         yield self.resolver.run(self.hear)
         yield self.watcher.run()
         yield self._rollovers()
+        yield self.notices.run()
         yield self._turns()
 
     async def _rollovers(self) -> None:
@@ -179,6 +182,7 @@ class Control:
         if self.known.problems.pop("state", None):
             log.info("published again")
         self.metrics.turned(time.monotonic() - begun)
+        self.notices.tell(self.turn.zones)
         if outcome.changed:
             self.metrics.converged(time.monotonic() - heard)
         self.metrics.flapped(desk.flaps(before, self.turn.snapshot))

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Struct, structs
 
-from fedns import schema, values
+from fedns import replicas, schema, values
 from fedns.dns import client, names, rate
 from fedns.errors import Problem
 from fedns.model import assemble, policy
@@ -171,6 +171,8 @@ class Config(Struct, frozen=True):
     dns: Dns = Dns()
     gateway: Gateway = Gateway()
     admin: Admin = Admin()
+    keys: tuple[replicas.Key, ...] = ()
+    transfer: replicas.Transfer = replicas.Transfer()
     health: Health = Health()
     tombstone: Annotated[float, schema.duration] = 300.0
     """How long names of a deleted service go on existing (NODATA instead of NXDOMAIN), seconds."""
@@ -302,7 +304,11 @@ def _check_numbers(config: Config, reader: schema.Reader) -> None:
         reader.bad(("dns", "tls"), "dns.tls.listen without a certificate and its key", "name both PEM files")
 
 
-CHECKS = (_check_members, _check_fleet, _check_nameservers, _check_numbers)
+def _check_copies(config: Config, reader: schema.Reader) -> None:
+    replicas.check(copies(config), config.domain, reader)
+
+
+CHECKS = (_check_members, _check_fleet, _check_nameservers, _check_numbers, _check_copies)
 """What one value cannot say about itself; run only on a file whose values are all good."""
 
 
@@ -347,6 +353,11 @@ def server(config: Config) -> client.Server:
         proven=dns.cookies.required,
         limits=rate.Limits(**structs.asdict(dns.rate_limit)),
     )
+
+
+def copies(config: Config) -> replicas.Settings:
+    """Who may copy zones, and who is told to."""
+    return replicas.Settings(config.keys, config.transfer)
 
 
 def naming(config: Config) -> names.Settings:

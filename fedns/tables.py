@@ -6,13 +6,14 @@ of its entries, kept by `publish` and checked by `verify`: LMDB itself has no ch
 bit must never become an answer. Knows no DNS: keys that begin with 0xff are the store's own business.
 """
 
+import contextlib
 import fcntl
 import os
 import struct
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, cast
 
 import lmdb
 
@@ -23,7 +24,7 @@ ZONES = b"\xffzones"
 READY = b"\xffready"  # absent until the first sync is done
 SERVER = b"\xffserver"  # how workers answer for themselves
 SIGNING = b"\xffsigning"  # what signs which zones; absent where nothing does
-DATABASES = ("dns", "state")
+DATABASES = ("dns", "state", "journal")
 MAP_SIZE = 1 << 35  # address space, not disk: the file stays as small as its pages
 OWNER_ONLY = 0o600  # workers run as the same user; secrets of DNS cookies go through here
 READERS = 1024  # reader slots: workers, command line tools and those that died without leaving
@@ -34,6 +35,7 @@ _META = struct.Struct(">Qd")
 _DIGEST = struct.Struct(">QQ")
 _MASK = (1 << 64) - 1
 _BULK = 100_000  # changes from which on LMDB's cache of dirty pages is worth giving back
+GONE = lmdb.Error  # what a reading meets whose tables were closed
 
 
 class Damaged(StateError):
@@ -41,8 +43,12 @@ class Damaged(StateError):
 
 
 Changes = Mapping[str, Mapping[bytes, bytes | None]]
-Head = Callable[[int], Changes]
-"""The number of a new generation -> entries that go with it whatever it is about."""
+Replaced = list[tuple[bytes, bytes | None, bytes | None]]
+"""Key, value before and after (None: none)."""
+Head = Callable[[int, Replaced | None], Changes]
+"""The number of a new generation, and what differs in db "dns" (None: too much to tell) -> entries that go
+with it whatever it is about."""
+TOLD = 20_000  # entries that differ, up to which they are told
 
 
 class Published(NamedTuple):
@@ -76,6 +82,34 @@ class View:
         return _META.unpack(raw) if raw else (0, 0.0)
 
 
+class Snapshot(View):
+    """A generation that is read for longer: as a whole, and with the journal that leads to it."""
+
+    __slots__ = ("_journal", "_txn")
+
+    def __init__(self, txn: lmdb.Transaction, journal: Any) -> None:
+        super().__init__(txn)
+        self._txn, self._journal = txn, journal
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """All of db "dns"."""
+        yield from cast("Iterator[tuple[bytes, bytes]]", self._txn.cursor())
+
+    def journal(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Entries of db "journal" whose key begins so, the last first."""
+        if self._journal is None:
+            return
+        cursor: Any = self._txn.cursor(db=self._journal)
+        found = cursor.prev() if cursor.set_range(prefix + b"\xff" * 9) else cursor.last()
+        while found and cursor.key().startswith(prefix):
+            yield cursor.item()
+            found = cursor.prev()
+
+    def step(self, key: bytes) -> bytes | None:
+        """One entry of db "journal"."""
+        return cast("bytes | None", self._txn.get(key, db=self._journal))
+
+
 class Writer:
     """The one writer. A second one on the same directory is refused with StateError."""
 
@@ -91,7 +125,7 @@ class Writer:
 
     def _open(self) -> None:
         self._env = lmdb.open(
-            self._path, map_size=self._map_size, max_dbs=4, max_readers=READERS, mode=OWNER_ONLY
+            self._path, map_size=self._map_size, max_dbs=8, max_readers=READERS, mode=OWNER_ONLY
         )
         self._env.reader_check()
         self._dbs = {name: self._env.open_db(name.encode()) for name in DATABASES}
@@ -127,7 +161,7 @@ class Writer:
 
         Raises StateError (disk full, map full) or Damaged; readers then keep the previous generation.
         """
-        return self.renew(changes, now, lambda _: {}).generation
+        return self.renew(changes, now, lambda _generation, _replaced: {}).generation
 
     def renew(self, changes: Changes, now: float, head: Head) -> Published:
         """`publish`, and with a generation whose entries of db "dns" differ also what `head` says of it."""
@@ -144,14 +178,16 @@ class Writer:
         try:
             raw = txn.get(META, db=self._dbs["dns"])
             generation = int(_META.unpack(raw)[0]) if raw else 0
-            counts = {name: self._apply(txn, name, entries) for name, entries in changes.items()}
+            told: Replaced = []
+            counts = {name: self._apply(txn, name, entries, told) for name, entries in changes.items()}
             differing, touched = counts.get("dns", 0), sum(counts.values())
             if not touched:
                 txn.abort()
                 return Published(generation, 0)
-            for name, entries in head(generation + 1).items() if differing else ():
-                self._apply(txn, name, entries)
-            self._apply(txn, "dns", {META: _META.pack(generation + 1, now)})
+            few = told if len(told) < TOLD else None
+            for name, entries in head(generation + 1, few).items() if differing else ():
+                self._apply(txn, name, entries, [])
+            self._apply(txn, "dns", {META: _META.pack(generation + 1, now)}, [])
             txn.commit()
         except BaseException:
             txn.abort()
@@ -160,8 +196,12 @@ class Writer:
             self._reopen()
         return Published(generation + 1, differing)
 
-    def _apply(self, txn: lmdb.Transaction, name: str, entries: Mapping[bytes, bytes | None]) -> int:
+    def _apply(
+        self, txn: lmdb.Transaction, name: str, entries: Mapping[bytes, bytes | None], told: Replaced
+    ) -> int:
+        """How many entries differ; those of db "dns" are told, the first of them."""
         db = self._dbs[name]
+        quiet = name != "dns"
         digest = count = touched = 0
         for key in sorted(entries):
             old: Any = txn.get(key, db=db)
@@ -169,6 +209,8 @@ class Writer:
             if old == new:
                 continue
             touched += 1
+            if not quiet and len(told) < TOLD:
+                told.append((key, old, new))
             start = zlib.crc32(key)
             if old is not None:
                 digest -= zlib.crc32(old, start)
@@ -210,9 +252,11 @@ class Reader:
         try:
             self.identity = identity(path)
             self._env = lmdb.open(
-                path, map_size=0, readonly=True, create=False, max_dbs=4, max_readers=READERS
+                path, map_size=0, readonly=True, create=False, max_dbs=8, max_readers=READERS
             )
-            self._dbs = {name: self._env.open_db(name.encode(), create=False) for name in DATABASES}
+            self._dbs = dict(_opened(self._env, DATABASES))
+            if not self._dbs.keys() >= {"dns", "state"}:
+                raise lmdb.NotFoundError("no generation was published yet")
         except (lmdb.Error, OSError) as error:
             raise StateError(f"{path}: cannot read the tables: {error}") from error
 
@@ -220,12 +264,23 @@ class Reader:
         """A new read transaction (about 1 us); close it soon, it keeps old pages from being reused."""
         return View(self._env.begin(self._dbs["dns"]))
 
+    def snapshot(self) -> Snapshot:
+        """A read transaction for a longer reading: bound its time, for the same reason."""
+        return Snapshot(self._env.begin(self._dbs["dns"]), self._dbs.get("journal"))
+
     def items(self, db: str) -> Iterator[tuple[bytes, bytes]]:
         with self._env.begin(self._dbs[db]) as txn:
             yield from txn.cursor()
 
     def close(self) -> None:
         self._env.close()
+
+
+def _opened(env: lmdb.Environment, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """The databases that are there: tables of an earlier version lack the later ones."""
+    for name in names:
+        with contextlib.suppress(lmdb.NotFoundError):
+            yield name, env.open_db(name.encode(), create=False)
 
 
 def identity(path: str) -> tuple[int, int]:
@@ -237,7 +292,7 @@ def identity(path: str) -> tuple[int, int]:
 def verify(path: str) -> str | None:
     """The reason why the tables are damaged, or None when sound. May die of SIGBUS: run it in a child."""
     try:
-        with lmdb.open(path, map_size=0, readonly=True, create=False, max_dbs=4, max_readers=READERS) as env:
+        with lmdb.open(path, map_size=0, readonly=True, create=False, max_dbs=8, max_readers=READERS) as env:
             wanted = (env.info()["last_pgno"] + 1) * env.stat()["psize"]
             size = os.path.getsize(os.path.join(path, "data.mdb"))  # afterwards: a writer may be at work
             if size < wanted:
@@ -248,9 +303,11 @@ def verify(path: str) -> str | None:
 
 
 def _digests(env: lmdb.Environment) -> str | None:
-    dbs = {name: env.open_db(name.encode(), create=False) for name in (*DATABASES, "digest")}
+    dbs = dict(_opened(env, (*DATABASES, "digest")))
+    if not dbs.keys() >= {"dns", "state", "digest"}:
+        return "a database is missing"
     with env.begin() as txn:
-        for name in DATABASES:
+        for name in dbs.keys() - {"digest"}:
             raw = txn.get(name.encode(), db=dbs["digest"])
             wanted = _DIGEST.unpack(raw) if raw else (0, 0)
             total = count = 0

@@ -5,8 +5,8 @@ import pathlib
 
 import pytest
 
-from fedns import config
-from fedns.dns import rate
+from fedns import config, replicas
+from fedns.dns import permit, rate
 from fedns.model import policy
 
 GOOD = """\
@@ -203,3 +203,46 @@ def test_the_state_directory_in_use_stays_and_that_is_told(tmp_path: pathlib.Pat
     moved = config.anchored(loaded, "/old", str(path))
     assert moved.config is not None and moved.config.state == "/old"
     assert [problem.hint for problem in moved.problems] == ["restart `fedns serve`"]
+
+
+KEYED = (
+    GOOD
+    + """\
+keys: [{name: k1, secret: MDEyMzQ1Njc4OWFiY2RlZg==}]
+transfer: {allow: [192.0.2.0/24 key k1, key k1], notify: ["192.0.2.1:53 key k1"], catalog: c.invalid}
+"""
+)
+
+
+def test_keys_and_who_may_copy(home: pathlib.Path) -> None:
+    (home / "fedns.yaml").write_text(KEYED)
+    loaded = config.load(str(home / "fedns.yaml"))
+    assert loaded.problems == () and loaded.config is not None
+    copies = config.copies(loaded.config)
+    assert copies.transfer.notify == (("192.0.2.1", 53, "k1"),)
+    assert permit.rules({permit.RULES: replicas.rules(copies)}).allow(b"\x01\x02\x03\x04", b"\x02k1\0")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("[192.0.2.0/24 key k1, ", "[192.0.2.1/24, ", "host bits"),
+        ("[192.0.2.0/24 key k1, ", "[192.0.2.0/24 key k2, ", "there is no key 'k2'"),
+        ("192.0.2.1:53 key", "192.0.2.1 key", "is not ADDRESS:PORT"),
+        ("secret: MDEyMzQ1Njc4OWFiY2RlZg==", "secret: MDEyMw==", "shorter than 16"),
+        ("secret: MDEyMzQ1Njc4OWFiY2RlZg==", "secret: '!'", "is not base64"),
+        (", secret: MDEyMzQ1Njc4OWFiY2RlZg==", "", "needs `secret` or `secret_file`"),
+        ("catalog: c.invalid", "catalog: example.com", "a name of its own"),
+    ],
+)
+def test_what_is_wrong_with_copies(old: str, new: str, what: str) -> None:
+    assert any(what in each for each in complaints(KEYED.replace(old, new)))
+
+
+def test_a_secret_in_a_file_that_is_away_is_told(home: pathlib.Path) -> None:
+    text = KEYED.replace("secret: MDEyMzQ1Njc4OWFiY2RlZg==", "secret_file: k1.secret")
+    (home / "fedns.yaml").write_text(text)
+    loaded = config.load(str(home / "fedns.yaml"))
+    assert loaded.config is not None and "cannot be read" in str(loaded.problems)
+    (home / "k1.secret").write_text("MDEyMzQ1Njc4OWFiY2RlZg==\n")
+    assert config.load(str(home / "fedns.yaml")).problems == ()

@@ -49,7 +49,7 @@ def test_equal_values_publish_nothing(tmp_path: Path) -> None:
 def test_a_head_goes_with_names_that_differ_and_only_with_them(tmp_path: Path) -> None:
     writer = tables.Writer(str(tmp_path))
 
-    def head(generation: int) -> tables.Changes:
+    def head(generation: int, _replaced: object) -> tables.Changes:
         return {"dns": {b"serial": b"%d" % generation}, "state": {b"last": b"%d" % generation}}
 
     assert writer.renew({"dns": {b"a": b"1", b"b": b"2"}}, 1.0, head) == (1, 2)

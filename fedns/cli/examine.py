@@ -63,7 +63,8 @@ def _compile(settings: config.Config, read: known.Known, folder: str) -> list[Pr
     """Compiles it all into a table that nobody reads."""
     writer = tables.Writer(folder)
     try:
-        once = turn.Turn(writer, config.naming(settings), snapshot.Snapshot(), config.server(settings))
+        server, copies = config.server(settings), config.copies(settings)
+        once = turn.Turn(writer, config.naming(settings), snapshot.Snapshot(), server, copies)
         once.run(read, time.time())
     finally:
         writer.close()

@@ -5,12 +5,13 @@ static zones changed. Everything of one turn goes out in one transaction: answer
 new serial, and the state a restart begins from. Equal entries are not published.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from fedns import tables
+from fedns import replicas, tables
+from fedns.control import history
 from fedns.control.known import Known
-from fedns.dns import client, federation, names, node, skeleton, wire, zones
+from fedns.dns import client, federation, listing, names, node, permit, skeleton, wire, zones
 from fedns.errors import Problem
 from fedns.model import assemble, snapshot, state
 from fedns.model.facts import Order
@@ -18,6 +19,8 @@ from fedns.sources import change
 
 SERIAL = b"\xffserial"
 """Key in db `state`: what is added to the generation to make the SOA serial (4 octets)."""
+NOBODY = replicas.Settings()
+"""Nobody may copy zones."""
 SPECIAL = 0xFF
 """First octet of the keys that are no names."""
 
@@ -42,9 +45,13 @@ class Turn:
         settings: names.Settings,
         previous: snapshot.Snapshot,
         server: client.Server,
+        copies: replicas.Settings = NOBODY,
     ) -> None:
         self.snapshot = previous
         self.server = server
+        self._rules = replicas.rules(copies)
+        self._catalog = copies.transfer.catalog
+        self._history = history.History(writer)
         self.layout = names.layout(settings, ())
         self.zones: tuple[node.Zone, ...] = ()
         self.problems: dict[str, tuple[Problem, ...]] = {}
@@ -93,7 +100,11 @@ class Turn:
         self.layout = names.layout(self._settings, self.snapshot.members.values(), 0, merged)
         self.problems["zones.compile"] = tuple(problems)
         self.problems["names"] = self.layout.problems
-        self.zones = (skeleton.zone(self.layout, self._served()), *served)
+        if self._catalog:
+            served, found = _with_catalog(
+                self._catalog, (origin, *(zone.apex for zone in served)), (served, found)
+            )
+        self.zones = self._history.continued((skeleton.zone(self.layout, self._served()), *served))
         self._deeper = tuple(zone.apex for zone in served if wire.below(zone.apex, origin))
         return found
 
@@ -105,7 +116,7 @@ class Turn:
             entries.update(federation.compile_service(service, self.layout, now))
         entries = {**self._above(entries), **zones.overlay([(self.layout.origin, self._skeleton), *statics])}
         entries[tables.ZONES], entries[tables.READY] = node.encode_zones(self.zones), b"1"
-        entries[tables.SERVER] = client.encode(self.server)
+        entries[tables.SERVER], entries[permit.RULES] = client.encode(self.server), self._rules
         self._note(self.snapshot.services.values())
         for key, _ in self._writer.items("dns"):
             if key[0] != SPECIAL:
@@ -158,16 +169,18 @@ class Turn:
             kept.update((key, None) for key in stale if key not in kept)
         return Outcome(*self._writer.renew({"dns": changes, "state": kept}, now, self._head(now)))
 
-    def _head(self, now: float) -> Callable[[int], tables.Changes]:
+    def _head(self, now: float) -> tables.Head:
         """What goes with a generation of other answers. The SOA serial moves with each, and never backwards
         (RFC 1982): generations are persisted, and tables rebuilt from nothing begin at the time of day."""
         raw = self._writer.get("state", SERIAL)
 
-        def head(generation: int) -> tables.Changes:
+        def head(generation: int, replaced: tables.Replaced | None) -> tables.Changes:
             base = int.from_bytes(raw, "big") if raw else (int(now) - generation) & 0xFFFFFFFF
-            self.zones = (skeleton.zone(self.layout, (base + generation) & 0xFFFFFFFF), *self.zones[1:])
+            first = skeleton.zone(self.layout, (base + generation) & 0xFFFFFFFF)
+            moved = (first, *self.zones[1:])
+            self.zones, steps = self._history.advance(moved, replaced, generation)
             dns = {tables.ZONES: node.encode_zones(self.zones), tables.READY: b"1"}
-            return {"dns": dns, "state": {SERIAL: base.to_bytes(4, "big")}}
+            return {"dns": dns, "state": {SERIAL: base.to_bytes(4, "big")}, "journal": steps}
 
         return head
 
@@ -182,6 +195,18 @@ def _behind(snap: snapshot.Snapshot, hostnames: set[str]) -> Iterator[str]:
     for key, service in snap.services.items():
         if any(hostnames.intersection(shard.facts.hostnames) for shard in service.shards):
             yield key
+
+
+def _with_catalog(
+    name: str, members: tuple[bytes, ...], others: tuple[tuple[node.Zone, ...], Tables]
+) -> tuple[tuple[node.Zone, ...], Tables]:
+    """The other zones but the first, and with them the catalog of all."""
+    served, nodes = others
+    origin = names.wire(name)
+    compiled = zones.compile(origin, listing.rrsets(origin, members), len(served) + 1)
+    if compiled.zone is None or origin in members:
+        return others
+    return (*served, compiled.zone), [*nodes, (origin, compiled.nodes)]
 
 
 def _compiled(

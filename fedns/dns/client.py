@@ -30,13 +30,14 @@ class Server(NamedTuple):
 
 
 class Host:
-    """The one cell that a worker's clients share: the server's settings of now, the cookies it has seen
-    (None: it does without), and who signs its zones (by apex; empty: nobody)."""
+    """The one cell that a worker's clients share: the server's settings of now, the time (Unix seconds, about
+    a second old), the cookies it has seen (None: it does without), and who signs its zones (by apex; empty:
+    nobody)."""
 
-    __slots__ = ("_told", "jar", "server", "signers")
+    __slots__ = ("_told", "jar", "now", "server", "signers")
 
     def __init__(self, server: Server, now: int = 0) -> None:
-        self.server = server
+        self.server, self.now = server, now
         self.jar = _jar(server, now)
         self.signers: signing.Signers = {}
         self._told = b""
@@ -47,7 +48,7 @@ class Host:
         Called about once a second."""
         if server.cookies != self.server.cookies:
             self.jar = _jar(server, now)
-        self.server = server
+        self.server, self.now = server, now
         if self.jar is not None:
             self.jar.tick(now)
         told = zones or b""

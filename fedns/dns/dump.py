@@ -1,7 +1,7 @@
 """The answer table as a master file (RFC 1035 section 5) that any other server can load.
 
-Law: read from the table, not from the model, so it shows what is served. Of a weighted answer the union
-of all variants is written; `_explain` texts are not data of the zone and are left out.
+Law: read from the table, not from the model, so it shows what is served; `content` says what of it is data
+of the zone.
 """
 
 import struct
@@ -13,7 +13,7 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 
-from fedns.dns import inband, names, node, wire, zones
+from fedns.dns import content, names, node, wire, zones
 
 Get = Callable[[bytes], bytes | None]
 
@@ -31,20 +31,19 @@ def zone(keys: Iterable[bytes], get: Get, origin: str) -> Iterator[str] | None:
     if index is None:
         return None
     owners = [key for key in keys if key[-1] == 0 and wire.below(key, apex)]
-    return _zone(sorted(owners, key=_order), get, index, served[index])
+    return _zone(sorted(owners, key=_order), get, served[index], content.Zones(served))
 
 
-def _zone(owners: list[bytes], get: Get, index: int, here: node.Zone) -> Iterator[str]:
+def _zone(owners: list[bytes], get: Get, here: node.Zone, served: content.Zones) -> Iterator[str]:
     yield f"$ORIGIN {zones.text(here.apex)}"
     yield _line(zones.text(here.apex), here.soa_ttl, wire.SOA, here.soa)
     for name in owners:
-        entry = node.decode(get(name) or b"")
-        if entry.zone != index:
-            continue
-        yield from _lines(name, entry.rrsets)
-        for labels, rrsets in entry.children:
-            if labels != inband.EXPLAIN:
-                yield from _lines(labels + name, rrsets)
+        value = get(name) or b""
+        for apex, owner, rrset in (
+            content.of(name, value, served) if served.concerns(value, here.apex) else ()
+        ):
+            if apex == here.apex:
+                yield from _lines(owner, rrset)
 
 
 def rendered(rtype: int, rdata: bytes) -> str:
@@ -68,11 +67,10 @@ def mnemonic(rtype: int) -> str:
     return dns.rdatatype.to_text(dns.rdatatype.RdataType.make(rtype))
 
 
-def _lines(name: bytes, rrsets: Iterable[node.RRset]) -> Iterator[str]:
+def _lines(name: bytes, rrset: node.RRset) -> Iterator[str]:
     owner = _text(name)
-    for rrset in rrsets:
-        for rdata in rrset.rdatas:
-            yield _line(owner, rrset.ttl, rrset.type, rdata)
+    for rdata in rrset.rdatas:
+        yield _line(owner, rrset.ttl, rrset.type, rdata)
 
 
 def _text(name: bytes) -> str:

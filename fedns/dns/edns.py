@@ -11,7 +11,8 @@ from typing import NamedTuple
 from fedns.dns import client, cookie, node, query, wire
 
 # Extended DNS Errors (RFC 8914)
-STALE_ANSWER, NOT_READY, NOT_AUTHORITATIVE, NOT_SUPPORTED, INVALID_QUERY_TYPE = 3, 14, 20, 21, 30
+STALE_ANSWER, NOT_READY, PROHIBITED = 3, 14, 18
+NOT_AUTHORITATIVE, NOT_SUPPORTED, INVALID_QUERY_TYPE = 20, 21, 30
 _EDE = 15  # EDNS option code
 _SOA_SERIAL = 0  # ZONEVERSION type
 _TRANSFERRED = (wire.SOA, wire.IXFR, wire.AXFR)  # what a secondary asks

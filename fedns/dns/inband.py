@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from fedns.dns import names, node, outcome, wire
+from fedns.dns import content, names, node, outcome, wire
 from fedns.model import selection
 from fedns.model import snapshot as model
 
-EXPLAIN = b"\x08_explain"
+EXPLAIN = content.EXPLAIN
 _LEAD = node.lead(EXPLAIN, wire.TXT, 0, 1)
 MAX_SHARDS = 6  # lines; a global name of 20 members still fits 1232 octets
 MAX_STRING = 255  # RFC 1035 3.3.14

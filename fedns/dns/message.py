@@ -44,7 +44,7 @@ class Message:
         self._klass = klass
         for index, records in enumerate(sections):
             for record in records:
-                if self._put(record, index) or not record.needed:
+                if self.put(record, index) or not record.needed:
                     continue
                 self._truncated = True
                 if index < 2:
@@ -59,7 +59,7 @@ class Message:
         struct.pack_into(">HHHHHH", self._octets, 0, ident, flags, *counts)
         return bytes(self._octets) + self._tail
 
-    def _put(self, record: Record, section: int) -> bool:
+    def put(self, record: Record, section: int) -> bool:
         """Whether the RRset went in; if not, nothing of it is left behind."""
         octets, before = self._octets, len(self._octets)
         for rdata in record.rrset.rdatas:

@@ -7,7 +7,7 @@ never longer than the query that caused it, apart from an OPT record that the qu
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from fedns.dns import client, cookie, edns, lookup, message, node, query, wire
+from fedns.dns import client, cookie, edns, lookup, message, node, permit, query, transfer, tsig, wire
 
 # What class CHAOS holds (RFC 4892): name -> field of the server's settings
 _CHAOS = {
@@ -22,11 +22,12 @@ _META_TYPES = (wire.OPT, wire.NXNAME)  # RFC 9824 section 3.5
 
 
 class _Case(NamedTuple):
-    """One query, what its reply may take, and who asks."""
+    """One query, what its reply may take, who asks, and the name of the key that signed it."""
 
     asked: query.Query
     limit: int
     asker: client.Client
+    key: bytes = b""
 
 
 def resolve(
@@ -35,8 +36,30 @@ def resolve(
     """The reply to any octets, or None where none may be sent. See `respond.respond`."""
     if len(packet) < wire.HEADER or packet[2] & 0x80:
         return None
-    asked = query.parse(packet)
-    case = _Case(asked, limit, asker)
+    if tsig.signed(packet):
+        rules = permit.rules(view)
+        verdict = tsig.verify(packet, rules.keys, asker.host.now)
+        if verdict is not None:
+            return _verified(view, packet, verdict, _Case(query.parse(packet), limit, asker))
+    return _resolved(view, _Case(query.parse(packet), limit, asker))
+
+
+def _verified(view: lookup.View, packet: bytes, verdict: tsig.Verdict, case: _Case) -> bytes:
+    """The reply to a signed query: signed too, where it can be (RFC 8945 section 5.3)."""
+    if verdict.signature is None or verdict.error == wire.FORMERR:
+        return _error(case._replace(asked=case.asked._replace(edns=None)), wire.FORMERR)
+    now = case.asker.host.now
+    asked = query.parse(tsig.bare(packet, verdict.signature))._replace(ident=case.asked.ident)
+    if verdict.error or verdict.key is None:
+        return tsig.refusal(_error(case._replace(asked=asked), tsig.NOTAUTH), verdict, now)
+    room = _room(case._replace(asked=asked))
+    room -= 0 if room == wire.STREAM else len(packet) - verdict.signature.start
+    reply = _resolved(view, _Case(asked, room, case.asker, verdict.key.name))
+    return tsig.Signer(verdict.key, verdict.signature.mac).sign(reply, now)
+
+
+def _resolved(view: lookup.View, case: _Case) -> bytes:
+    asked = case.asked
     if asked.opcode != 0:
         if asked.opcode == _UPDATE and (asked.type, asked.klass) != (wire.SOA, wire.IN):
             asked = asked._replace(question=b"")  # a zone section that no reader would take
@@ -56,8 +79,19 @@ def resolve(
     if zones is None or view.get(node.READY) is None:
         return _error(case, wire.SERVFAIL, edns.NOT_READY)
     if asked.type in (wire.AXFR, wire.IXFR):
-        return _error(case, wire.REFUSED, edns.NOT_SUPPORTED)
+        return _copied(view, node.apexes(zones), case)
     return _answer(view, node.apexes(zones), case)
+
+
+def _copied(view: lookup.View, apexes: Mapping[bytes, node.Zone], case: _Case) -> bytes:
+    """What a request for a zone gets in one message: a denial, or over UDP the SOA of now, from which the
+    client sees whether to come over TCP (RFC 1995 section 2)."""
+    rcode, error = transfer.judge(view, case.asked, case.asker, case.key)
+    if rcode:
+        return _error(case, rcode, error)
+    if case.asker.stream:  # an IXFR that does not say what it has
+        return _error(case, wire.FORMERR)
+    return _answer(view, apexes, case._replace(asked=case.asked._replace(type=wire.SOA)))
 
 
 def _answer(view: lookup.View, apexes: Mapping[bytes, node.Zone], case: _Case) -> bytes:

@@ -9,7 +9,7 @@ something unread would reset what is on its way.
 
 import select
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import repeat
@@ -19,6 +19,8 @@ from typing import NamedTuple, Protocol
 from fedns.dns import client, padding, wire
 from fedns.servers import counters
 
+Copy = Callable[[bytes, client.Client], Iterator[bytes] | None]
+"""A request for a zone -> the messages with it; None: it gets an ordinary reply."""
 Answer = Callable[[Sequence[bytes], int, Iterable[client.Client]], list[bytes | None]]
 
 
@@ -26,6 +28,7 @@ Answer = Callable[[Sequence[bytes], int, Iterable[client.Client]], list[bytes | 
 class Limits:
     connections: int = 1000  # per worker, well below the usual limit of open files
     unsent: int = 1 << 18  # octets of replies kept for a slow reader; at least two of the largest
+    ahead: int = 1 << 16  # octets of a zone that are made before the client has taken them
     read: int = 8192  # octets per read, about 200 queries: UDP waits no longer than that
     last: int = 32  # reads of one connection at the end: 256 KiB, more than a receive buffer holds
 
@@ -88,13 +91,27 @@ TCP = Transport("tcp", Plain)
 class Connection(client.Client):
     """One client: what it sent and we have not parsed, what we answered and it has not taken."""
 
-    __slots__ = ("_peer", "channel", "ended", "events", "inbox", "outbox", "parted", "seen", "transport")
+    __slots__ = (
+        "_peer",
+        "behind",
+        "channel",
+        "copy",
+        "ended",
+        "events",
+        "inbox",
+        "outbox",
+        "parted",
+        "seen",
+        "transport",
+    )
     stream = True
 
     def __init__(self, channel: Channel, transport: str, peer: str, host: client.Host) -> None:
         super().__init__(host)
         self.channel, self.transport, self._peer = channel, transport, peer
         self.inbox, self.outbox = bytearray(), bytearray()
+        self.copy: Iterator[bytes] | None = None  # a zone on its way
+        self.behind: Sequence[bytes] = ()  # what was asked after it
         self.events = select.EPOLLIN
         self.ended = False  # the client has closed its half
         self.parted = False  # we have closed ours: what still comes is not read as DNS
@@ -121,13 +138,21 @@ class Connection(client.Client):
         return found
 
 
+class Desk(NamedTuple):
+    """Who answers: single messages, and requests for zones."""
+
+    answer: Answer
+    copy: Copy
+
+
 class Streams:
     """All connections of one worker, whatever they speak: descriptors and memory are one budget."""
 
     def __init__(
-        self, poll: select.epoll, answer: Answer, cells: counters.Cells, host: client.Host, limits: Limits
+        self, poll: select.epoll, desk: Desk, cells: counters.Cells, host: client.Host, limits: Limits
     ) -> None:
-        self._poll, self._answer, self._cells, self._host = poll, answer, cells, host
+        self._poll, self._cells, self._host = poll, cells, host
+        self._answer, self._copy = desk
         self._limits = limits
         self._listeners: dict[int, tuple[socket.socket, Transport]] = {}
         self._connections: dict[int, Connection] = {}  # the one idle longest comes first
@@ -148,7 +173,7 @@ class Streams:
 
     @property
     def unsent(self) -> bool:
-        return any(connection.outbox for connection in self._connections.values())
+        return any(connection.outbox or connection.copy for connection in self._connections.values())
 
     def ready(self, fd: int, events: int) -> None:
         listener = self._listeners.get(fd)
@@ -235,8 +260,10 @@ class Streams:
     def _exchange(self, connection: Connection, events: int) -> None:
         if events & select.EPOLLOUT:
             self._send(connection)
+            self._go_on(connection)
         readable = events & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR)
-        if (readable or connection.channel.wants_out) and len(connection.outbox) < self._limits.unsent:
+        room = len(connection.outbox) < self._limits.unsent and connection.copy is None
+        if (readable or connection.channel.wants_out) and room:
             self._receive(connection)
         self._settle(connection)
 
@@ -259,6 +286,35 @@ class Streams:
         return True
 
     def _reply(self, connection: Connection, messages: Sequence[bytes]) -> None:
+        """Answers in order; a zone on its way keeps waiting what was asked after it."""
+        if connection.copy is not None:
+            connection.behind = (*connection.behind, *messages)
+            return
+        for index, packet in enumerate(messages):
+            copy = self._copy(packet, connection)
+            if copy is not None:
+                self._answered(connection, messages[:index])
+                connection.copy, connection.behind = copy, messages[index + 1 :]
+                self._go_on(connection)
+                return
+        self._answered(connection, messages)
+
+    def _go_on(self, connection: Connection) -> None:
+        """One more message of a zone, where the client has taken those before: others want their turn."""
+        if connection.copy is None or len(connection.outbox) >= self._limits.ahead:
+            return
+        message = next(connection.copy, None)
+        self._touch(connection)
+        if message is None:
+            messages, connection.copy, connection.behind = connection.behind, None, ()
+            self._reply(connection, messages)
+        elif message:
+            connection.outbox += len(message).to_bytes(2, "big") + message
+            self._send(connection)
+
+    def _answered(self, connection: Connection, messages: Sequence[bytes]) -> None:
+        if not messages:
+            return
         replies = self._answer(messages, wire.STREAM, repeat(connection))
         self._cells.answered(messages, replies, connection.transport)
         if connection.private:
@@ -276,7 +332,7 @@ class Streams:
 
     def _settle(self, connection: Connection) -> None:
         """After any step: closed when all is said, else polled for what it waits for."""
-        waiting = len(connection.outbox)
+        waiting = len(connection.outbox) + bool(connection.copy)
         if connection.ended and not waiting:
             self._close(connection)
             return
@@ -284,7 +340,7 @@ class Streams:
             connection.parted = True
             connection.channel.part()
         over = connection.ended or (self._stopping and not connection.parted)
-        reads = not over and waiting < self._limits.unsent
+        reads = not over and not connection.copy and waiting < self._limits.unsent
         writes = waiting or (reads and connection.channel.wants_out)
         events = (select.EPOLLIN if reads else 0) | (select.EPOLLOUT if writes else 0)
         if events != connection.events:
@@ -301,4 +357,5 @@ class Streams:
         self._connections.pop(fd, None)
         self._poll.unregister(fd)
         connection.channel.close()
+        connection.copy = None  # gives the transfer's reading of the tables back
         self._cells.set("tcp_open", len(self._connections))

@@ -20,7 +20,7 @@ from time import monotonic, time
 from fedns import logs, tables
 from fedns.dns import client, rate, respond
 from fedns.errors import StateError
-from fedns.servers import counters, dns_tcp, dns_udp, tls
+from fedns.servers import counters, dns_copy, dns_tcp, dns_udp, tls
 
 TICK = 1.0  # seconds between looks at the tables' file and at idle connections
 FINISH = 3.0  # seconds that TCP replies get to leave after SIGTERM
@@ -57,6 +57,9 @@ class Source:
     def view(self) -> tables.View | Nothing:
         return self._reader.view() if self._reader else Nothing()
 
+    def snapshot(self) -> tables.Snapshot | None:
+        return self._reader.snapshot() if self._reader else None
+
     def look(self) -> None:
         try:
             if self._reader and self._reader.identity == tables.identity(self._path):
@@ -80,14 +83,15 @@ class Worker:
 
     def __init__(self, source: Source, cells: counters.Cells) -> None:
         self._source, self._cells = source, cells
-        self._host = client.Host(client.Server())
+        self._host = client.Host(client.Server(), int(time()))
         seed = int.from_bytes(os.urandom(8), "little")
         self._limiters = {
             version: rate.Limiter(self._host.server.limits, seed, version) for version in (4, 6)
         }
+        self._desk = dns_tcp.Desk(self.answer, dns_copy.Copies(source, cells).begin)
         self._poll = select.epoll()
         self._udp: dict[int, dns_udp.Listener] = {}
-        self._tcp = dns_tcp.Streams(self._poll, self.answer, cells, self._host, dns_tcp.Limits())
+        self._tcp = dns_tcp.Streams(self._poll, self._desk, cells, self._host, dns_tcp.Limits())
         self._certificate: tls.Certificate | None = None
         self._stopping = False
 

@@ -32,7 +32,13 @@ class Loop(threading.Thread):
         self.path = str(path / "w")
         self._poll = select.epoll()
         host = client.Host(client.Server(idle=idle))
-        self.streams = dns_tcp.Streams(self._poll, _echo, counters.Cells(self.path), host, limits)
+        self.streams = dns_tcp.Streams(
+            self._poll,
+            dns_tcp.Desk(_echo, lambda _packet, _asker: None),
+            counters.Cells(self.path),
+            host,
+            limits,
+        )
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.streams.listen(self.listener)
         self.over = threading.Event()

@@ -1,0 +1,78 @@
+"""Turn after turn on a real store: serials that move, and copies that follow step by step."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dns.zone
+import pytest
+
+from fedns import replicas
+from fedns.control import turn
+from fedns.dns import client, journal
+from fedns.model import snapshot
+from tests.control import test_turn
+from tests.fakes import copying
+
+FEDERATED, STATIC, CATALOG = "example.com.", "acme.com.", "catalog.invalid."
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[test_turn.Bench]:
+    made = test_turn.Bench(tmp_path / "tables")
+    yield made
+    made.writer.close()
+
+
+def view(bench: test_turn.Bench) -> copying.View:
+    return copying.View(dict(bench.writer.items("dns")), dict(bench.writer.items("journal")))
+
+
+def serial(bench: test_turn.Bench, index: int) -> int:
+    return journal.number(bench.turn.zones[index])
+
+
+def test_a_copy_follows_step_by_step(bench: test_turn.Bench) -> None:
+    bench.run(test_turn.member("web"))
+    _, copy = copying.pulled(view(bench), FEDERATED)
+    for services in (["web", "api"], ["api"], [], ["web", "db"]):
+        before = serial(bench, 0)
+        bench.run(test_turn.member(*services))
+        kind, copy = copying.pulled(view(bench), FEDERATED, before, copy)
+        assert kind == "ixfr" and copy == copying.pulled(view(bench), FEDERATED)[1]
+
+
+def test_and_over_a_restart(bench: test_turn.Bench) -> None:
+    bench.run(test_turn.member("web"))
+    before, copy = serial(bench, 0), copying.pulled(view(bench), FEDERATED)[1]
+    bench.again()
+    bench.run(test_turn.member("web", "api"))
+    kind, copy = copying.pulled(view(bench), FEDERATED, before, copy)
+    assert kind == "ixfr" and copy == copying.pulled(view(bench), FEDERATED)[1]
+
+
+def test_a_static_zone_moves_on_where_its_file_forgot_to(bench: test_turn.Bench) -> None:
+    bench.run(test_turn.member("web"), test_turn.zone("acme.com"))
+    first, federated = serial(bench, 1), serial(bench, 0)
+    bench.run(test_turn.zone("acme.com", ("www.acme.com", 1, 60, (b"\xc0\0\2\1",))))
+    second = serial(bench, 1)
+    assert second == first + 1
+    bench.run(test_turn.member("web", "api"))
+    assert serial(bench, 1) == second and serial(bench, 0) > federated
+
+
+def test_the_catalog_lists_all_zones(tmp_path: Path) -> None:
+    made = test_turn.Bench(tmp_path / "catalog")
+    copies = replicas.Settings(transfer=replicas.Transfer(catalog="catalog.invalid"))
+    made.turn = turn.Turn(made.writer, test_turn.SETTINGS, snapshot.Snapshot(), client.Server(), copies)
+    made.run(test_turn.member("web"), test_turn.zone("acme.com"))
+    before, catalog = serial(made, 2), copying.pulled(view(made), CATALOG)[1]
+    assert _members(catalog) == {FEDERATED, STATIC}
+    made.run(test_turn.zone("acme.org"))
+    assert serial(made, 2) > before
+    kind, catalog = copying.pulled(view(made), CATALOG, before, catalog)
+    assert kind == "ixfr" and _members(catalog) == {FEDERATED, "acme.org."}
+    made.writer.close()
+
+
+def _members(zone: dns.zone.Zone) -> set[str]:
+    return {str(rdata.target) for _, _, rdata in zone.iterate_rdatas("PTR")}
