@@ -12,8 +12,10 @@ from typing import NamedTuple, Protocol
 from fedns.dns import denial, edns, message, node, signing, wire
 
 _MAX_LINKS = 16  # aliases followed for one question
-_TARGET_AT = {wire.NS: 0, wire.MX: 2, wire.SRV: 6}  # where a type's rdata names a host
+_TARGET_AT = {wire.NS: 0, wire.MX: 2, wire.SRV: 6, wire.SVCB: 2, wire.HTTPS: 2}  # where rdata names a host
 _ADDRESSES = (wire.A, wire.AAAA)
+_BINDINGS = (wire.SVCB, wire.HTTPS)  # RFC 9460: their targets may hold their like
+_MAX_ADDED = 32  # RRsets of additional data after which no binding is followed
 _BESIDE_ALIAS = (wire.CNAME, wire.ANY)  # types that do not follow an alias
 _MADE = (wire.NSEC, wire.RRSIG)  # types that a signer makes for every name
 _PARENTAL = frozenset((wire.NS, wire.DS))  # all that a zone says of a name that it delegates
@@ -65,6 +67,7 @@ class Lookup:
         self.answer: list[message.Record] = []
         self.authority: list[message.Record] = []
         self.additional: list[message.Record] = []
+        self._held: set[tuple[bytes, int]] = set()  # what need not be added any more
 
     def run(self) -> None:
         seen: set[bytes] = set()
@@ -74,6 +77,7 @@ class Lookup:
             name = self._step(name)
         if not self.answer and not self.authority and self.rcode == wire.NOERROR and self.zone is None:
             self.rcode, self.error = wire.REFUSED, edns.NOT_AUTHORITATIVE
+        self._held = {(each.owner, each.rrset.type) for each in self.answer}
         for record in (*self.answer, *self.authority):
             self._add_targets(record)
 
@@ -259,21 +263,37 @@ class Lookup:
             self.error = edns.STALE_ANSWER
 
     def _add_targets(self, record: message.Record) -> None:
-        """Addresses of the hosts that an NS, MX or SRV set names; glue of a referral is needed."""
+        """Addresses of the hosts that an NS, MX, SRV, SVCB or HTTPS set names; glue of a referral is needed.
+        Of a binding's target its own bindings too, and what those name (RFC 9460 section 4.1)."""
         at = _TARGET_AT.get(record.rrset.type)
         if at is None:
             return
-        held = {(each.owner, each.rrset.type) for each in (*self.answer, *self.additional)}
         glue = record.rrset.type == wire.NS
         for rdata in record.rrset.rdatas:
-            target = rdata[at:].lower()
+            target = _target(record, rdata, at)
             value = self._get(target) if target != wire.ROOT else None
             found = node.decode(value) if value is not None else None
             if found is None or (found.flags & (node.OCCLUDED | node.CUT) and not glue):
                 continue
             needed = glue and not self.authoritative and wire.below(target, record.owner)
-            for each in found.rrsets:
-                if each.type in _ADDRESSES and (target, each.type) not in held:
-                    shown = self._turned(found, each)
-                    self.additional.append(message.Record(target, shown, needed))
-                    self.additional += self._beside(target, found, shown)
+            self._add_host(target, found, needed, record.rrset.type)
+
+    def _add_host(self, target: bytes, found: node.Node, needed: bool, rtype: int) -> None:
+        """What one host holds that belongs to a record of this type which names it."""
+        wanted = (*_ADDRESSES, rtype) if rtype in _BINDINGS else _ADDRESSES
+        for each in found.rrsets:
+            if each.type not in wanted or (target, each.type) in self._held:
+                continue
+            self._held.add((target, each.type))
+            shown = message.Record(target, self._turned(found, each), needed)
+            self.additional += [shown, *self._beside(target, found, shown.rrset)]
+            if each.type in _BINDINGS and len(self.additional) < _MAX_ADDED:
+                self._add_targets(shown)
+
+
+def _target(record: message.Record, rdata: bytes, at: int) -> bytes:
+    """The host that one rdata names; the root where it names none. A binding's "." is its owner, and that of
+    an alias nobody (RFC 9460 section 2.5)."""
+    target = rdata[at : wire.skip_name(rdata, at)].lower()
+    itself = target == wire.ROOT and record.rrset.type in _BINDINGS and rdata[:at] != b"\0\0"
+    return record.owner.lower() if itself else target

@@ -17,6 +17,7 @@ BADVERS, BADCOOKIE = 16, 23
 A, NS, CNAME, SOA, PTR, MX, TXT, AAAA = 1, 2, 5, 6, 12, 15, 16, 28
 SRV, DNAME, OPT, DS, RRSIG, NSEC, DNSKEY, CDS, CDNSKEY = 33, 39, 41, 43, 46, 47, 48, 59, 60
 NXNAME = 128  # what a name that does not exist has (RFC 9824); never to be asked for
+SVCB, HTTPS = 64, 65
 IXFR, AXFR, MAILB, MAILA, ANY, HINFO = 251, 252, 253, 254, 255, 13
 IN, CH, CLASS_ANY = 1, 3, 255
 

@@ -14,6 +14,7 @@ from fedns.dns import answers, node, wire
 _MAX_TTL = 0x7FFFFFFF  # a TTL with the top bit set counts as zero (RFC 2181 section 8)
 _BESIDE_ALIAS = (wire.CNAME, wire.RRSIG, 47)  # RRSIG and NSEC may stand beside a CNAME (RFC 4034)
 _SINGLE = {wire.CNAME: "CNAME", wire.SOA: "SOA", wire.DNAME: "DNAME"}
+_BINDINGS = {wire.SVCB: "SVCB", wire.HTTPS: "HTTPS"}
 _SOA_FIXED = 20  # octets after the two names of an SOA
 
 Sets = dict[bytes, dict[int, node.RRset]]
@@ -117,6 +118,11 @@ def _prune(owner: bytes, sets: dict[int, node.RRset], problems: list[errors.Prob
                 errors.Problem(text(owner), f"has {len(rrset.rdatas)} {label} records", "keep one")
             )
             sets[rtype] = rrset._replace(rdatas=rrset.rdatas[:1])
+    for rtype, label in _BINDINGS.items():
+        modes = [rdata[:2] == b"\0\0" for rdata in sets[rtype].rdatas] if rtype in sets else []
+        if len(modes) > 1 and any(modes):
+            hint = "keep the one alias, or the others: clients heed one alias alone (RFC 9460)"
+            problems.append(errors.Problem(text(owner), f"has a {label} alias beside other {label}s", hint))
     if wire.CNAME in sets and any(rtype not in _BESIDE_ALIAS for rtype in sets):
         problems.append(errors.Problem(text(owner), "has CNAME and other data", "a CNAME must stand alone"))
         del sets[wire.CNAME]

@@ -2,6 +2,8 @@
 
 import dns.message
 import dns.rcode
+import dns.rdatatype
+import dns.rrset
 import pytest
 
 from fedns.dns import respond, wire
@@ -16,6 +18,10 @@ _VIEW = worlds.view(
         "example.com.": "$ORIGIN example.com.\n$TTL 300\n" + _HEAD + "www.eu CNAME www\nwww A 192.0.2.7\n"
         "@ MX 10 mail.sub\n_x._tcp SRV 0 1 80 www\nsub NS ns.sub\nsub NS ns.other\nns.sub A 192.0.2.8\n"
         "child NS ns1\nchild DS 1 13 2 " + "00" * 32 + "\n",
+        "web.org.": "$ORIGIN web.org.\n$TTL 300\n" + _HEAD + "@ HTTPS 0 pool\npool HTTPS 1 h2 alpn=h2\n"
+        "pool HTTPS 2 . port=8443\npool HTTPS 3 h2 alpn=h3\npool A 192.0.2.10\nh2 AAAA 2001:db8::2\n"
+        "h2 SVCB 1 pool\nring HTTPS 0 gnir\ngnir HTTPS 0 ring\nnone HTTPS 0 .\n_dns SVCB 1 h2 alpn=dot\n"
+        "out HTTPS 0 www.example.com.\nnone A 192.0.2.11\n",
         "child.example.com.": "$ORIGIN child.example.com.\n$TTL 300\n" + _HEAD + "host A 192.0.2.9\n",
         ".": "$ORIGIN .\n$TTL 300\n. SOA a. b. 1 2 3 4 60\n. NS a.root.\na.root. A 192.0.2.53\n",
     }
@@ -80,3 +86,29 @@ def test_named_hosts_come_along() -> None:
     ]
     assert _lines(_ask("example.com.", wire.NS).additional) == ["ns1.example.com. 300 IN A 192.0.2.1"]
     assert _lines(_ask("example.com.", wire.MX).additional) == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "rtype", "added"),
+    [
+        ("web.org.", "HTTPS", ["pool HTTPS", "pool A", "h2 AAAA"]),
+        ("pool.web.org.", "HTTPS", ["pool A", "h2 AAAA"]),
+        ("_dns.web.org.", "SVCB", ["h2 AAAA", "h2 SVCB", "pool A"]),
+        ("ring.web.org.", "HTTPS", ["gnir HTTPS"]),
+        ("none.web.org.", "HTTPS", []),
+        ("out.web.org.", "HTTPS", ["www.example.com. A"]),
+    ],
+)
+def test_service_bindings_bring_what_their_targets_hold(owner: str, rtype: str, added: list[str]) -> None:
+    reply = _ask(owner, dns.rdatatype.from_text(rtype), limit=wire.STREAM)
+    assert [dns.rdatatype.to_text(each.rdtype) for each in reply.answer] == [rtype]
+    found = [f"{each.name} {dns.rdatatype.to_text(each.rdtype)}" for each in reply.additional]
+    assert sorted(found) == sorted(
+        each if ". " in each else each.replace(" ", ".web.org. ") for each in added
+    )
+
+
+def test_a_binding_is_written_without_compression() -> None:
+    (rrset,) = _ask("web.org.", wire.HTTPS).answer
+    raw = respond.respond(_VIEW, probes.query("web.org.", wire.HTTPS, b""), wire.OWN_SIZE) or b""
+    assert raw.count(b"\0\0\x04pool\x03web\x03org\0") == 1 and rrset[0].to_text() == "0 pool.web.org."

@@ -46,6 +46,11 @@ def test_an_alias_beside_other_data_is_a_problem_and_left_out() -> None:
     assert [each.type for each in node.decode(found.nodes[b"\1x" + _APEX]).rrsets] == [wire.TXT]
 
 
+def test_a_binding_that_is_an_alias_stands_alone() -> None:
+    found = _compile(_SOA + "@ NS ns1\nx HTTPS 0 y\nx HTTPS 1 y\ny HTTPS 1 .\ny HTTPS 2 .\n@ SVCB 0 y\n")
+    assert [(each.where, "HTTPS alias" in each.what) for each in found.problems] == [("x.z.", True)]
+
+
 def test_without_a_soa_there_is_no_zone() -> None:
     found = _compile("@ NS ns1\n")
     assert found.zone is None and found.nodes == {}
