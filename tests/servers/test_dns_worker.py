@@ -13,16 +13,14 @@ from pathlib import Path
 import pytest
 
 from fedns import tables
-from fedns.servers import counters
+from fedns.servers import counters, listen
 from tests.servers import running
 
 
 class Worker:
     def __init__(self, state: Path) -> None:
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", 0))
-        self.tcp = socket.create_server(self.udp.getsockname())
-        self.address = self.udp.getsockname()
+        opened = listen.open_address(("127.0.0.1", 0), 1)
+        self.udp, self.tcp, self.address = opened.udp[0], opened.tcp, opened.address
         self.counters = state / "counters"
         fds = (self.udp.fileno(), self.tcp.fileno())
         command = [sys.executable, "-m", "fedns.servers.dns_worker", "--table", str(state / "tables")]
