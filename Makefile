@@ -5,9 +5,12 @@ READY := .venv/.ready
 # How much `make fuzz` tries.
 PACKETS ?= 200000
 DOCUMENTS ?= 5000
+# What `make bench-dns` measures: names from `tests/bench/scenarios.py`, all where there is none; QUICK=1 for a look.
+SCENARIO ?=
+QUICK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt golden scenario conformance fuzz bench bench-dns bench-converge bench-scale clean
+.PHONY: help setup run test check fmt golden scenario conformance fuzz bench bench-dns peers bench-converge bench-scale clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,8 +55,13 @@ fuzz: setup  ## Bounded fuzzing of packets, manifests, zone files, configuration
 
 bench: bench-dns bench-converge bench-scale  ## Every benchmark
 
-bench-dns: setup  ## Answers per CPU-second beside Knot, NSD, BIND, gdnsd
-	$(BIN)/python tests/bench/bench_dns.py
+bench-dns: setup peers  ## Answers per CPU-second beside Knot, NSD, BIND, gdnsd, CoreDNS; SCENARIO="mix tcp", QUICK=1
+	$(BIN)/python tests/bench/bench_dns.py $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(QUICK),--quick)
+
+peers: .peers/coredns  ## Build CoreDNS into .peers for the benchmark, if there is a Go compiler
+
+.peers/coredns: tests/bench/coredns/main.go tests/bench/coredns/go.mod
+	@cd tests/bench/coredns && go build -o ../../../.peers/coredns . || echo "without CoreDNS"
 
 bench-converge: setup  ## One change on disk -> the changed answer on the wire
 	$(BIN)/python tests/bench/bench_converge.py

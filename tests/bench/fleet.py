@@ -7,7 +7,7 @@ from outside the watched tree, so that a source never sees half of it.
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,11 +19,13 @@ REGIONS = 5
 
 
 class Shape(NamedTuple):
-    """`moving` are the (member, service) pairs whose slice lies in a file of its own."""
+    """`moving` are the (member, service) pairs whose slice lies in a file of its own, `down` those whose
+    endpoints are not ready."""
 
     members: int
     services: int
     moving: frozenset[tuple[int, int]] = frozenset()
+    down: frozenset[tuple[int, int]] = frozenset()
 
 
 def member_name(member: int) -> str:
@@ -124,10 +126,12 @@ def write_member(folder: Path, member: int, shape: Shape) -> None:
     slices.mkdir(parents=True, exist_ok=True)
     write_list(folder / "services.json", (service_object(member, s) for s in range(shape.services)))
     write_list(folder / "nodes.json", (node_object(member, n) for n in range(2)))
-    still = (slice_object(member, s) for s in range(shape.services) if (member, s) not in shape.moving)
-    write_list(folder / "endpointslices.json", still)
+    objects = {s: slice_object(member, s, (member, s) not in shape.down) for s in range(shape.services)}
+    write_list(
+        folder / "endpointslices.json", (o for s, o in objects.items() if (member, s) not in shape.moving)
+    )
     for service in (s for s in range(shape.services) if (member, s) in shape.moving):
-        (slices / f"{service_name(service)}.json").write_text(json.dumps(slice_object(member, service)))
+        (slices / f"{service_name(service)}.json").write_text(json.dumps(objects[service]))
 
 
 class Fleet:
@@ -143,14 +147,20 @@ class Fleet:
         """All members and the configuration."""
         for member in range(self.shape.members):
             write_member(self.root / "members" / member_name(member), member, self.shape)
+        dns = {"listen": [f"127.0.0.1:{dns_port}"], "workers": 2}
+        self.configure(self.config, dns, admin_port)
+
+    def configure(self, path: Path, dns: Mapping[str, object], admin_port: int, more: str = "") -> None:
+        """A configuration of this fleet: its `dns` section, and more lines at the top level."""
         rows = "".join(f"  - {row}\n" for row in self._member_rows())
-        self.config.write_text(
+        path.write_text(
             f"federation: {FEDERATION}\n"
             f"domain: {DOMAIN}\n"
             "nameservers: {ns1.example.com: [127.0.0.1]}\n"
-            "state: ./state\n"
-            f'dns: {{listen: ["127.0.0.1:{dns_port}"], workers: 2}}\n'
+            f"state: {self.root}/state\n"
+            f"dns: {json.dumps(dns)}\n"
             f'admin: {{listen: "127.0.0.1:{admin_port}"}}\n'
+            f"{more}"
             f"members:\n{rows}"
         )
 
@@ -158,7 +168,7 @@ class Fleet:
         for member in range(self.shape.members):
             name = member_name(member)
             place = f"region: {region(member)}, zones: [{zone(member)}]"
-            yield f"{{name: {name}, {place}, manifests: members/{name}/}}"
+            yield f"{{name: {name}, {place}, manifests: {self.root}/members/{name}/}}"
 
     def change(self, member: int, service: int, ready: bool) -> None:
         """Replaces one EndpointSlice file; returns when the new content is in its place."""

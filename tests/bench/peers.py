@@ -1,7 +1,8 @@
-"""Name servers under test: ours and the peers, each with one worker, all with the same zone.
+"""Servers under test, running: builds of fedns and the peers, all with the same zone.
 
-Law: a server is started whole, pinned to one core, and judged by the CPU time of all its processes and
-threads as the kernel accounts it.
+Law: a server is started whole, kept to its cores, and judged by the CPU time of all its processes and
+threads as the kernel accounts it. Of fedns that is the supervisor with its workers (`--role dns`); control
+runs beside it, as it does where replicas share a state directory.
 """
 
 import os
@@ -9,138 +10,123 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
-CORE = "0"  # where servers run; the load runs on another
-TICK = os.sysconf("SC_CLK_TCK")
+import estate
+import recipes
+import serving
+
 START = 60.0  # seconds a server may take to load the zone
-_SERVE = (
-    "import sys; from fedns.servers import supervisor as s;"
-    "sys.exit(s.Supervisor(s.Plan((('127.0.0.1', int(sys.argv[2])),), 1, sys.argv[1])).run())"
-)
-
-KNOT = """
-server:
-  rundir: "{home}"
-  listen: 127.0.0.1@{port}
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 1
-database:
-  storage: "{home}"
-log:
-  - target: stderr
-    any: error
-zone:
-  - domain: example.com
-    file: "{zone}"
-"""
-NSD = """
-server:
-  ip-address: 127.0.0.1
-  port: {port}
-  server-count: 1
-  username: ""
-  zonesdir: "{home}"
-  database: ""
-  pidfile: "{home}/nsd.pid"
-  xfrdfile: "{home}/xfrd.state"
-  zonelistfile: "{home}/zone.list"
-  rrl-ratelimit: 0
-remote-control:
-  control-enable: no
-zone:
-  name: example.com
-  zonefile: "{zone}"
-"""
-BIND = """
-options {{ directory "{home}"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
-  pid-file none; recursion no; minimal-responses yes; session-keyfile "{home}/session.key"; notify no; }};
-controls {{ }};
-zone "example.com" {{ type primary; file "{zone}"; }};
-"""
-GDNSD = """
-options => {{
-  listen => 127.0.0.1:{port}, udp_threads => 1, tcp_threads => 1, run_dir => {home}, state_dir => {home}
-}}
-"""
+APEX_SOA = b"\0\1\0\0\0\1\0\0\0\0\0\0\7example\3com\0\0\6\0\1"
 
 
 @dataclass(frozen=True)
-class Peer:
-    """How one server is run: its program, its configuration file, and its arguments."""
+class Variant:
+    """One build of fedns: the environment that chooses it; `missing` says why it cannot run here, or ''."""
 
     name: str
-    program: str
-    config: str
-    arguments: tuple[str, ...]
+    title: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    missing: Callable[[], str] = lambda: ""
+
+    def lacks(self, features: frozenset[str]) -> str:
+        """What it cannot do of these; empty where nothing."""
+        return ", ".join(f"not yet: {each}" for each in sorted(features - estate.FEATURES))
 
 
-PEERS = (
-    Peer("knot", "knotd", KNOT, ("-c", "{config}")),
-    Peer("nsd", "nsd", NSD, ("-d", "-c", "{config}")),
-    Peer("bind", "named", BIND, ("-f", "-n", "1", "-U", "1", "-c", "{config}")),
-    Peer("gdnsd", "gdnsd", GDNSD, ("-c", "{home}", "start")),
-)
+OURS = (Variant("fedns", "fedns"),)
+
+
+class Setup(NamedTuple):
+    """What a scenario asks of each server: `cores` as taskset lists them."""
+
+    features: frozenset[str] = frozenset()
+    workers: int = 1
+    cores: str = "0"
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running one."""
+    """A running one. `ports`: feature (recipes.TLS) -> the port where it is to be had; "" for plain DNS."""
 
     name: str
-    port: int
+    ports: Mapping[str, int]
     pid: int
+
+    @property
+    def port(self) -> int:
+        return self.ports[""]
 
     def cpu(self) -> float:
         """CPU seconds used so far by the whole server."""
-        return sum(_cpu(pid) for pid in (self.pid, *_children(self.pid)))
+        return sum(serving.busy(pid) for pid in (self.pid, *serving.children(self.pid)))
+
+
+Participant = Variant | recipes.Recipe
+
+
+def running(
+    who: Participant, setup: Setup, place: estate.Estate, home: Path
+) -> AbstractContextManager[Server]:
+    """One server with an empty directory `home` to itself."""
+    return (_ours if isinstance(who, Variant) else _peer)(who, setup, place, home)  # type: ignore[operator]
 
 
 @contextmanager
-def ours(home: Path) -> Iterator[Server]:
-    """The supervisor with one DNS worker over `home`/tables."""
-    port = free_port()
-    command = [sys.executable, "-c", _SERVE, str(home), str(port)]
-    with _running("fedns", command, port, home) as server:
+def _ours(variant: Variant, setup: Setup, place: estate.Estate, home: Path) -> Iterator[Server]:
+    """The supervisor with DNS workers over the estate's state directory."""
+    ports = _ports()
+    config = place.configure(home, setup.features, setup.workers, ports)
+    command = [*serving.SERVE, str(config), "--role", "dns"]
+    with _running(Server(variant.name, ports, 0), command, setup, home, variant.environment) as server:
         yield server
 
 
 @contextmanager
-def peer(kind: Peer, zone: Path, home: Path) -> Iterator[Server]:
-    port = free_port()
-    home.mkdir()
-    config = home / "config"
-    if kind.name == "gdnsd":
+def _peer(recipe: recipes.Recipe, setup: Setup, place: estate.Estate, home: Path) -> Iterator[Server]:
+    ports = _ports()
+    zone = place.signed if recipes.SIGNED in setup.features else place.zone
+    if recipe.name == "gdnsd":
         (home / "zones").mkdir()
         shutil.copy(zone, home / "zones" / "example.com")
-    fields = {"home": str(home), "port": str(port), "zone": str(zone), "config": str(config)}
-    config.write_text(kind.config.format(**fields))
-    program = shutil.which(kind.program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    command = [str(program), *(each.format(**fields) for each in kind.arguments)]
-    with _running(kind.name, command, port, home) as server:
+    files = {"home": home, "config": home / "config", "zone": zone}
+    secrets = {"certificate": place.certificate, "key": place.key}
+    numbers = {"port": ports[""], "tls_port": ports[recipes.TLS], "workers": setup.workers}
+    fields = {name: str(value) for name, value in (files | secrets | numbers).items()}
+    wanted = setup.features | {f"{each}_listen" for each in setup.features}
+    lines = {name: text.format(**fields) for name, text in recipe.features.items() if name in wanted}
+    config = recipe.config.format_map(_Blank({**fields, **lines}))
+    (home / "config").write_text(config)
+    command = [str(recipe.path()), *(each.format(**fields) for each in recipe.arguments)]
+    environment = {name: value.format(**fields) for name, value in recipe.environment.items()}
+    with _running(Server(recipe.name, ports, 0), command, setup, home, environment) as server:
         yield server
 
 
-def installed() -> list[Peer]:
-    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    return [each for each in PEERS if shutil.which(each.program, path=path)]
+class _Blank(dict[str, str]):
+    """Features that are not wanted leave nothing."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
 
 
 @contextmanager
-def _running(name: str, command: list[str], port: int, home: Path) -> Iterator[Server]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+def _running(
+    server: Server, command: list[str], setup: Setup, home: Path, environment: Mapping[str, str]
+) -> Iterator[Server]:
+    around = {**os.environ, "PYTHONPATH": str(recipes.ROOT), **environment}
     with (home / "log").open("w") as log:
-        process = subprocess.Popen(["taskset", "-c", CORE, *command], stdout=log, stderr=log, env=environment)
+        process = subprocess.Popen(
+            ["taskset", "-c", setup.cores, *command], stdout=log, stderr=log, env=around, cwd=home
+        )
     try:
-        _await_answer(name, process, port, home / "log")
-        yield Server(name, port, process.pid)
+        _await_answer(server, process, home / "log")
+        yield Server(server.name, server.ports, process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -161,35 +147,16 @@ def ask(port: int, packet: bytes, seconds: float = 1.0) -> bytes | None:
             return None
 
 
-APEX_SOA = b"\0\1\0\0\0\1\0\0\0\0\0\0\7example\3com\0\0\6\0\1"
-
-
-def _await_answer(name: str, process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    ready: Callable[[bytes | None], bool] = lambda reply: reply is not None and reply[3] & 15 == 0  # noqa: E731
+def _await_answer(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + START
-    while not ready(ask(port, APEX_SOA, 0.2)):
+    while True:
+        reply = ask(server.port, APEX_SOA, 0.2)
+        if reply is not None and reply[3] & 15 == 0:
+            return
         if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"{name} does not answer: {log.read_text()[-2000:]}")
+            raise RuntimeError(f"{server.name} does not answer: {log.read_text()[-2000:]}")
         time.sleep(0.1)
 
 
-def free_port() -> int:
-    with socket.socket() as tcp:
-        tcp.bind(("127.0.0.1", 0))
-        return int(tcp.getsockname()[1])
-
-
-def _cpu(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / TICK
-
-
-def _children(pid: int) -> list[int]:
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += [int(child), *_children(int(child))]
-    return found
+def _ports() -> dict[str, int]:
+    return {"": serving.free_port(), recipes.TLS: serving.free_port()}

@@ -5,8 +5,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,10 +31,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(config: Path) -> Iterator[int]:
+def serve(config: Path, options: Sequence[str] = ()) -> Iterator[int]:
     """Runs `fedns serve` and yields its process id; its log is `serve.log` beside the configuration."""
     with (config.parent / "serve.log").open("w") as log:
-        process = subprocess.Popen([*SERVE, str(config)], cwd=ROOT, stdout=log, stderr=log)
+        process = subprocess.Popen([*SERVE, str(config), *options], cwd=ROOT, stdout=log, stderr=log)
         try:
             yield process.pid
         finally:
@@ -64,6 +64,15 @@ def cpu(pid: int) -> float:
     """CPU seconds that `pid` has used, user and system, all threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def busy(pid: int) -> float:
+    """The same to the nanosecond, of the threads that are still alive."""
+    ran = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(OSError):
+            ran += int((task / "schedstat").read_text().split()[0])
+    return ran / 1e9
 
 
 def memory(pid: int) -> dict[str, float]:
