@@ -13,8 +13,8 @@ from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Struct, structs
 
-from fedns import replicas, schema, values
-from fedns.dns import client, names, rate
+from fedns import geography, replicas, schema, values
+from fedns.dns import atlas, client, names, rate
 from fedns.errors import Problem
 from fedns.model import assemble, policy
 from fedns.values import (
@@ -99,6 +99,7 @@ class Dns(Struct, frozen=True):
     version: Text = "fedns"
     idle: Seconds = 10.0
     cookies: Cookies = Cookies()
+    ecs: geography.Ecs = geography.Ecs()
     tls: Tls = Tls()
     rate_limit: RateLimit = RateLimit()
 
@@ -149,14 +150,6 @@ class Member(Struct, frozen=True):
     clients: tuple[Prefix, ...] = ()
 
 
-class Place(Struct, frozen=True):
-    """Clients whose address is in `prefix` are at this place."""
-
-    prefix: Prefix
-    region: Label
-    zone: Label = ""
-
-
 class Config(Struct, frozen=True):
     """The whole file; paths are absolute, times are seconds."""
 
@@ -167,7 +160,8 @@ class Config(Struct, frozen=True):
     zones: tuple[Directory, ...] = ()
     fleet: Fleet = Fleet()
     members: tuple[Member, ...] = ()
-    places: tuple[Place, ...] = ()
+    places: tuple[geography.Place, ...] = ()
+    geo: geography.Geo = geography.Geo()
     dns: Dns = Dns()
     gateway: Gateway = Gateway()
     admin: Admin = Admin()
@@ -308,7 +302,18 @@ def _check_copies(config: Config, reader: schema.Reader) -> None:
     replicas.check(copies(config), config.domain, reader)
 
 
-CHECKS = (_check_members, _check_fleet, _check_nameservers, _check_numbers, _check_copies)
+def _check_places(config: Config, reader: schema.Reader) -> None:
+    geography.check(config.places, config.geo, reader)
+
+
+CHECKS = (
+    _check_members,
+    _check_fleet,
+    _check_nameservers,
+    _check_numbers,
+    _check_places,
+    _check_copies,
+)
 """What one value cannot say about itself; run only on a file whose values are all good."""
 
 
@@ -360,6 +365,15 @@ def copies(config: Config) -> replicas.Settings:
     return replicas.Settings(config.keys, config.transfer)
 
 
+def whereabouts(config: Config) -> atlas.Settings:
+    """Where clients and regions are. v1 gave everybody the same answers."""
+    if config.dns.compat == "v1":
+        return atlas.Settings(ecs=False)
+    clients = {member.name: member.clients for member in config.members if member.clients}
+    return geography.settings(config.places, config.geo, config.dns.ecs, clients)
+
+
 def naming(config: Config) -> names.Settings:
     """What federated names are made of."""
-    return names.Settings(config.federation, config.domain, config.nameservers, config.dns.compat)
+    where = whereabouts(config)
+    return names.Settings(config.federation, config.domain, config.nameservers, config.dns.compat, where)

@@ -20,7 +20,7 @@ def explain(
     name: Annotated[str, typer.Argument(help="A domain name.")],
     type: Annotated[str, typer.Argument(help="Record type: A, AAAA, SRV, TXT, ...")] = "A",
     source: Annotated[
-        str, typer.Option("--from", help="Address of the client who asks (no rule depends on it yet).")
+        str, typer.Option("--from", help="Address of the client who asks; without it, the default view.")
     ] = "",
 ) -> None:
     """Tell step by step why a name is answered as it is."""

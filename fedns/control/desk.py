@@ -14,7 +14,7 @@ from typing import Protocol
 from fedns import config, tables
 from fedns import metrics as measures
 from fedns.control import doubts, known, masterfile, turn, views
-from fedns.dns import explain, explanation, names
+from fedns.dns import client, explain, explanation, names
 from fedns.errors import Problem
 from fedns.model import snapshot
 from fedns.model.facts import Order
@@ -43,6 +43,7 @@ class Desk:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._host = client.Host(client.Server())
 
     def ready(self) -> str:
         if self._parts.writer.get("dns", tables.READY) is not None:
@@ -89,11 +90,12 @@ class Desk:
         return self._parts.metrics.render()
 
     def explain(self, name: str, rtype: str, source: str) -> explanation.Explanation:
-        if source:
-            ip_address(source)
+        asker = _From(self._host, ip_address(source).packed if source else b"")
         done, view, now = self._parts.turn, self._parts.writer.view(), time.time()
         try:
-            told = explain.explain(done.snapshot, done.layout, view, (name, rtype), now)
+            told = explain.explain(
+                done.snapshot, done.layout, view, explain.Question(name, rtype, asker), now
+            )
             return views.confirmed(told, done.snapshot, self._parts.prober.counts, now)
         finally:
             view.close()
@@ -170,6 +172,17 @@ class Desk:
             beside = (key for key in snap.services if key.startswith(service.partition("/")[0] + "/"))
             hint = doubts.likely(service, beside)
             raise ValueError(f"{service!r} is no federated service of this fleet. {hint}".strip())
+
+
+class _From(client.Client):
+    """Who is said to ask."""
+
+    def __init__(self, host: client.Host, address: bytes) -> None:
+        super().__init__(host)
+        self._address = address
+
+    def address(self) -> bytes:
+        return self._address
 
 
 def flaps(before: snapshot.Snapshot, after: snapshot.Snapshot) -> int:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from fedns import replicas, tables
 from fedns.control import history
 from fedns.control.known import Known
-from fedns.dns import client, federation, listing, names, node, permit, skeleton, wire, zones
+from fedns.dns import atlas, client, federation, listing, names, node, permit, places, skeleton, wire, zones
 from fedns.errors import Problem
 from fedns.model import assemble, snapshot, state
 from fedns.model.facts import Order
@@ -49,6 +49,7 @@ class Turn:
     ) -> None:
         self.snapshot = previous
         self.server = server
+        self.atlas = places.Atlas()
         self._rules = replicas.rules(copies)
         self._catalog = copies.transfer.catalog
         self._history = history.History(writer)
@@ -97,7 +98,9 @@ class Turn:
         problems: list[Problem] = []
         own, served, found = _compiled(known.zones, origin, problems)
         merged = {key: node.decode(value) for key, value in own.items()}
-        self.layout = names.layout(self._settings, self.snapshot.members.values(), 0, merged)
+        drawn = atlas.draw(self._settings.where, self.snapshot.members.values())
+        self.atlas, self.problems["places"] = drawn.atlas, drawn.problems
+        self.layout = names.layout(self._settings, self.snapshot.members.values(), 0, merged, drawn.places)
         self.problems["zones.compile"] = tuple(problems)
         self.problems["names"] = self.layout.problems
         if self._catalog:
@@ -116,7 +119,7 @@ class Turn:
             entries.update(federation.compile_service(service, self.layout, now))
         entries = {**self._above(entries), **zones.overlay([(self.layout.origin, self._skeleton), *statics])}
         entries[tables.ZONES], entries[tables.READY] = node.encode_zones(self.zones), b"1"
-        entries[tables.SERVER], entries[permit.RULES] = client.encode(self.server), self._rules
+        entries.update(self._heads())
         self._note(self.snapshot.services.values())
         for key, _ in self._writer.items("dns"):
             if key[0] != SPECIAL:
@@ -140,7 +143,17 @@ class Turn:
             changes.update(dict.fromkeys(gone))
             self._skeleton = above
         self._note(self.snapshot.services[key] for key in touched if key in self.snapshot.services)
-        return {**self._above(changes), tables.SERVER: client.encode(self.server)}
+        return {**self._above(changes), **self._heads()}
+
+    def _heads(self) -> Changes:
+        """What workers go by beside the answers."""
+        drawn = places.encode(self.atlas)
+        return {
+            tables.SERVER: client.encode(self.server),
+            permit.RULES: self._rules,
+            node.ATLAS: drawn,
+            node.ATLAS_STAMP: places.stamp(drawn),
+        }
 
     def _above(self, entries: Changes) -> Changes:
         """Without the names that a static zone below the federation's domain has the word about."""

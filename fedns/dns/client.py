@@ -5,7 +5,7 @@ comes with the tables, so a worker takes new settings up as it takes new answers
 """
 
 import json
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from fedns.dns import cookie, rate, signing
 
@@ -29,16 +29,32 @@ class Server(NamedTuple):
     limits: rate.Limits = rate.Limits()
 
 
+class Spot(NamedTuple):
+    """What a geographic database knows of an address: codes, the most specific first, latitude and longitude
+    in degrees, and the length of the prefix around it that all this holds for."""
+
+    codes: tuple[str, ...]
+    position: tuple[float, float] | None
+    length: int
+
+
+class Geo(Protocol):
+    """A geographic database."""
+
+    def find(self, address: bytes, /) -> Spot: ...
+
+
 class Host:
     """The one cell that a worker's clients share: the server's settings of now, the time (Unix seconds, about
     a second old), the cookies it has seen (None: it does without), and who signs its zones (by apex; empty:
-    nobody)."""
+    nobody). `geo` is its database of where addresses are."""
 
-    __slots__ = ("_told", "jar", "now", "server", "signers")
+    __slots__ = ("_told", "geo", "jar", "now", "server", "signers")
 
     def __init__(self, server: Server, now: int = 0) -> None:
         self.server, self.now = server, now
         self.jar = _jar(server, now)
+        self.geo: Geo | None = None
         self.signers: signing.Signers = {}
         self._told = b""
 

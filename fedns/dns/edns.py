@@ -20,12 +20,14 @@ _EXPIRE_AT = -8  # of an SOA's rdata
 
 
 class Notes(NamedTuple):
-    """What the OPT record of a reply tells beside the answer."""
+    """What the OPT record of a reply tells beside the answer. `scope`: how much of the client's subnet it
+    holds for (None: no word on that)."""
 
     rcode: int = wire.NOERROR
     error: int | None = None
     zone: node.Zone | None = None
     type: int = 0
+    scope: int | None = None
 
 
 def build(asked: query.Edns | None, notes: Notes, asker: client.Client) -> bytes:
@@ -50,6 +52,11 @@ def _option(code: int, data: bytes) -> bytes:
 
 def _nsid(data: bytes, notes: Notes, asker: client.Client) -> bytes | None:
     return asker.host.server.nsid.encode() or None
+
+
+def _subnet(data: bytes, notes: Notes, asker: client.Client) -> bytes | None:
+    """RFC 7871 section 7.2.1: all as it was asked, and the scope."""
+    return None if notes.scope is None else data[:3] + bytes((notes.scope,)) + data[4:]
 
 
 def _expire(data: bytes, notes: Notes, asker: client.Client) -> bytes | None:
@@ -81,6 +88,7 @@ def _cookie(data: bytes, notes: Notes, asker: client.Client) -> bytes | None:
 
 _OPTIONS: Mapping[int, Callable[[bytes, Notes, client.Client], bytes | None]] = {
     query.NSID: _nsid,
+    query.SUBNET: _subnet,
     query.EXPIRE: _expire,
     cookie.OPTION: _cookie,
     query.KEEPALIVE: _keepalive,

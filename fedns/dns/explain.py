@@ -5,6 +5,8 @@ and the records are those of a real reply: `respond` is asked, and its octets ar
 """
 
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address, ip_network
+from typing import NamedTuple
 
 import dns.edns
 import dns.exception
@@ -15,7 +17,20 @@ import dns.rcode
 import dns.rdatatype
 from msgspec import Struct, structs
 
-from fedns.dns import explanation, federation, inband, names, node, outcome, respond, wire, zones
+from fedns.dns import (
+    client,
+    explanation,
+    federation,
+    inband,
+    names,
+    node,
+    outcome,
+    places,
+    respond,
+    standpoint,
+    wire,
+    zones,
+)
 from fedns.errors import FednsError
 from fedns.model import selection
 from fedns.model import snapshot as model
@@ -25,38 +40,50 @@ _PUBLISHED = 'type LoadBalancer, externalIPs, or the annotation fedns.io/publish
 _FULL_SIZE = 4096  # octets of UDP payload asked for, so that the reply is shown whole
 
 
+class Question(NamedTuple):
+    """`asker`: the client whose address is to count."""
+
+    name: str
+    type: str
+    asker: client.Client = client.NOBODY
+
+
 class _Found(Struct, frozen=True):
-    """Where a question leads in the federated names. `child` are labels below the service's name."""
+    """Where a question leads in the federated names. `child` are labels below the service's name; `where` is
+    the client."""
 
     service: model.Service
     index: int
     child: bytes
     members: Mapping[str, model.Member]
+    where: standpoint.Standpoint = standpoint.Standpoint(selection.Place())
 
 
 def explain(
     snapshot: model.Snapshot,
     layout: names.Layout,
     view: respond.View,
-    question: tuple[str, str],
+    question: tuple[str, str] | Question,
     now: float,
 ) -> explanation.Explanation:
-    """Explains (name, type). ValueError or FednsError where the question cannot be one."""
-    owner = _name(question[0])
-    rtype = _type(question[1])
-    reply = _ask(view, owner, rtype)
+    """Explains one question. ValueError or FednsError where it cannot be one."""
+    asked = Question(*question)
+    owner, rtype = _name(asked.name), _type(asked.type)
+    reply = _ask(view, owner, rtype, asked.asker)
     generation = int.from_bytes((view.get(node.META) or b"")[:8], "big")
-    shown = (zones.text(owner), question[1].upper())
+    shown = (zones.text(owner), asked.type.upper())
+    where = standpoint.of(view, asked.asker, layout)
     found = _find(snapshot, layout, owner)
     if found is not None:
         told = explanation.Explanation(*shown, "federated", "", generation, reply, ())
-        return _federated(found, layout, told, now)
+        return _federated(structs.replace(found, where=where), layout, told, now)
     kind, rule = _static(view, owner, reply)
     steps = (rule, *(_undeclared(layout, owner) if kind == "missing" else ()))
     told = explanation.Explanation(*shown, kind, rule, generation, reply, steps)
     found = next(filter(None, (_find(snapshot, layout, target) for target in _targets(reply))), None)
     if found is None:
         return structs.replace(told, steps=(*told.steps, *_outgoing(told)))
+    found = structs.replace(found, where=where)
     return structs.replace(_federated(found, layout, told, now), kind=kind, rule=rule)
 
 
@@ -64,7 +91,7 @@ def _federated(
     found: _Found, layout: names.Layout, told: explanation.Explanation, now: float
 ) -> explanation.Explanation:
     service, level = found.service, layout.levels[found.index]
-    outcomes = outcome.outcomes(service, layout, now)
+    outcomes = outcome.outcomes(service, layout, now, found.where.place)
     steps = federation.chain(outcomes, layout.levels, found.index)
     last = steps[-1] if steps else found.index
     final = outcomes[last]
@@ -82,8 +109,9 @@ def _federated(
         *told.steps,
         f"{level.kind} name of service {key}" + (" (short form)" if level.short else ""),
         *(_beneath(found, told.reply) if found.child else ()),
+        *found.where.told(selection.local(service.policy)),
         *_descent(service, outcomes, layout, [found.index, *steps], now),
-        *_choice(service, layout.levels[last].place, now),
+        *_choice(service, layout.levels[last].place, found.where.place, now),
         *_dealt(final),
         f"ttl {ttl}: {why}",
         *_outgoing(told),
@@ -103,18 +131,20 @@ def _federated(
     )
 
 
-def _choice(service: model.Service, place: selection.Level, now: float) -> Iterator[str]:
+def _choice(
+    service: model.Service, level: selection.Level, place: selection.Place, now: float
+) -> Iterator[str]:
     if service.tombstone is not None:
         gone = f"no member declares it since {inband.moment(service.tombstone)}"
         yield f"{gone}: its names stay for a while, without data"
         return
-    chosen = selection.select(service, None, now, place)
+    chosen = selection.select(service, place, now, level)
     yield chosen.rule
     yield from chosen.steps
 
 
 def _dealt(final: outcome.Outcome) -> Iterator[str]:
-    """What DNS, which cannot tell clients apart, makes of shares."""
+    """What DNS, which cannot tell clients of one place apart, makes of shares."""
     if final.choices:
         yield "each answer holds the addresses of one of them, as often as its share says"
     elif len(final.shares) > 1:
@@ -247,19 +277,27 @@ def _name(text: str) -> bytes:
         raise FednsError(f"not a domain name: {text!r} ({error})") from None
 
 
-def _ask(view: respond.View, owner: bytes, rtype: int) -> explanation.Reply:
+def _ask(view: respond.View, owner: bytes, rtype: int, asker: client.Client) -> explanation.Reply:
     query = dns.message.make_query(zones.text(owner), dns.rdatatype.RdataType.make(rtype), id=0)
     query.flags = dns.flags.Flag(0)
-    query.use_edns(0, payload=_FULL_SIZE)
-    raw = respond.respond(view, query.to_wire(), wire.STREAM)
+    address = places.sender(asker)
+    subnet: list[dns.edns.Option] = []
+    if address:
+        subnet.append(dns.edns.ECSOption(str(ip_address(address)), 8 * len(address)))
+    query.use_edns(0, payload=_FULL_SIZE, options=subnet)
+    raw = respond.respond(view, query.to_wire(), wire.STREAM, asker)
     if raw is None:
         raise FednsError("no reply is given to such a question")
     message = dns.message.from_wire(raw)
     answer, authority, additional = (tuple(_records(section)) for section in message.sections[1:])
     errors = tuple(option.to_text() for option in message.options if isinstance(option, dns.edns.EDEOption))
+    scopes = [each for each in message.options if isinstance(each, dns.edns.ECSOption)]
     flags = dns.flags.to_text(message.flags)
     rcode = dns.rcode.to_text(message.rcode())
-    return explanation.Reply(rcode, flags, answer, authority, additional, errors, raw.hex())
+    subnets = (str(ip_network((each.address, each.scopelen), strict=False)) for each in scopes)
+    return explanation.Reply(
+        rcode, flags, answer, authority, additional, errors, raw.hex(), next(subnets, "")
+    )
 
 
 def _records(section: list[dns.rrset.RRset]) -> Iterator[str]:
@@ -271,6 +309,9 @@ def _outgoing(told: explanation.Explanation) -> Iterator[str]:
     reply = told.reply
     yield f"reply: {reply.rcode}, {len(reply.answer)} records, {len(reply.wire) // 2} octets"
     yield from reply.errors
+    if reply.subnet:
+        everybody = ip_network(reply.subnet).prefixlen == 0
+        yield f"it holds for {'all clients' if everybody else f'clients in {reply.subnet}'}"
     if reply.rcode != "NOERROR" or told.type == "CNAME":
         return
     last = _targets(reply)[-1:] if reply.answer and reply.answer[-1].split()[3] == "CNAME" else []

@@ -37,7 +37,8 @@ class Candidate(Struct, frozen=True):
 
 
 class Reply(Struct, frozen=True):
-    """What goes out, as read back from its octets (`wire`, hexadecimal)."""
+    """What goes out, as read back from its octets (`wire`, hexadecimal). `subnet`: the clients that it holds
+    for (RFC 7871), where one asks."""
 
     rcode: str
     flags: str
@@ -46,6 +47,7 @@ class Reply(Struct, frozen=True):
     additional: tuple[str, ...]
     errors: tuple[str, ...]
     wire: str
+    subnet: str = ""
 
 
 class Explanation(Struct, frozen=True):

@@ -188,7 +188,9 @@ class _Compiler:
             node.child(labels, ()) for labels in sorted({wire.parent(port.labels) for port in self._ports})
         ]
         self._stems: dict[tuple[int, int], bytes] = {}
-        self._told: dict[int, bytes] = {}
+        self._told: dict[tuple[int, str], bytes] = {}
+        local = selection.local(service.policy) and not self._v1
+        self._elsewhere = [self._outcomes.at(place) for place in layout.places[1:]] if local else []
 
     def entries(self, differing: frozenset[str] | None) -> Iterator[tuple[bytes, bytes | None]]:
         """(name, entry) of the levels that answer otherwise since these members differ (None: of all).
@@ -212,26 +214,37 @@ class _Compiler:
         return self._v1 and not self._outcomes[0].serves
 
     def _entry(self, index: int, owner: bytes) -> bytes:
-        here, room = self._outcomes[index], names.MAX_NAME - len(owner)
-        if here.serves or not index:
-            stem, wider = self._stem(here, self._flags(owner)), ""
-            children = self._services(here, owner, room)
+        """The node of a level; where the place decides, one view for each outcome that there is."""
+        steps = chain(self._outcomes, self._layout.levels, index)
+        last = steps[-1] if steps else index
+        if not self._elsewhere:
+            return self._view(index, owner, steps, self._outcomes[last])
+        seen: dict[outcome.Outcome, int] = {}  # -> which view
+        choices = [seen.setdefault(found[last], len(seen)) for found in (self._outcomes, *self._elsewhere)]
+        if len(seen) < 2:
+            return self._view(index, owner, steps, self._outcomes[last])
+        whom = [inband.whom(self._layout.places, choices, each) for each in seen.values()]
+        views = [self._view(index, owner, steps, *each) for each in zip(seen, whom, strict=True)]
+        return node.locate(views, choices)
+
+    def _view(
+        self, index: int, owner: bytes, steps: list[int], final: outcome.Outcome, whom: str = ""
+    ) -> bytes:
+        """The node of a level that leads along `steps` (if any) to this outcome. `whom` it is for."""
+        levels, room = self._layout.levels, names.MAX_NAME - len(owner)
+        if steps:
+            targets = [self._prefix + levels[step].suffix for step in steps]
+            stem, wider = self._alias(owner, targets, final), f"alias of the {levels[steps[0]].kind} name"
+            children = self._links(targets[0], room)
         else:
-            stem, target, wider = self._led(index, owner)
-            children = self._links(target, room)
+            stem, wider = self._stem(final, self._flags(owner)), ""
+            children = self._services(final, owner, room)
         if children:
             children += self._between
         if not self._v1 and len(inband.EXPLAIN) <= room:
-            children.append(self._explain(index, wider))
+            here = self._outcomes[index] if steps else final
+            children.append(self._explain(index, here, wider or whom))
         return node.adopt(stem, children)
-
-    def _led(self, index: int, owner: bytes) -> tuple[bytes, bytes, names.Kind]:
-        """The childless node of a name that leads to a wider one, that name, and its kind."""
-        levels = self._layout.levels
-        steps = chain(self._outcomes, levels, index)
-        targets = [self._prefix + levels[step].suffix for step in steps]
-        stem = self._alias(owner, targets, self._outcomes[steps[-1]])
-        return stem, targets[0], levels[steps[0]].kind
 
     def _alias(self, owner: bytes, targets: list[bytes], final: outcome.Outcome) -> bytes:
         """The childless node of a name that leads to a wider one. Where the chain leaves our own names, or
@@ -279,11 +292,11 @@ class _Compiler:
         size = (_SRV.size + len(target)).to_bytes(2, "big")
         return [b"".join((port.services, size, (target + size).join(port.numbers), target)) for port in ports]
 
-    def _explain(self, index: int, wider: str) -> bytes:
+    def _explain(self, index: int, here: outcome.Outcome, more: str) -> bytes:
         level = self._layout.levels[index]
-        told = self._told.get(level.same)
+        told = self._told.get((level.same, more))
         if told is None:
-            told = self._told[level.same] = self._tale.child(level, self._outcomes[index], wider)
+            told = self._told[level.same, more] = self._tale.child(level, here, more)
         return told
 
 

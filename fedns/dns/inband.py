@@ -4,11 +4,11 @@ Law: the text holds times and not ages, because it is made when the answer is ma
 it changes only when the answer or a verdict does. It fits a small datagram: what is left out is counted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from fedns.dns import content, names, node, outcome, wire
+from fedns.dns import content, names, node, outcome, places, wire
 from fedns.model import selection
 from fedns.model import snapshot as model
 
@@ -16,6 +16,7 @@ EXPLAIN = content.EXPLAIN
 _LEAD = node.lead(EXPLAIN, wire.TXT, 0, 1)
 MAX_SHARDS = 6  # lines; a global name of 20 members still fits 1232 octets
 MAX_STRING = 255  # RFC 1035 3.3.14
+MAX_PLACES = 3
 
 RULES: Mapping[outcome.Rule, str] = {
     "serve": "addresses of the shards that can serve",
@@ -34,12 +35,12 @@ class Tale:
         self._shards = {shard.member: shard for shard in service.shards}
         self._ttl = ttl
 
-    def child(self, level: names.Level, here: outcome.Outcome, wider: str) -> bytes:
-        """The encoded child. `wider` is the kind of level that the name is an alias of, if it is."""
-        told = b"".join(self.strings(level, here, wider))
+    def child(self, level: names.Level, here: outcome.Outcome, more: str) -> bytes:
+        """The encoded child. `more` is what else the first line tells."""
+        told = b"".join(self.strings(level, here, more))
         return _LEAD + len(told).to_bytes(2, "big") + told
 
-    def strings(self, level: names.Level, here: outcome.Outcome, wider: str) -> list[bytes]:
+    def strings(self, level: names.Level, here: outcome.Outcome, more: str) -> list[bytes]:
         """The lines, as character-strings."""
         there = [member for member in level.members if member in self._shards]
         serving = {member for member, _ in here.shares}
@@ -48,7 +49,7 @@ class Tale:
         told = [self._line(member, member in serving) for member in there[:MAX_SHARDS]]
         if len(there) > MAX_SHARDS:
             told.append(string(f"and {len(there) - MAX_SHARDS} more shards"))
-        return [_rule(level.kind, here.rule, wider), *told, _count(len(serving), len(there), self._ttl)]
+        return [_rule(level.kind, here.rule, more), *told, _count(len(serving), len(there), self._ttl)]
 
     def _line(self, member: str, serves: bool) -> bytes:
         verdict = self._shards[member].verdict
@@ -63,13 +64,20 @@ def _shard(member: str, serves: bool, state: str, since: float, reason: str) -> 
 
 
 @lru_cache(maxsize=64)
-def _rule(kind: str, rule: outcome.Rule, wider: str) -> bytes:
-    return string(f"{kind} name: {RULES[rule]}" + (f": alias of the {wider} name" if wider else ""))
+def _rule(kind: str, rule: outcome.Rule, more: str) -> bytes:
+    return string(f"{kind} name: {RULES[rule]}" + (f": {more}" if more else ""))
 
 
 @lru_cache(maxsize=1024)
 def _count(serving: int, there: int, ttl: int) -> bytes:
     return string(f"{serving} of {there} shards serve, ttl {ttl}")
+
+
+def whom(known: Sequence[selection.Place], choices: Sequence[int], choice: int) -> str:
+    """Which clients see one view: `choices` say by place which one it is."""
+    there = [places.text(place[:2]) for place, each in zip(known, choices, strict=True) if each == choice]
+    rest = f" and {len(there) - MAX_PLACES} more places" if len(there) > MAX_PLACES else ""
+    return f"the nearest to clients {', '.join(there[:MAX_PLACES])}{rest}"
 
 
 def moment(at: float) -> str:

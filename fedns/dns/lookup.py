@@ -68,12 +68,14 @@ class Lookup:
         self.authority: list[message.Record] = []
         self.additional: list[message.Record] = []
         self._held: set[tuple[bytes, int]] = set()  # what need not be added any more
+        self.sought: list[tuple[bytes, int]] = []  # all (name, type) that the reply was made of
 
     def run(self) -> None:
         seen: set[bytes] = set()
         name: bytes | None = self._asked.name
         while name is not None and name not in seen and len(seen) <= _MAX_LINKS:
             seen.add(name)
+            self.sought.append((name, self._asked.type))
             name = self._step(name)
         if not self.answer and not self.authority and self.rcode == wire.NOERROR and self.zone is None:
             self.rcode, self.error = wire.REFUSED, edns.NOT_AUTHORITATIVE
@@ -271,6 +273,7 @@ class Lookup:
         glue = record.rrset.type == wire.NS
         for rdata in record.rrset.rdatas:
             target = _target(record, rdata, at)
+            self.sought += [(target, each) for each in _ADDRESSES]
             value = self._get(target) if target != wire.ROOT else None
             found = node.decode(value) if value is not None else None
             if found is None or (found.flags & (node.OCCLUDED | node.CUT) and not glue):

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from fedns.dns import node
+from fedns.dns import atlas, node
 from fedns.errors import FednsError, Problem
 from fedns.model import selection
 from fedns.model import snapshot as model
@@ -28,12 +28,14 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
 
 
 class Settings(Struct, frozen=True):
-    """What the configuration says about federated names. `nameservers`: host -> IP literals."""
+    """What the configuration says about federated names. `nameservers`: host -> IP literals; `where` clients
+    and regions are."""
 
     federation: str
     domain: str
     nameservers: Mapping[str, tuple[str, ...]] = {}
     compat: Compat = "fedns"
+    where: atlas.Settings = atlas.NONE
 
 
 class Level(NamedTuple):
@@ -56,7 +58,7 @@ class Level(NamedTuple):
 class Layout(Struct, frozen=True):
     """All levels of a fleet (index 0 is global), shared by the names of every service.
 
-    `zone` and `static` as given to `layout`.
+    `zone`, `static` and `places` as given to `layout`.
     """
 
     settings: Settings
@@ -65,6 +67,7 @@ class Layout(Struct, frozen=True):
     zone: int = 0
     static: Mapping[bytes, node.Node] = _NOTHING
     problems: tuple[Problem, ...] = ()
+    places: tuple[selection.Place, ...] = (selection.Place(),)
 
 
 def wire(name: str) -> bytes:
@@ -96,11 +99,12 @@ def layout(
     members: Iterable[model.Member],
     zone: int = 0,
     static: Mapping[bytes, node.Node] = _NOTHING,
+    places: tuple[selection.Place, ...] = (selection.Place(),),
 ) -> Layout:
     """Levels of every place of every member; bad labels become problems and cost their level.
 
     `zone` is the index of the domain among all zones served; `static` are the nodes of a static zone
-    with the domain as its origin.
+    with the domain as its origin; `places` are those that clients may be at, the default one first.
     """
     origin = wire(settings.domain)
     federation = label(settings.federation)
@@ -109,19 +113,19 @@ def layout(
     head = federation + b"\x03svc"
     problems: list[Problem] = []
     members = sorted(members, key=lambda member: member.name)
-    places = list(_places(members, settings.compat, problems))
+    named = list(_places(members, settings.compat, problems))
     levels = [Level("global", "", "", head + origin)]
     regions: dict[str, int] = {}
-    for region in sorted({region for region, _ in places if region}):
+    for region in sorted({region for region, _ in named if region}):
         regions[region] = len(levels)
         levels.append(Level("region", region, "", head + _checked(region) + origin, (0,)))
-    for region, part in sorted({place for place in places if all(place)}):
+    for region, part in sorted({each for each in named if all(each)}):
         suffix = head + _checked(part) + _checked(region) + origin
         levels.append(Level("zone", region, part, suffix, (regions[region], 0)))
     if settings.compat != "v1":
-        levels.extend(_short(head, origin, places, regions))
+        levels.extend(_short(head, origin, named, regions))
     placed = tuple(_placed(levels, members, settings.compat))
-    return Layout(settings, origin, placed, zone, static, tuple(dict.fromkeys(problems)))
+    return Layout(settings, origin, placed, zone, static, tuple(dict.fromkeys(problems)), places)
 
 
 def _placed(levels: list[Level], members: Iterable[model.Member], compat: Compat) -> Iterator[Level]:

@@ -6,19 +6,22 @@ No special key of the table (`\\xffzones`, ...) ends in a zero byte, so no quest
 """
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 A, CNAME, SOA, AAAA = 1, 5, 6, 28
 
 # Node flags
-APEX, CUT, DNAME, OCCLUDED, WILD, SERVICE, STALE = 1, 2, 4, 8, 16, 32, 64
+APEX, CUT, DNAME, OCCLUDED, WILD, SERVICE, STALE, PLACED = 1, 2, 4, 8, 16, 32, 64, 128
 
 # Slot kinds as stored. SLOW is also the value of an absent slot.
 SLOW, PLAIN, ROTATE, NODATA, WEIGHTED = range(5)
 STALE_SLOT = 8
+PLACED_SLOT = 16  # it depends on the client's place; what is said here is the default view
 
 ZONES, READY, META = b"\xffzones", b"\xffready", b"\xffmeta"
+ATLAS, ATLAS_STAMP = b"\xffatlas", b"\xffatlas stamp"
 
 SLOT = struct.Struct("<B2sIIHB")  # kind, ancount (network order), start, end, rotate_at, unit
 SLOT_AT = {A: 0, AAAA: SLOT.size}
@@ -29,6 +32,8 @@ _RRSET = struct.Struct("<HIH")  # type, ttl, count
 _VARIANTS = struct.Struct("<HH")  # schedule length, variants
 _VARIANT = struct.Struct("<HI")  # ancount, length
 _ZONE = struct.Struct("<BHI")  # apex length, soa length, soa ttl
+_FLAGS_AT = 2 * SLOT.size + 2
+_PLACES = struct.Struct("<HH")  # places, views; at the very end, after their index and their ends
 
 
 class RRset(NamedTuple):
@@ -131,6 +136,60 @@ def adopt(data: bytes, children: Sequence[bytes]) -> bytes:
     return b"".join((data[: BODIES - 2], len(children).to_bytes(2, "little"), data[BODIES:], *children))
 
 
+def locate(views: Sequence[bytes], choices: Sequence[int]) -> bytes:
+    """One encoded node that is another one by place: place i sees `views[choices[i]]`. To who knows nothing
+    of places it is `views[0]`, the default view; a slot that is the same in all of them stays ready."""
+    default = bytearray(views[0])
+    if len(views) == 1:
+        return views[0]
+    for record in SLOT_AT.values():
+        if len({_ready(view, record) for view in views}) > 1:
+            default[record] |= PLACED_SLOT
+    default[_FLAGS_AT] |= PLACED
+    ends = accumulate(map(len, views))
+    index = struct.pack(f"<{len(choices)}H{len(views)}I", *choices, *ends)
+    return b"".join((default, *views[1:], index, _PLACES.pack(len(choices), len(views))))
+
+
+def placed(data: bytes) -> bool:
+    """Whether `locate` made this encoded node."""
+    return bool(data[_FLAGS_AT] & PLACED)
+
+
+def view(data: bytes, place: int) -> bytes:
+    """The encoded node that a placed one is at a place; the default view at a place that it does not know."""
+    places, count = _PLACES.unpack_from(data, len(data) - _PLACES.size)
+    at = len(data) - _PLACES.size - 4 * count - 2 * places
+    (chosen,) = struct.unpack_from("<H", data, at + 2 * place) if place < places else (0,)
+    return _views(data, (chosen,))[0]
+
+
+def views(data: bytes) -> list[bytes]:
+    """All that a placed node may be, the default view first."""
+    return _views(data, range(_PLACES.unpack_from(data, len(data) - _PLACES.size)[1]))
+
+
+def _views(data: bytes, chosen: Iterable[int]) -> list[bytes]:
+    count = _PLACES.unpack_from(data, len(data) - _PLACES.size)[1]
+    ends = (0, *struct.unpack_from(f"<{count}I", data, len(data) - _PLACES.size - 4 * count))
+    return [data[ends[each] : ends[each + 1]] if each else _default(data[: ends[1]]) for each in chosen]
+
+
+def _default(data: bytes) -> bytes:
+    """The first view as it was before `locate` put its marks on it."""
+    whole = bytearray(data)
+    for record in SLOT_AT.values():
+        whole[record] &= ~PLACED_SLOT & 0xFF
+    whole[_FLAGS_AT] &= ~PLACED & 0xFF
+    return bytes(whole)
+
+
+def _ready(data: bytes, record: int) -> tuple[bytes | int, ...]:
+    """A ready answer without where it lies."""
+    kind, ancount, start, end, *turn = SLOT.unpack_from(data, record)
+    return (kind, ancount, data[start:end], *turn)
+
+
 def decode(data: bytes) -> Node:
     zone, flags, at, rrset_count, child_count = _HEAD.unpack_from(data, 2 * SLOT.size)
     rrsets, at = _rrsets(data, at, rrset_count)
@@ -141,7 +200,7 @@ def decode(data: bytes) -> Node:
         child, at = _rrsets(data, at + 2 + size, count)
         children.append((labels, child))
     slots = {rtype: slot for rtype in (A, AAAA) if (slot := _slot(data, SLOT_AT[rtype])) is not None}
-    return Node(zone, flags & ~STALE, rrsets, slots, tuple(children), bool(flags & STALE))
+    return Node(zone, flags & ~(STALE | PLACED), rrsets, slots, tuple(children), bool(flags & STALE))
 
 
 def place(data: bytes) -> tuple[int, int, int]:
@@ -207,9 +266,9 @@ def _variants(body: bytes, at: int, count: int) -> list[tuple[int, bytes]]:
 
 def _slot(data: bytes, record: int) -> Slot | None:
     kind, ancount, start, end, rotate_at, unit = SLOT.unpack_from(data, record)
-    if kind == SLOW:
+    if kind & ~PLACED_SLOT == SLOW:
         return None
-    body, stale, kind = data[start:end], bool(kind & STALE_SLOT), kind & ~STALE_SLOT
+    body, stale, kind = data[start:end], bool(kind & STALE_SLOT), kind & ~(STALE_SLOT | PLACED_SLOT)
     count = int.from_bytes(ancount, "big")
     if kind != WEIGHTED:
         return Slot(count, body, rotate_at, unit, nodata=kind == NODATA, stale=stale)

@@ -6,6 +6,7 @@ same shards serve, so that what is built from it is built once.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Literal, NamedTuple
@@ -43,9 +44,12 @@ class Outcome(NamedTuple):
 FALLBACK = Outcome("fallback")
 
 
-def outcomes(service: model.Service, layout: names.Layout, now: float) -> list[Outcome]:
-    """One outcome per level of the layout, in its order."""
+def outcomes(
+    service: model.Service, layout: names.Layout, now: float, place: selection.Place | None = None
+) -> list[Outcome]:
+    """One outcome per level of the layout, in its order, for clients at a place (None: the default one)."""
     found = Outcomes(service, layout, now)
+    found = found if place is None else found.at(place)
     return [found[index] for index in range(len(layout.levels))]
 
 
@@ -60,12 +64,22 @@ class Outcomes:
         self._found: dict[int, Outcome] = {}
         self._packed: dict[str, tuple[Family, Family]] = {}
         self._built: dict[Shares, Outcome] = {(): FALLBACK}
+        self._place = layout.places[0]
+        self._default: Outcomes | None = None
+
+    def at(self, place: selection.Place) -> "Outcomes":
+        """The outcomes for clients at a place; where it would have none, the default ones."""
+        other = copy(self)
+        other._place, other._found, other._default = place, {}, self
+        return other
 
     def __getitem__(self, index: int) -> Outcome:
         level = self._layout.levels[index]
         found = self._found.get(level.same)
         if found is None:
             found = self._choose(self._here(level)) if index else self._everywhere()
+            if self._default is not None and not found.serves:
+                found = self._default[index]
             self._found[level.same] = found
         return found
 
@@ -90,7 +104,7 @@ class Outcomes:
         """The global name's outcome, the last resorts of the health law's rule 5 among them. v1 had none."""
         if self._able:
             return self._choose(tuple(self._able))
-        last = selection.select(self._service, None, self._now)
+        last = selection.select(self._service, self._place, self._now)
         if self._v1:
             return Outcome("nothing")
         if last.fail_open == "backup":
@@ -111,7 +125,7 @@ class Outcomes:
         if len(members) < 2:  # all strategies give one shard everything; most zones have one
             return tuple([selection.Share(member, 1.0) for member in members])
         shards = [self._able[member] for member in members]
-        return _first(selection.share_out(shards, self._service.policy))
+        return _first(selection.share_out(shards, self._service.policy, self._place))
 
     def _serving(self, shares: Shares, rule: Rule) -> Outcome:
         """The answer that these shards give together."""

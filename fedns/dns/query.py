@@ -10,9 +10,10 @@ from typing import NamedTuple
 from fedns.dns import wire
 
 # EDNS option codes
-NSID, EXPIRE, KEEPALIVE, ZONEVERSION = 3, 9, 11, 19
+NSID, SUBNET, EXPIRE, KEEPALIVE, ZONEVERSION = 3, 8, 9, 11, 19
 DO, CO = 0x8000, 0x4000  # EDNS flags: signatures wanted; compact answers understood
 _EMPTY = (NSID, KEEPALIVE, ZONEVERSION)  # a query sends these without data
+_FAMILY_BITS = {0: 0, 1: 32, 2: 128}  # address family of a client subnet -> longest prefix
 _HEADER = struct.Struct(">HHHHHH")
 _RECORD = struct.Struct(">HHIH")  # type, class, ttl, rdata length
 
@@ -88,8 +89,21 @@ def _edns(size: int, ttl: int, options: bytes) -> Edns | None:
             return None
         code, length = struct.unpack_from(">HH", options, at)
         at += 4 + length
-        if at > len(options) or (code in _EMPTY and length):
+        if at > len(options) or (code in _EMPTY and length) or not _sound(code, options[at - length : at]):
             return None
         found.append((code, options[at - length : at]))
     do, compact = bool(ttl & DO), bool(ttl & CO)
     return Edns(max(size, wire.CLASSIC_SIZE), version, do, tuple(found), compact)
+
+
+def _sound(code: int, data: bytes) -> bool:
+    """Whether a client subnet is one: known family, scope 0, as many octets as its length takes, and no bit
+    set beyond it (RFC 7871 sections 6 and 7.1.2). Family 0 can only say that there is nothing to say."""
+    if code != SUBNET:
+        return True
+    if len(data) < 4 or data[0] or data[3]:
+        return False
+    source, address = data[2], data[4:]
+    if source > _FAMILY_BITS.get(data[1], -1) or len(address) != (source + 7) // 8:
+        return False
+    return not source % 8 or not address[-1] & 0xFF >> source % 8

@@ -7,7 +7,7 @@ never longer than the query that caused it, apart from an OPT record that the qu
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from fedns.dns import client, cookie, edns, lookup, message, node, permit, query, transfer, tsig, wire
+from fedns.dns import client, cookie, edns, lookup, message, node, permit, places, query, transfer, tsig, wire
 
 # What class CHAOS holds (RFC 4892): name -> field of the server's settings
 _CHAOS = {
@@ -97,10 +97,12 @@ def _copied(view: lookup.View, apexes: Mapping[bytes, node.Zone], case: _Case) -
 def _answer(view: lookup.View, apexes: Mapping[bytes, node.Zone], case: _Case) -> bytes:
     asked, stream = case.asked, case.limit == wire.STREAM
     offered = asked.edns or _NO_EDNS
+    seen = places.Seen(view, case.asker, dict(offered.options).get(query.SUBNET, b""))
     wanted = lookup.Asked(asked.name, asked.type, asked.ident, stream, offered.do, offered.compact)
-    found = lookup.Lookup(view, apexes, wanted, case.asker.host.signers)
+    found = lookup.Lookup(seen, apexes, wanted, case.asker.host.signers)
     found.run()
-    notes = edns.Notes(found.rcode, found.error, found.zone if found.authoritative else None, asked.type)
+    zone, scope = found.zone if found.authoritative else None, seen.scope(found.sought, offered.do)
+    notes = edns.Notes(found.rcode, found.error, zone, asked.type, scope)
     reply = message.Message(asked.question, _room(case), edns.build(asked.edns, notes, case.asker))
     reply.fill((found.answer, found.authority, found.additional))
     return reply.finish(asked.ident, _flags(asked, found.rcode) | wire.AA * found.authoritative)

@@ -34,10 +34,11 @@ GLOBAL = Level()
 
 
 class Place(NamedTuple):
-    """Where a client is."""
+    """Where a client is. `near` are the other regions whose distance is known, the nearest first."""
 
     region: str = ""
     zone: str = ""
+    near: tuple[str, ...] = ()
 
 
 class Excluded(NamedTuple):
@@ -295,17 +296,25 @@ def _capacity(shards: Iterable[Shard]) -> float:
 
 
 def _nearest(shards: Sequence[Shard], policy: TrafficPolicy, place: Place | None) -> tuple[Tier, ...]:
-    """Zone, then region, then the rest. Without a place everybody is equally near."""
-    rings: tuple[list[Shard], ...] = ([], [], [])
+    """Zone, then region, then region by region as they come, then the rest. Without a place everybody is
+    equally near."""
+    rings: dict[int, list[Shard]] = {}
     for shard in shards:
-        rings[_distance(shard, place or Place())].append(shard)
-    return _strict(_by_replicas(ring) if ring else () for ring in rings)
+        rings.setdefault(_distance(shard, place or Place()), []).append(shard)
+    return _strict(_by_replicas(rings[distance]) for distance in sorted(rings))
 
 
 def _distance(shard: Shard, place: Place) -> int:
     if place.zone and not outside(shard, Level(place.region, place.zone)):
         return 0
-    return 1 if place.region and shard.region == place.region else 2
+    if place.region and shard.region == place.region:
+        return 1
+    return 2 + (place.near.index(shard.region) if shard.region in place.near else len(place.near))
+
+
+def local(policy: TrafficPolicy) -> bool:
+    """Whether the client's place may decide who serves it."""
+    return policy.strategy == "Nearest"
 
 
 _STRATEGIES: Mapping[str, Callable[[Sequence[Shard], TrafficPolicy, Place | None], tuple[Tier, ...]]] = {
@@ -318,5 +327,5 @@ _RULES: Mapping[str, str] = {
     "ActiveActive": "shares by ready replicas",
     "Weighted": "shares by weight, weight 0 in reserve",
     "PrimarySecondary": "in the policy's order",
-    "Nearest": "zone, then region, then the rest",
+    "Nearest": "zone, then region, then the nearest regions, then the rest",
 }

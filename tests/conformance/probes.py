@@ -213,7 +213,7 @@ def judge(probe: Probe, octets: bytes | None) -> list[str]:
         "opt": (reply.edns >= 0, expect.opt),
         "error": (_error(reply), expect.error),
         "edns version, flags": (reply.edns <= 0 and not reply.ednsflags & 0x7FFF, True),
-        "options": ([each.otype for each in reply.options if each.otype not in (9, 15, 19)], []),
+        "options": ([each.otype for each in reply.options if each.otype not in (8, 9, 15, 19)], []),
     }
     looked_at = {key: pair for key, pair in found.items() if pair[1] is not None}
     return [f"{key}: {have!r} is not {want!r}" for key, (have, want) in looked_at.items() if have != want]

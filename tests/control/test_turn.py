@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from fedns import tables
 from fedns.control import known, turn
-from fedns.dns import client, names, node, skeleton
+from fedns.dns import atlas, client, names, node, places, skeleton
 from fedns.errors import StateError
 from fedns.model import assemble, snapshot, state
 from fedns.model.facts import MemberFacts, ShardFacts
@@ -39,6 +40,8 @@ def zone(origin: str, *more: tuple[str, int, int, tuple[bytes, ...]]) -> change.
 class Bench:
     """A turn on a store in a directory; `again` is a restart."""
 
+    settings = SETTINGS
+
     def __init__(self, path: Path, map_size: int = tables.MAP_SIZE) -> None:
         self.path, self.map_size = path, map_size
         self.begin()
@@ -49,7 +52,7 @@ class Bench:
         self.known.restore(self.writer.items("state"))
         previous, probes = state.load(self.writer.items("state"))
         self.known.probes.update(probes)
-        self.turn = turn.Turn(self.writer, SETTINGS, previous, client.Server(nsid="a"))
+        self.turn = turn.Turn(self.writer, self.settings, previous, client.Server(nsid="a"))
 
     def again(self) -> None:
         self.writer.close()
@@ -181,3 +184,20 @@ def test_a_failed_turn_is_made_up_for(tmp_path: Path) -> None:
 
 def test_snapshots_know_nothing_at_first(bench: Bench) -> None:
     assert bench.turn.snapshot == snapshot.Snapshot(touched=None)
+
+
+def test_the_map_goes_with_the_answers(bench: Bench) -> None:
+    where = atlas.Settings(clients={"a": ("10.0.0.0/8",)}, prefixes=(("11.0.0.0/8", "mars", ""),))
+    bench.settings = structs.replace(SETTINGS, where=where)
+    bench.again()
+    bench.run(member("web"))
+    view = bench.writer.view()
+    drawn = places.current(view).atlas
+    assert drawn.places == (("", ""), ("mars", ""), ("eu", "eu-1"))
+    assert [each.network for each in drawn.prefixes] == ["11.0.0.0/8", "10.0.0.0/8"]
+    view.close()
+    assert [each.where for each in bench.turn.problems["places"]] == ["place mars"]
+    bench.run(member("web", region="us"))
+    view = bench.writer.view()
+    assert places.current(view).atlas.places[-1] == ("us", "eu-1")
+    view.close()

@@ -5,8 +5,9 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from fedns.dns import explain, explanation
+from fedns.dns import client, explain, explanation
 from fedns.errors import FednsError
+from tests.dns import test_places as places
 from tests.golden import fleet
 
 STATIC = """
@@ -209,3 +210,48 @@ def test_bad_questions() -> None:
 
 def test_a_name_with_escapes() -> None:
     assert told("a\\.b.example.com").name == "a\\.b.example.com."
+
+
+def seen_from(address: str, **settings: Any) -> explanation.Explanation:
+    built = fleet.build({**places.WORLD, "where": places.WORLD["where"]._replace(**settings)})
+    asked = explain.Question(places.GLOBAL, "A", places.From(address) if address else client.NOBODY)
+    return explain.explain(built.snapshot, built.layout, built.table(), asked, fleet.NOW)
+
+
+@pytest.mark.parametrize(
+    ("address", "step", "member", "subnet"),
+    [
+        (
+            "10.1.2.3",
+            "is in zone us-east1-a of region us-east1: 10.1.2.0/24 of `places`",
+            "us",
+            "10.1.2.0/25",
+        ),
+        ("2001:db8::1", "is in region us-west1: 2001:db8::/32 of `places`", "uw", "2001:db8::/32"),
+        ("203.0.113.1", "is nowhere in particular: no rule is about it, so it", "as", "128.0.0.0/1"),
+        ("", "no client is named: the default view, for clients nowhere in particular", "as", ""),
+    ],
+)
+def test_the_client_and_the_place_it_is_at(address: str, step: str, member: str, subnet: str) -> None:
+    found = seen_from(address)
+    assert any(step in each for each in found.steps), found.steps
+    assert found.candidates[0].member == "as"
+    assert member in {each.member for each in found.candidates if each.serves}
+    assert len(found.selection) == (1 if address and "particular" not in step else 4)
+    assert {row.split()[4] for row in found.reply.answer} == {
+        address
+        for each in found.candidates
+        if each.serves
+        for address in each.addresses
+        if ":" not in address
+    }
+    assert found.reply.subnet == subnet
+    assert any("for clients in" in each for each in found.steps) is bool(subnet)
+
+
+def test_a_place_that_does_not_matter() -> None:
+    built = fleet.build(places.WORLD)
+    asked = explain.Question("same.n.fed.svc.example.com", "A", places.From("10.1.2.3"))
+    found = explain.explain(built.snapshot, built.layout, built.table(), asked, fleet.NOW)
+    assert "clients' places do not matter to its strategy" in found.steps
+    assert "it holds for all clients" in found.steps

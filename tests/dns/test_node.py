@@ -79,3 +79,21 @@ def test_a_negative_answer_lives_as_long_as_the_smaller_of_ttl_and_minimum() -> 
 
 def test_no_special_key_ends_as_a_question_does() -> None:
     assert not any(key.endswith(b"\0") for key in (node.ZONES, node.READY, node.META))
+
+
+@given(
+    st.lists(_nodes, min_size=1, max_size=5, unique_by=node.encode), st.lists(st.integers(0, 4), max_size=9)
+)
+def test_each_place_has_its_view(nodes: list[node.Node], choices: list[int]) -> None:
+    views = [node.encode(each) for each in nodes]
+    choices = [0, *(each % len(views) for each in choices)]
+    data = node.locate(views, choices)
+    assert node.decode(data) == nodes[0]
+    assert node.placed(data) is (len(views) > 1)
+    if len(views) > 1:
+        assert node.views(data) == views
+        assert [node.view(data, place) for place in range(len(choices))] == [views[each] for each in choices]
+        assert node.view(data, len(choices)) == views[0]
+    for rtype, at in node.SLOT_AT.items():
+        alike = len({repr(each.slots.get(rtype)) for each in nodes}) == 1
+        assert alike is not bool(data[at] & node.PLACED_SLOT)

@@ -5,6 +5,7 @@ members: {NAME: {region: R, zones: [Z]}}
 services: {NAMESPACE/NAME: {policy: {...}, ports: [[name, protocol, number]], last_good: [MEMBER], shards:
   {MEMBER: {addresses: [IP], hostnames: [NAME], resolved: [IP], state: healthy}}}}
 static: master file text of a static zone with the domain as its origin
+where: an `atlas.Settings`, for places of clients
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ import dns.zone
 import msgspec
 import yaml
 
-from fedns.dns import federation, names, node, skeleton, zones
+from fedns.dns import atlas, federation, names, node, places, skeleton, zones
 from fedns.model import facts, policy, snapshot
 
 NOW = 1_800_000_000.0
@@ -24,6 +25,7 @@ NOW = 1_800_000_000.0
 class Fleet(NamedTuple):
     snapshot: snapshot.Snapshot
     layout: names.Layout
+    atlas: places.Atlas = places.Atlas()
 
     def table(self) -> dict[bytes, bytes]:
         """The whole answer table, as a turn would publish it."""
@@ -31,7 +33,9 @@ class Fleet(NamedTuple):
         for service in self.snapshot.services.values():
             entries.update(federation.compile_service(service, self.layout, NOW))
         served = (skeleton.zone(self.layout, 1),)
-        return {**entries, node.ZONES: node.encode_zones(served), node.READY: b"1"}
+        drawn = places.encode(self.atlas)
+        heads = {node.ATLAS: drawn, node.ATLAS_STAMP: places.stamp(drawn)}
+        return {**entries, **heads, node.ZONES: node.encode_zones(served), node.READY: b"1"}
 
 
 def load(path: Path) -> Fleet:
@@ -45,8 +49,9 @@ def build(world: Mapping[str, Any]) -> Fleet:
         key: _service(key, members, **fields) for key, fields in (world.get("services") or {}).items()
     }
     static = _static(world.get("static", ""), names.wire(settings.domain))
-    layout = names.layout(settings, members.values(), 0, static)
-    return Fleet(snapshot.Snapshot(NOW, members, services), layout)
+    drawn = atlas.draw(world.get("where", atlas.NONE), members.values())
+    layout = names.layout(settings, members.values(), 0, static, drawn.places)
+    return Fleet(snapshot.Snapshot(NOW, members, services), layout, drawn.atlas)
 
 
 def _member(name: str, region: str = "", zones: tuple[str, ...] = ()) -> snapshot.Member:

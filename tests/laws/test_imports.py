@@ -25,6 +25,7 @@ WORKER_MAY_LOAD = {
     "fedns.dns.signing",
     "fedns.dns.node",
     "fedns.dns.padding",
+    "fedns.dns.places",
     "fedns.dns.query",
     "fedns.dns.rate",
     "fedns.dns.resolve",

@@ -1,0 +1,52 @@
+"""Where a client is, and by which rule, in words: what `explain` says of `--from`.
+
+Law: the place is found by what the workers find it with; only the rule's name is looked up again.
+"""
+
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
+from typing import NamedTuple
+
+from fedns.dns import client, names, places
+from fedns.model import selection
+
+
+class Standpoint(NamedTuple):
+    """`place` as the selection law knows it; `address` in presentation form, empty for nobody in particular;
+    `why` is the rule; `scope` how many bits of the address the place hangs on."""
+
+    place: selection.Place
+    address: str = ""
+    why: str = ""
+    scope: int = 0
+
+    def told(self, local: bool) -> Iterator[str]:
+        """`local`: whether the place may matter to the answer."""
+        if not local and self.address:
+            yield "clients' places do not matter to its strategy"
+        elif local:
+            shown = places.text(self.place[:2])
+            nobody = f"no client is named: the default view, for clients {shown}"
+            yield f"client {self.address} is {shown}: {self.why}" if self.address else nobody
+
+
+def of(view: places.View, asker: client.Client, layout: names.Layout) -> Standpoint:
+    """Where the asker is."""
+    known, address = places.current(view), places.sender(asker)
+    if not address:
+        return Standpoint(layout.places[places.DEFAULT])
+    found = known.find(address, asker.host.geo)
+    number = found.place if found.place < len(layout.places) else places.DEFAULT
+    return Standpoint(
+        layout.places[number], str(ip_address(address)), _why(known, found, address), found.scope
+    )
+
+
+def _why(known: places.Places, found: places.Found, address: bytes) -> str:
+    if found.why == "default":
+        return "no rule is about it, so it is at the default place"
+    if found.why != "prefix":
+        return f"by the geographic database: {found.why}"
+    client_ = ip_address(address)
+    holding = [each for each in known.atlas.prefixes if client_ in ip_network(each.network)]
+    return max(holding, key=lambda each: ip_network(each.network).prefixlen).rule

@@ -1,0 +1,77 @@
+from fedns.dns import atlas, places, regions
+from fedns.model import selection
+from tests.golden import fleet
+
+SETTINGS = {"federation": "fed", "domain": "example.com"}
+MEMBERS = {
+    "eu": {"region": "europe-west1", "zones": ["b", "c"]},
+    "us": {"region": "us-east1", "zones": ["a"]},
+    "uw": {"region": "us-west1"},
+    "lab": {"region": "lab"},
+    "bare": {},
+}
+
+
+def drawn(**settings: object) -> atlas.Map:
+    built = fleet.build({"settings": SETTINGS, "members": MEMBERS})
+    return atlas.draw(atlas.Settings(**settings), built.snapshot.members.values())  # type: ignore[arg-type]
+
+
+def test_without_a_word_there_is_one_place() -> None:
+    assert drawn() == (places.Atlas(), (selection.Place(),), ())
+
+
+def test_a_place_is_there_once_and_knows_what_is_near() -> None:
+    found = drawn(
+        prefixes=(("10.0.0.0/8", "us-east1", "a"), ("11.0.0.0/8", "us-east1", "a")),
+        default=("europe-west1", ""),
+        areas={"lab": atlas.Area(places.Position(40, -105))},
+    )
+    assert found.atlas.places == (("europe-west1", ""), ("us-east1", "a"))
+    assert found.places[0].near == ("us-east1", "lab", "us-west1")
+    assert found.places[1].near == ("lab", "us-west1", "europe-west1")
+    assert found.problems == ()
+
+
+def test_the_clients_of_members_are_at_their_place() -> None:
+    clients = {
+        "eu": ("10.1.0.0/16", "10.9.0.0/16"),
+        "us": ("10.2.0.0/16",),
+        "bare": ("10.3.0.0/16",),
+        "gone": ("10.4.0.0/16",),
+    }
+    found = drawn(prefixes=(("10.9.0.0/16", "lab", ""),), clients=clients).atlas
+    at = {each.network: found.places[each.place] for each in found.prefixes}
+    assert at == {
+        "10.9.0.0/16": ("lab", ""),  # what is written wins
+        "10.1.0.0/16": ("europe-west1", ""),
+        "10.2.0.0/16": ("us-east1", "a"),
+    }
+
+
+def test_a_database_needs_codes_and_positions() -> None:
+    areas = {"lab": atlas.Area(None, ("country:DE",)), "far": atlas.Area(places.Position(1, 2))}
+    assert drawn(areas=areas).atlas == places.Atlas()
+    found = drawn(areas=areas, database=True).atlas
+    assert {code: found.places[place][0] for code, place in found.codes.items()} == {"country:DE": "lab"}
+    at = {found.places[place][0]: position for place, position in found.positions.items()}
+    assert at == {
+        "far": (1, 2),
+        **{name: regions.KNOWN[name] for name in ("europe-west1", "us-east1", "us-west1")},
+    }
+
+
+def test_places_that_lead_nowhere_are_problems() -> None:
+    found = drawn(prefixes=(("10.0.0.0/8", "mars", ""), ("11.0.0.0/8", "us-east1", "q")))
+    assert [str(each).partition(":")[0] for each in found.problems] == ["place mars", "place us-east1/q"]
+    known = {"mars": atlas.Area(places.Position(1, 2))}
+    assert drawn(prefixes=(("10.0.0.0/8", "mars", ""),), areas=known).problems == ()
+    assert drawn(prefixes=(("10.0.0.0/8", "asia-east1", ""),)).problems == ()
+
+
+def test_regions_are_on_earth_and_where_they_are_said_to_be() -> None:
+    assert len(regions.KNOWN) > 140
+    assert all(abs(north) <= 90 and abs(east) <= 180 for north, east in regions.KNOWN.values())
+    tokyo, paris = regions.KNOWN["ap-northeast-1"], regions.KNOWN["europe-west9"]
+    assert 9_600 < places.distance(tokyo, paris) * 6371 < 9_900  # km
+    assert places.distance(places.Position(0, 179), places.Position(0, -179)) < 0.04  # across the date line
