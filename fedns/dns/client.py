@@ -29,6 +29,9 @@ class Server(NamedTuple):
     limits: rate.Limits = rate.Limits()
 
 
+READY = 8192  # signed answers in one generation of the memory, about 10 MB
+
+
 class Spot(NamedTuple):
     """What a geographic database knows of an address: codes, the most specific first, latitude and longitude
     in degrees, and the length of the prefix around it that all this holds for."""
@@ -49,13 +52,15 @@ class Host:
     a second old), the cookies it has seen (None: it does without), and who signs its zones (by apex; empty:
     nobody). `geo` is its database of where addresses are."""
 
-    __slots__ = ("_told", "geo", "jar", "now", "server", "signers")
+    __slots__ = ("_told", "geo", "jar", "now", "ready", "server", "signers")
 
     def __init__(self, server: Server, now: int = 0) -> None:
         self.server, self.now = server, now
         self.jar = _jar(server, now)
         self.geo: Geo | None = None
         self.signers: signing.Signers = {}
+        self.ready = signing.Memory(READY)
+        """Signed answers, kept by `sealed`."""
         self._told = b""
 
     def renew(self, server: Server, now: int, zones: bytes | None = None) -> None:
@@ -70,6 +75,7 @@ class Host:
         told = zones or b""
         if told != self._told:
             self.signers = {zone.apex: signing.Signer(zone) for zone in signing.decode(told)} if told else {}
+            self.ready = signing.Memory(READY)
             self._told = told
         for signer in self.signers.values():
             signer.now = now

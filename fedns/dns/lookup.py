@@ -18,6 +18,7 @@ _BINDINGS = (wire.SVCB, wire.HTTPS)  # RFC 9460: their targets may hold their li
 _MAX_ADDED = 32  # RRsets of additional data after which no binding is followed
 _BESIDE_ALIAS = (wire.CNAME, wire.ANY)  # types that do not follow an alias
 _MADE = (wire.NSEC, wire.RRSIG)  # types that a signer makes for every name
+_SPECIAL = node.CUT | node.DNAME | node.OCCLUDED | node.WILD  # nodes that say something of what is below
 _PARENTAL = frozenset((wire.NS, wire.DS))  # all that a zone says of a name that it delegates
 
 
@@ -300,3 +301,21 @@ def _target(record: message.Record, rdata: bytes, at: int) -> bytes:
     target = rdata[at : wire.skip_name(rdata, at)].lower()
     itself = target == wire.ROOT and record.rrset.type in _BINDINGS and rdata[:at] != b"\0\0"
     return record.owner.lower() if itself else target
+
+
+def encloser(view: View, name: bytes) -> bytes | None:
+    """The entry of the closest name above one that has none, if that says all: nothing is below it here.
+
+    None where it takes more to tell, or `name` is none: with an entry found, `name` is well-formed.
+    """
+    if len(name) > wire.MAX_NAME:
+        return None
+    while 0 < name[0] < 64:
+        name = name[1 + name[0] :]
+        if not name:
+            return None
+        value = view.get(name)
+        if value is not None:
+            _, flags, children = node.place(value)
+            return None if flags & _SPECIAL or children else value
+    return None

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from typing import Protocol
 
-from fedns.dns import client, cookie, node, resolve, wire
+from fedns.dns import client, cookie, lookup, node, resolve, sealed, wire
 
 
 class View(Protocol):
@@ -63,7 +63,6 @@ _COOKIES = tuple(
 )
 _COOKIE_SIZE = struct.pack(">H", 4 + cookie.FULL)
 _NXDOMAIN = {flags: bytes((flags[0], wire.NXDOMAIN)) + flags[2:] for flags, _ in _HEADS.values()}
-_MEANT_FOR_SLOW = node.CUT | node.DNAME | node.OCCLUDED | node.WILD
 _unpack = node.SLOT.unpack_from
 
 
@@ -81,8 +80,12 @@ def respond(view: View, packet: bytes, limit: int, asker: client.Client = client
         opt = _OPTS.get(packet[-11:])
         if opt is None:
             end, opt = _with_cookie(packet, asker)
-        if opt is None or (opt[0][_DO] and asker.host.signers):
+        if opt is None:
             return resolve.resolve(view, packet, limit, asker)
+        if opt[0][_DO] and asker.host.signers:
+            reply = _signed(view, packet, limit, asker, (flags, end, opt))
+            if reply != sealed.PLAIN:
+                return reply
         question = packet[12:end]
     else:
         opt = _NO_OPT
@@ -116,6 +119,22 @@ def respond(view: View, packet: bytes, limit: int, asker: client.Client = client
     return reply
 
 
+def _signed(
+    view: View, packet: bytes, limit: int, asker: client.Client, parts: tuple[bytes, int, tuple[bytes, int]]
+) -> bytes | None:
+    """The reply with signatures, kept or made; `sealed.PLAIN` where nobody signs the zone."""
+    flags, end, opt = parts
+    question = packet[12:end]
+    slot = _END_AND_TYPE.get(question[-5:])
+    if slot is not None:
+        asked = sealed.Asked(packet[:2], flags, question, slot, opt[0])
+        reply = sealed.respond(view, asked, asker.host)
+        room = limit if limit == wire.STREAM else max(wire.CLASSIC_SIZE, min(limit, opt[1]))
+        if reply is not None and len(reply) <= room:
+            return reply
+    return resolve.resolve(view, packet, limit, asker)
+
+
 def _with_cookie(packet: bytes, asker: client.Client) -> tuple[int, tuple[bytes, int] | None]:
     """Where the OPT record begins, and its row; None where its rdata is more or less than a good cookie."""
     for size, head in _COOKIES:
@@ -137,21 +156,11 @@ def _with_cookie(packet: bytes, asker: client.Client) -> tuple[int, tuple[bytes,
 
 def _missing(view: View, name: bytes, parts: tuple[bytes, bytes, bytes, bytes, bytes]) -> bytes | None:
     """NXDOMAIN, if the closest name above exists and is a plain one; else None."""
-    if len(name) > wire.MAX_NAME or view.get(node.READY) is None:
+    value = lookup.encloser(view, name)
+    if value is None or view.get(node.READY) is None:
         return None
-    while 0 < name[0] < 64:
-        name = name[1 + name[0] :]
-        if not name:
-            return None
-        value = view.get(name)
-        if value is not None:
-            _, flags, children = node.place(value)
-            if flags & _MEANT_FOR_SLOW or children:
-                return None
-            ident, head, extras, question, opt = parts
-            soa = _denial(view, value, question)
-            return b"".join((ident, head, _NONE, _ONE, extras, question, soa, opt))
-    return None
+    ident, head, extras, question, opt = parts
+    return b"".join((ident, head, _NONE, _ONE, extras, question, _denial(view, value, question), opt))
 
 
 def _denial(view: View, value: bytes, question: bytes) -> bytes:

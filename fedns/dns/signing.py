@@ -100,6 +100,10 @@ class Signer:
         self._kept.put((owner, rrset), (made, again))
         return made
 
+    def fresh(self, owner: bytes, rrset: node.RRset) -> node.RRset:
+        """As `sign`, for what is not worth keeping."""
+        return self._made(owner, rrset)[0]
+
     def _made(self, owner: bytes, rrset: node.RRset) -> tuple[node.RRset, int]:
         """The signatures, and when they are to be made again."""
         validity, now = self.zone.validity, self.now

@@ -22,6 +22,7 @@ WORKER_MAY_LOAD = {
     "fedns.dns.client",
     "fedns.dns.cookie",
     "fedns.dns.denial",
+    "fedns.dns.sealed",
     "fedns.dns.signing",
     "fedns.dns.node",
     "fedns.dns.padding",
