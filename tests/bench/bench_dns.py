@@ -21,10 +21,12 @@ import peers
 import questions
 import recipes
 import report
+import scaling
 import scenarios
 
 SEED = 7
 COMPARED = 200  # names of which all must say the same
+SCALE = "scale"  # and what is not asked of all at once: see `scaling`
 RESOLVERS = 500  # clients with a cookie of their own
 
 
@@ -59,22 +61,40 @@ class Bench:
     def run(self, chosen: Sequence[scenarios.Scenario]) -> None:
         for setup, group in groupby(chosen, key=lambda each: each.setup):
             with ExitStack() as running:
-                servers = self._servers(setup, running)
+                servers = [self._start(each, setup, running) for each in self._able(setup.features)]
                 for scenario in group:
                     self._measure(scenario, servers)
 
-    def _servers(self, setup: peers.Setup, running: ExitStack) -> list[peers.Server]:
+    def scale(self) -> None:
+        """One worker and two, of every server in turn."""
+        setups = [peers.Setup(workers=len(cores), cores=",".join(cores)) for cores in scaling.WORKERS]
+        for each in self._able(frozenset()):
+            rounds = scaling.Rounds(each.title, [], [])
+            with ExitStack() as running:
+                servers = [self._start(each, setup, running) for setup in setups]
+                for _ in range(self._effort.rounds):
+                    for setup, server, told in zip(setups, servers, rounds[1:], strict=True):
+                        manner = self._manner(scenarios.TABLE[0], server)
+                        manner = manner._replace(options=scaling.options(setup.workers))
+                        told.append(load.together(server, manner, self._effort.seconds, scaling.LOADS))
+            self.results.scaling.append(rounds)
+
+    def _able(self, features: frozenset[str]) -> list[peers.Participant]:
+        """Who can take part where these are needed."""
         found = []
         for each in (*peers.OURS, *recipes.PEERS):
             if self._only and each.name not in self._only:
                 continue
-            reason = each.missing() or each.lacks(setup.features)
+            reason = each.missing() or each.lacks(features)
             if reason:
-                self.results.leave_out(each, setup.features, reason)
-                continue
-            room = Path(tempfile.mkdtemp(prefix=f"{each.name}-", dir=self._home))
-            found.append(running.enter_context(peers.running(each, setup, self._plain, room)))
+                self.results.leave_out(each, features, reason)
+            else:
+                found.append(each)
         return found
+
+    def _start(self, who: peers.Participant, setup: peers.Setup, running: ExitStack) -> peers.Server:
+        room = Path(tempfile.mkdtemp(prefix=f"{who.name}-", dir=self._home))
+        return running.enter_context(peers.running(who, setup, self._plain, room))
 
     def _measure(self, scenario: scenarios.Scenario, servers: Sequence[peers.Server]) -> None:
         manners = {each.name: self._manner(scenario, each) for each in servers}
@@ -102,7 +122,7 @@ class Bench:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    names = [each.name for each in scenarios.TABLE]
+    names = [*(each.name for each in scenarios.TABLE), SCALE]
     parser.add_argument("--scenario", nargs="*", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--only", nargs="*", default=[], help="servers to run; all where none is named")
     parser.add_argument(
@@ -117,6 +137,8 @@ def main() -> int:
         bench = Bench(Path(home), effort, options.only)
         with bench.prepared():
             bench.run(chosen)
+            if not options.scenario or SCALE in options.scenario:
+                bench.scale()
     print(report.text(bench.results))
     return report.verdict(bench.results)
 

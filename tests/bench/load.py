@@ -50,7 +50,7 @@ def measure(server: peers.Server, manner: Manner, seconds: float) -> Round:
     return _round(told, server.cpu() - before)
 
 
-def pair(server: peers.Server, manner: Manner, seconds: float, cores: Sequence[str]) -> Round:
+def together(server: peers.Server, manner: Manner, seconds: float, cores: Sequence[str]) -> Round:
     """A dnsperf on each of the cores at the same time."""
     before = server.cpu()
     told = [_finish(each) for each in [start(manner, seconds, core) for core in cores]]

@@ -12,11 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import load
 import peers
 import recipes
+import scaling
 import scenarios
 
 MIX = "mix"
 TARGETS = {"knot": 0.9, "bind": 1.4}  # answers per CPU-second of the ordinary mix
 BEST = 1.0  # of the best peer, by the best build of fedns
+SCALED = 1.9  # times the answers with two workers
 LATE = 1.5  # times Knot's p99 at half load
 TITLES = {each.name: each.title for each in (*peers.OURS, *recipes.PEERS)}
 OURS = [each.name for each in peers.OURS]
@@ -33,6 +35,7 @@ class Results:
         )
         self.delays: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
         self.disagreements: dict[str, list[str]] = {}
+        self.scaling: list[scaling.Rounds] = []
         self.left_out: dict[tuple[str, frozenset[str]], str] = {}
 
     def add(self, scenario: str, server: str, told: load.Round) -> None:
@@ -49,13 +52,16 @@ class Results:
 
 
 def text(results: Results) -> str:
-    return "\n".join((*_speeds(results), *_ratios(results), *_delays(results), *_notes(results)))
+    parts = (_speeds, _ratios, _delays, _scaling, _notes)
+    return "\n".join(line for part in parts for line in part(results))
 
 
 def verdict(results: Results) -> int:
     """Prints what was missed; the exit status."""
     missed = list(_missed(results))
-    print("missed: " + "; ".join(missed) if missed else "all targets met")
+    targets = MIX in results.rounds or results.scaling
+    met = "all targets met" if targets else "no target is among what was measured"
+    print("missed: " + "; ".join(missed) if missed else met)
     return 1 if missed else 0
 
 
@@ -77,6 +83,8 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
 
 def _speeds(results: Results) -> Iterator[str]:
     """A row a scenario: answers per CPU-second of every server."""
+    if not results.rounds:
+        return
     yield from head(["answers per CPU-second", *TITLES.values()])
     for scenario, rounds in _known(results):
         yield row([scenario.title, *(_speed(rounds.get(name)) for name in TITLES)])
@@ -89,6 +97,8 @@ def _speed(rounds: Sequence[load.Round] | None) -> str:
 
 def _ratios(results: Results) -> Iterator[str]:
     """A row a scenario and build: how many times each peer's answers per CPU-second."""
+    if not results.rounds:
+        return
     others = [name for name in TITLES if name not in OURS]
     yield from head(["fedns / peer", *(TITLES[name] for name in others), "the best peer"])
     for scenario, rounds in _known(results):
@@ -116,6 +126,13 @@ def _delays(results: Results) -> Iterator[str]:
         if delays:
             cells = (f"{statistics.median(delays[n]):,.0f} µs" if n in delays else "–" for n in TITLES)
             yield row([scenario.title, *cells])
+
+
+def _scaling(results: Results) -> Iterator[str]:
+    if results.scaling:
+        first, *rest = scaling.table(results.scaling)
+        yield from head(first)
+        yield from map(row, rest)
 
 
 def _notes(results: Results) -> Iterator[str]:
@@ -153,3 +170,6 @@ def _missed(results: Results) -> Iterator[str]:
         best = max(min(_faster(rounds, mine, other) for other in others) for mine in ours)
         if best < BEST:
             yield f"{best:.2f} of {BEST} of the best peer"
+    for each in results.scaling:
+        if each.title in [TITLES[name] for name in OURS] and each.times < SCALED:
+            yield f"{each.title} with two workers {each.times:.2f} times of {SCALED}"
