@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import agreement
+import changes
 import estate
 import load
 import peers
@@ -26,7 +27,7 @@ import scenarios
 
 SEED = 7
 COMPARED = 200  # names of which all must say the same
-SCALE = "scale"  # and what is not asked of all at once: see `scaling`
+SCALE, CHANGES = "scale", "changes"  # what is not asked of all servers at once: see the rooms of that name
 RESOLVERS = 500  # clients with a cookie of their own
 
 
@@ -79,6 +80,23 @@ class Bench:
                         told.append(load.together(server, manner, self._effort.seconds, scaling.LOADS))
             self.results.scaling.append(rounds)
 
+    def change(self) -> None:
+        """Every build of fedns while its fleet changes."""
+        effort = self._effort
+        place = estate.Estate(self._home / "changing", changes.SERVICES, block=changes.BLOCK)
+        with place.control() as control:
+            changes.keep_to_load_core(control)
+            tide = changes.Tide(place)
+            for each in (one for one in self._able(frozenset()) if isinstance(one, peers.Variant)):
+                rounds = changes.nothing(each.title)
+                with ExitStack() as running:
+                    server = self._start(each, peers.Setup(), running, place)
+                    manner = self._manner(scenarios.TABLE[0], server)
+                    stage = changes.Stage(server, control, tide, changes.Watch(tide, server.port))
+                    for _ in range(min(effort.rounds, changes.ROUNDS)):
+                        changes.measure(stage, manner, effort.seconds, rounds)
+                self.results.changes.append(rounds)
+
     def _able(self, features: frozenset[str]) -> list[peers.Participant]:
         """Who can take part where these are needed."""
         found = []
@@ -92,9 +110,15 @@ class Bench:
                 found.append(each)
         return found
 
-    def _start(self, who: peers.Participant, setup: peers.Setup, running: ExitStack) -> peers.Server:
+    def _start(
+        self,
+        who: peers.Participant,
+        setup: peers.Setup,
+        running: ExitStack,
+        place: estate.Estate | None = None,
+    ) -> peers.Server:
         room = Path(tempfile.mkdtemp(prefix=f"{who.name}-", dir=self._home))
-        return running.enter_context(peers.running(who, setup, self._plain, room))
+        return running.enter_context(peers.running(who, setup, place or self._plain, room))
 
     def _measure(self, scenario: scenarios.Scenario, servers: Sequence[peers.Server]) -> None:
         manners = {each.name: self._manner(scenario, each) for each in servers}
@@ -122,7 +146,7 @@ class Bench:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    names = [*(each.name for each in scenarios.TABLE), SCALE]
+    names = [*(each.name for each in scenarios.TABLE), SCALE, CHANGES]
     parser.add_argument("--scenario", nargs="*", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--only", nargs="*", default=[], help="servers to run; all where none is named")
     parser.add_argument(
@@ -139,6 +163,8 @@ def main() -> int:
             bench.run(chosen)
             if not options.scenario or SCALE in options.scenario:
                 bench.scale()
+            if not options.scenario or CHANGES in options.scenario:
+                bench.change()
     print(report.text(bench.results))
     return report.verdict(bench.results)
 

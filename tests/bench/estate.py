@@ -27,9 +27,9 @@ ALGORITHM = "ECDSAP256SHA256"
 class Estate:
     """A fleet under `root`. `zone` and `signed` are written by `dump`."""
 
-    def __init__(self, root: Path, services: int, signed: bool = False) -> None:
+    def __init__(self, root: Path, services: int, signed: bool = False, block: int = 0) -> None:
         self.root, self.services = root, services
-        self.fleet = fleet.Fleet(root, fleet.Shape(MEMBERS, services, down=_down(services)))
+        self.fleet = fleet.Fleet(root, fleet.Shape(MEMBERS, services, down=_down(services), block=block))
         self.zone, self.signed = root / "example.com.zone", root / "example.com.signed"
         self.certificate, self.key = root / "certificate.pem", root / "key.pem"
         self._admin, self._more = serving.free_port(), DNSSEC if signed else ""

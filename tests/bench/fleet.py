@@ -20,12 +20,13 @@ REGIONS = 5
 
 class Shape(NamedTuple):
     """`moving` are the (member, service) pairs whose slice lies in a file of its own, `down` those whose
-    endpoints are not ready."""
+    endpoints are not ready. With a `block` all slices lie in files of so many."""
 
     members: int
     services: int
     moving: frozenset[tuple[int, int]] = frozenset()
     down: frozenset[tuple[int, int]] = frozenset()
+    block: int = 0
 
 
 def member_name(member: int) -> str:
@@ -126,12 +127,22 @@ def write_member(folder: Path, member: int, shape: Shape) -> None:
     slices.mkdir(parents=True, exist_ok=True)
     write_list(folder / "services.json", (service_object(member, s) for s in range(shape.services)))
     write_list(folder / "nodes.json", (node_object(member, n) for n in range(2)))
-    objects = {s: slice_object(member, s, (member, s) not in shape.down) for s in range(shape.services)}
-    write_list(
-        folder / "endpointslices.json", (o for s, o in objects.items() if (member, s) not in shape.moving)
-    )
+    if shape.block:
+        for first in range(0, shape.services, shape.block):
+            write_block(slices / f"block-{first:05d}.json", member, first, shape)
+        return
+    ready = {s: (member, s) not in shape.down for s in range(shape.services)}
+    still = (slice_object(member, s, ready[s]) for s in ready if (member, s) not in shape.moving)
+    write_list(folder / "endpointslices.json", still)
     for service in (s for s in range(shape.services) if (member, s) in shape.moving):
-        (slices / f"{service_name(service)}.json").write_text(json.dumps(objects[service]))
+        one = json.dumps(slice_object(member, service, ready[service]))
+        (slices / f"{service_name(service)}.json").write_text(one)
+
+
+def write_block(path: Path, member: int, first: int, shape: Shape, turned: bool = False) -> None:
+    """The slices of `shape.block` services in one file; `turned`: who was ready is not, who was not is."""
+    services = range(first, min(first + shape.block, shape.services))
+    write_list(path, (slice_object(member, s, ((member, s) in shape.down) == turned) for s in services))
 
 
 class Fleet:
@@ -175,6 +186,12 @@ class Fleet:
         self._fresh.write_text(json.dumps(slice_object(member, service, ready)))
         folder = self.root / "members" / member_name(member) / "slices"
         os.replace(self._fresh, folder / f"{service_name(service)}.json")
+
+    def turn(self, member: int, first: int) -> None:
+        """Replaces a block's file by one in which each of its shards is in the other state."""
+        write_block(self._fresh, member, first, self.shape, turned=True)
+        folder = self.root / "members" / member_name(member) / "slices"
+        os.replace(self._fresh, folder / f"block-{first:05d}.json")
 
     def queries(self, count: int) -> str:
         """A dnsperf query file: `count` global, region and zone names, spread over the fleet."""

@@ -9,6 +9,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+import changes
 import load
 import peers
 import recipes
@@ -35,6 +36,7 @@ class Results:
         )
         self.delays: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
         self.disagreements: dict[str, list[str]] = {}
+        self.changes: list[changes.Rounds] = []
         self.scaling: list[scaling.Rounds] = []
         self.left_out: dict[tuple[str, frozenset[str]], str] = {}
 
@@ -52,14 +54,14 @@ class Results:
 
 
 def text(results: Results) -> str:
-    parts = (_speeds, _ratios, _delays, _scaling, _notes)
+    parts = (_speeds, _ratios, _delays, _scaling, _changes, _notes)
     return "\n".join(line for part in parts for line in part(results))
 
 
 def verdict(results: Results) -> int:
     """Prints what was missed; the exit status."""
     missed = list(_missed(results))
-    targets = MIX in results.rounds or results.scaling
+    targets = MIX in results.rounds or results.scaling or results.changes
     met = "all targets met" if targets else "no target is among what was measured"
     print("missed: " + "; ".join(missed) if missed else met)
     return 1 if missed else 0
@@ -135,6 +137,13 @@ def _scaling(results: Results) -> Iterator[str]:
         yield from map(row, rest)
 
 
+def _changes(results: Results) -> Iterator[str]:
+    if results.changes:
+        first, *rest = changes.table(results.changes)
+        yield from head(first)
+        yield from map(row, rest)
+
+
 def _notes(results: Results) -> Iterator[str]:
     yield ""
     if results.left_out:
@@ -170,6 +179,10 @@ def _missed(results: Results) -> Iterator[str]:
         best = max(min(_faster(rounds, mine, other) for other in others) for mine in ours)
         if best < BEST:
             yield f"{best:.2f} of {BEST} of the best peer"
+    for flow in results.changes:
+        lost = sum(each.lost for each in flow.moving)
+        if lost or flow.unseen:
+            yield f"{flow.title}: {lost} answers lost, {len(flow.unseen)} changes not seen"
     for each in results.scaling:
         if each.title in [TITLES[name] for name in OURS] and each.times < SCALED:
             yield f"{each.title} with two workers {each.times:.2f} times of {SCALED}"
