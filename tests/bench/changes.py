@@ -1,8 +1,9 @@
 """A thousand health changes a second while a worker answers: does it answer less, later, or not at all?
 
 Law: a change is a shard whose endpoints become ready or cease to be, in a file of BLOCK slices that is
-replaced on disk; each shard changes once, so that no damping hides one. They go the whole way: file notification,
-control, tables, worker. Control and the load share a core, the worker has the other to itself.
+replaced on disk; each shard changes once, so that no damping hides one. They go the whole
+way: file notification, control, tables, worker. Control and the load share a core, the worker has the
+other to itself.
 """
 
 import os
