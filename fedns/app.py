@@ -186,7 +186,7 @@ class Control:
         if outcome.changed:
             self.metrics.converged(time.monotonic() - heard)
         self.metrics.flapped(desk.flaps(before, self.turn.snapshot))
-        aimed, named = self.aims.follow(self.turn.snapshot)
+        aimed, named = self.aims.follow(self.turn.snapshot, self.turn.aliases.hosts)
         if aimed:
             self.prober.aim(dict(self.aims.targets))
         if named:

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Struct, structs
 
-from fedns import geography, replicas, schema, values
+from fedns import geography, hosts, replicas, schema, values
 from fedns.dns import atlas, client, names, rate
 from fedns.errors import Problem
 from fedns.model import assemble, policy
@@ -156,6 +156,7 @@ class Config(Struct, frozen=True):
     federation: Label
     domain: Host
     nameservers: Mapping[str, tuple[Ip, ...]] = {}
+    aliases: Mapping[str, Host] = {}
     state: Annotated[str, schema.anywhere] = ""
     zones: tuple[Directory, ...] = ()
     fleet: Fleet = Fleet()
@@ -271,18 +272,9 @@ def _check_fleet(config: Config, reader: schema.Reader) -> None:
         )
 
 
-def _check_nameservers(config: Config, reader: schema.Reader) -> None:
-    for name, addresses in config.nameservers.items():
-        path: schema.Path = ("nameservers", name)
-        try:
-            host = schema.hostname(name, reader)
-        except schema.Bad as error:
-            reader.bad(path, error.what)
-            continue
-        if not addresses and (host == config.domain or host.endswith("." + config.domain)):
-            reader.bad(
-                path, f"name server {name!r} is inside {config.domain} and has no address", "add one: glue"
-            )
+def _check_names(config: Config, reader: schema.Reader) -> None:
+    hosts.nameservers(config.nameservers, config.domain, reader)
+    hosts.aliases(config.aliases, reader)
 
 
 def _check_numbers(config: Config, reader: schema.Reader) -> None:
@@ -309,7 +301,7 @@ def _check_places(config: Config, reader: schema.Reader) -> None:
 CHECKS = (
     _check_members,
     _check_fleet,
-    _check_nameservers,
+    _check_names,
     _check_numbers,
     _check_places,
     _check_copies,
@@ -376,4 +368,5 @@ def whereabouts(config: Config) -> atlas.Settings:
 def naming(config: Config) -> names.Settings:
     """What federated names are made of."""
     where = whereabouts(config)
-    return names.Settings(config.federation, config.domain, config.nameservers, config.dns.compat, where)
+    told = config.nameservers, config.dns.compat, where, config.aliases
+    return names.Settings(config.federation, config.domain, *told)

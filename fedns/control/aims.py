@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from fedns.model import snapshot
 from fedns.sources import change, probe
 
+_NONE: frozenset[str] = frozenset()
+
 
 class Aims:
     """Targets by (member, service) and hostnames by how many shards name them, as of the last turn."""
@@ -17,13 +19,15 @@ class Aims:
         self.targets: dict[change.Target, probe.Target] = {}
         self._of: dict[str, tuple[dict[change.Target, probe.Target], frozenset[str]]] = {}
         self._uses: dict[str, int] = {}
+        self._aliased = _NONE
 
     @property
     def hostnames(self) -> frozenset[str]:
         return frozenset(self._uses)
 
-    def follow(self, after: snapshot.Snapshot) -> tuple[bool, bool]:
-        """Takes the touched services in; whether targets, and whether hostnames, differ."""
+    def follow(self, after: snapshot.Snapshot, aliased: frozenset[str] = _NONE) -> tuple[bool, bool]:
+        """Takes the touched services in, and the hosts that aliases lead to; whether targets, and whether
+        hostnames, differ."""
         keys: Iterable[str] = {*self._of, *after.services} if after.touched is None else after.touched
         aimed = named = False
         for key in keys:
@@ -41,6 +45,9 @@ class Aims:
             if hosts != old_hosts:
                 named = self._count(hosts - old_hosts, 1) or named
                 named = self._count(old_hosts - hosts, -1) or named
+        named = self._count(aliased - self._aliased, 1) or named
+        named = self._count(self._aliased - aliased, -1) or named
+        self._aliased = aliased
         return aimed, named
 
     def _count(self, hosts: frozenset[str], step: int) -> bool:

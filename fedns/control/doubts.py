@@ -48,7 +48,7 @@ def hostnames(snapshot: Snapshot, found: Mapping[str, Hostname]) -> tuple[Proble
             users.update((name, f"service {key}, member {shard.member}") for name in shard.facts.hostnames)
     hint = "its last good addresses stay in use"
     return tuple(
-        Problem(users.get(name, "a load balancer"), f"host name {name!r} is not resolved: {error}", hint)
+        Problem(users.get(name, "an alias"), f"host name {name!r} is not resolved: {error}", hint)
         for name, error in sorted(failing.items())
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from fedns import replicas, tables
-from fedns.control import history
+from fedns.control import aliases, history
 from fedns.control.known import Known
 from fedns.dns import atlas, client, federation, listing, names, node, permit, places, skeleton, wire, zones
 from fedns.errors import Problem
@@ -53,6 +53,7 @@ class Turn:
         self._rules = replicas.rules(copies)
         self._catalog = copies.transfer.catalog
         self._history = history.History(writer)
+        self.aliases = aliases.Aliases(settings.aliases, self._held, writer.items("state"))
         self.layout = names.layout(settings, ())
         self.zones: tuple[node.Zone, ...] = ()
         self.problems: dict[str, tuple[Problem, ...]] = {}
@@ -66,6 +67,7 @@ class Turn:
     def run(self, known: Known, now: float) -> Outcome:
         """Takes what is new in `known` and publishes it. StateError when the tables cannot be written:
         readers keep what they have, and the next turn compiles everything again."""
+        resolved = frozenset(known.hostnames_touched)
         known.touch(self._aside(known, now))
         world, touched = known.take()
         before, after = self.snapshot, assemble.assemble(self.snapshot, world, touched, now)
@@ -73,6 +75,7 @@ class Turn:
         whole = self._stale or known.zones_changed or after.touched is None
         self._stale = True
         changes = self._whole(self._statics(known), now) if whole else self._difference(before, now)
+        self._alias(changes, known, resolved, whole)
         outcome = self._publish(changes, known, now, whole)
         known.unsaved.clear()
         known.zones_changed = self._stale = False
@@ -154,6 +157,16 @@ class Turn:
             node.ATLAS: drawn,
             node.ATLAS_STAMP: places.stamp(drawn),
         }
+
+    def _alias(self, changes: Changes, known: Known, resolved: frozenset[str], whole: bool) -> None:
+        """Gives aliases what their targets are by now."""
+        if whole:
+            self.aliases.begin(self.zones, changes)
+        known.unsaved.update(self.aliases.follow(changes, known.hostnames, resolved))
+        self.problems["aliases"] = self.aliases.problems
+
+    def _held(self, key: bytes) -> bytes | None:
+        return self._writer.get("dns", key)
 
     def _above(self, entries: Changes) -> Changes:
         """Without the names that a static zone below the federation's domain has the word about."""

@@ -37,6 +37,7 @@ from fedns.model import snapshot as model
 
 _REASONS = 6  # shards whose reasons one step tells
 _PUBLISHED = 'type LoadBalancer, externalIPs, or the annotation fedns.io/publish: "true"'
+_ADDRESSES = (wire.A, wire.AAAA)
 _FULL_SIZE = 4096  # octets of UDP payload asked for, so that the reply is shown whole
 
 
@@ -79,8 +80,11 @@ def explain(
         return _federated(structs.replace(found, where=where), layout, told, now)
     kind, rule = _static(view, owner, reply)
     steps = (rule, *(_undeclared(layout, owner) if kind == "missing" else ()))
+    stood = list(_standing(layout, view, [owner, *_targets(reply)], asked)) if rtype in _ADDRESSES else []
+    steps = (*steps, *(f"{zones.text(name)} has the addresses of {zones.text(to)}" for name, to, _ in stood))
     told = explanation.Explanation(*shown, kind, rule, generation, reply, steps)
-    found = next(filter(None, (_find(snapshot, layout, target) for target in _targets(reply))), None)
+    leads = (*_targets(reply), *(name for _, _, through in stood for name in through))
+    found = next(filter(None, (_find(snapshot, layout, target) for target in leads)), None)
     if found is None:
         return structs.replace(told, steps=(*told.steps, *_outgoing(told)))
     found = structs.replace(found, where=where)
@@ -250,6 +254,20 @@ def _static(view: respond.View, owner: bytes, reply: explanation.Reply) -> tuple
     if node.decode(value).rrsets:
         return "static", f"static data of zone {apex}"
     return "between", f"exists in zone {apex} only because names below it do: no data"
+
+
+def _standing(
+    layout: names.Layout, view: respond.View, leads: list[bytes], asked: Question
+) -> Iterator[tuple[bytes, bytes, list[bytes]]]:
+    """(name, its target, all names that this leads through) where an answer ends at one of `aliases`."""
+    told = {names.wire(name): names.wire(target) for name, target in layout.settings.aliases.items()}
+    for _ in told:
+        name = leads[-1]
+        if name not in told or view.get(name) is None:
+            return
+        reply = _ask(view, told[name], _type(asked.type), asked.asker)
+        leads = [told[name], *_targets(reply)]
+        yield name, told[name], leads
 
 
 def _undeclared(layout: names.Layout, owner: bytes) -> Iterator[str]:

@@ -28,14 +28,15 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
 
 
 class Settings(Struct, frozen=True):
-    """What the configuration says about federated names. `nameservers`: host -> IP literals; `where` clients
-    and regions are."""
+    """What the configuration says about names. `nameservers`: host -> IP literals; `where` clients and
+    regions are; `aliases`: name -> the name whose addresses it has."""
 
     federation: str
     domain: str
     nameservers: Mapping[str, tuple[str, ...]] = {}
     compat: Compat = "fedns"
     where: atlas.Settings = atlas.NONE
+    aliases: Mapping[str, str] = {}
 
 
 class Level(NamedTuple):

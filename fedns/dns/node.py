@@ -151,6 +151,13 @@ def locate(views: Sequence[bytes], choices: Sequence[int]) -> bytes:
     return b"".join((default, *views[1:], index, _PLACES.pack(len(choices), len(views))))
 
 
+def relocate(data: bytes, views: Sequence[bytes]) -> bytes:
+    """A placed node with these views in place of its own, one for each."""
+    places, count = _PLACES.unpack_from(data, len(data) - _PLACES.size)
+    at = len(data) - _PLACES.size - 4 * count - 2 * places
+    return locate(views, struct.unpack_from(f"<{places}H", data, at))
+
+
 def placed(data: bytes) -> bool:
     """Whether `locate` made this encoded node."""
     return bool(data[_FLAGS_AT] & PLACED)

@@ -255,3 +255,11 @@ def test_a_place_that_does_not_matter() -> None:
     found = explain.explain(built.snapshot, built.layout, built.table(), asked, fleet.NOW)
     assert "clients' places do not matter to its strategy" in found.steps
     assert "it holds for all clients" in found.steps
+
+
+def test_an_alias_is_explained_by_what_it_stands_for() -> None:
+    settings = {**WORLD["settings"], "aliases": {"example.com": REGION, "www.a.b.example.com": "example.com"}}
+    found = told("example.com", settings=settings)
+    assert found.service == "shop/web" and f"example.com. has the addresses of {REGION}" in found.steps
+    found = told("example.com", "TXT", settings=settings)
+    assert found.service == "" and not any("has the addresses" in each for each in found.steps)
