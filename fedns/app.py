@@ -25,7 +25,18 @@ from fedns.errors import Problem, StateError
 from fedns.model import snapshot, state
 from fedns.model.facts import ProbeCount, ShardFacts
 from fedns.servers import admin
-from fedns.sources import change, cluster, hostnames, manifests, operator, policies, probes, watch, zonefiles
+from fedns.sources import (
+    change,
+    cluster,
+    geodata,
+    hostnames,
+    manifests,
+    operator,
+    policies,
+    probes,
+    watch,
+    zonefiles,
+)
 
 SETTLE = 0.01
 """Seconds between two turns at least: news that arrives meanwhile is one turn's work."""
@@ -45,7 +56,8 @@ class Control:
         self.started = time.time()
         # what is known
         awaited = [f"member:{member.name}" for member in settings.members]
-        self.known = known.Known(config.world(settings), [*awaited, "fleet", "zones", "orders"])
+        awaited += ["fleet", "zones", "orders", *(["geodata"] if settings.geo.database else [])]
+        self.known = known.Known(config.world(settings), awaited)
         self.known.problems["config"] = problems
         # what is served
         self.writer = tables.Writer(os.path.join(settings.state, "tables"))
@@ -131,6 +143,8 @@ class Control:
         yield zonefiles.Zones(settings.zones, self.watcher, self.known.zones.values()).run(self.hear)
         if settings.dns.tls.listen:
             yield certificates.watch(settings.dns.tls.certificate, settings.dns.tls.key, self.hear)
+        if settings.geo.database:
+            yield geodata.Geodata(settings.geo.database, settings.state).run(self.hear)
         yield self.operator.run(self.hear)
         yield self.prober.run(self.hear)
         yield self.resolver.run(self.hear)

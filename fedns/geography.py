@@ -3,13 +3,29 @@
 Law: written by people, so everything is checked; what it all means is worked out by `dns.atlas`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 from msgspec import Struct
 
 from fedns import schema
 from fedns.dns import atlas, places
-from fedns.values import Label, Prefix
+from fedns.values import File, Label, Prefix
+
+_CODE = re.compile(r"country:[A-Z]{2}|continent:[A-Z]{2}|subdivision:[A-Z]{2}-[A-Z0-9]{1,3}")
+
+
+def code(text: str, reader: schema.Reader) -> str:
+    """Codes of ISO 3166, and MaxMind's of continents."""
+    if not _CODE.fullmatch(text):
+        raise schema.Bad(
+            f"{text!r} is no code of a place", "write country:DE, continent:EU or subdivision:US-CA"
+        )
+    return text
+
+
+Code = Annotated[str, code]
 
 
 class Ecs(Struct, frozen=True):
@@ -35,14 +51,18 @@ class Home(Struct, frozen=True):
 
 
 class Region(Struct, frozen=True):
-    """A region. `position`: latitude and longitude, degrees north and east."""
+    """A region. `position`: latitude and longitude, degrees north and east. `clients`: codes of the database
+    whose clients are there, wherever that is."""
 
     position: tuple[float, ...] = ()
+    clients: tuple[Code, ...] = ()
 
 
 class Geo(Struct, frozen=True):
-    """How places are found and compared. `regions` are those of which more is to be known."""
+    """How places are found and compared. `database`: a file in MaxMind's format. `regions` are those of which
+    more is to be known."""
 
+    database: File = ""
     default: Home = Home()
     regions: Mapping[str, Region] = {}
 
@@ -56,8 +76,13 @@ def check(written: Sequence[Place], geo: Geo, reader: schema.Reader) -> None:
         seen.add(place.prefix)
     if geo.default.zone and not geo.default.region:
         reader.bad(("geo", "default"), "geo.default has a zone without its region")
+    taken: dict[str, str] = {}
     for name, region in geo.regions.items():
         _check_region(name, region, reader)
+        for each in region.clients:
+            if taken.setdefault(each, name) != name:
+                told = f"clients of {each} are in region {taken[each]!r} already"
+                reader.bad(("geo", "regions", name, "clients"), told)
 
 
 def _check_region(name: str, region: Region, reader: schema.Reader) -> None:
@@ -77,7 +102,7 @@ def settings(
 ) -> atlas.Settings:
     """All of it as `atlas` takes it. `clients`: the networks of each member."""
     areas = {
-        name: atlas.Area(places.Position(*region.position) if region.position else None)
+        name: atlas.Area(places.Position(*region.position) if region.position else None, region.clients)
         for name, region in geo.regions.items()
     }
     return atlas.Settings(
@@ -85,6 +110,7 @@ def settings(
         clients=clients,
         areas=areas,
         default=(geo.default.region, geo.default.zone),
+        database=bool(geo.database),
         ecs=ecs.enabled,
         trust=ecs.trust,
     )

@@ -9,7 +9,7 @@ members: [{name: m, region: eu, manifests: ., clients: [10.1.0.0/16]}]
 GOOD = """places: [{prefix: 198.51.100.0/24, region: europe-west1, zone: b}]
 geo:
   default: {region: europe-west1}
-  regions: {fra1: {position: [50.1, 8.7]}, lab: {}}
+  regions: {fra1: {position: [50.1, 8.7], clients: [country:DE, subdivision:US-CA]}, lab: {}}
 dns: {ecs: {trust: [192.0.2.0/24]}}
 """
 
@@ -21,7 +21,7 @@ def test_what_is_written_reaches_the_map() -> None:
     assert told.prefixes == (("198.51.100.0/24", "europe-west1", "b"),)
     assert told.clients == {"m": ("10.1.0.0/16",)}
     assert told.default == ("europe-west1", "")
-    assert told.areas["fra1"].position == (50.1, 8.7)
+    assert told.areas["fra1"] == ((50.1, 8.7), ("country:DE", "subdivision:US-CA"))
     assert told.areas["lab"].position is None
     assert (told.ecs, told.trust) == (True, ("192.0.2.0/24",))
 
@@ -44,6 +44,11 @@ def test_v1_knew_no_places() -> None:
         ("geo: {regions: {fra1: {position: [95, 8]}}}", "4: region 'fra1': not a position on Earth"),
         ("geo: {regions: {fra1: {position: [8]}}}", "write [LATITUDE, LONGITUDE]"),
         ("geo: {regions: {Fra: {}}}", "'Fra' is not a DNS label"),
+        ("geo: {regions: {a: {clients: [Germany]}}}", "'Germany' is no code of a place"),
+        (
+            "geo: {regions: {a: {clients: [country:DE]}, b: {clients: [country:DE]}}}",
+            "clients of country:DE are in region 'a' already",
+        ),
         ("dns: {ecs: {trust: [all]}}", "'all' is not a prefix"),
     ],
 )

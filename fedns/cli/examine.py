@@ -14,7 +14,7 @@ from fedns import config, tables
 from fedns.control import certificates, doubts, known, turn
 from fedns.errors import Problem
 from fedns.model import snapshot
-from fedns.sources import cluster, manifests, policies, watch, zonefiles
+from fedns.sources import change, cluster, geodata, manifests, policies, watch, zonefiles
 
 
 def problems(file: str) -> list[Problem]:
@@ -57,6 +57,8 @@ async def _look(settings: config.Config, read: known.Known) -> None:
         fleet = settings.fleet.manifests
         policies.Fleet(fleet, watcher, config.defaults(settings), config.probe(settings)).look(None, read.put)
     await zonefiles.Zones(settings.zones, watcher).look(read.put)
+    if settings.geo.database:
+        read.put(change.ProblemsChange("geo", geodata.problems(settings.geo.database)))
 
 
 def _compile(settings: config.Config, read: known.Known, folder: str) -> list[Problem]:

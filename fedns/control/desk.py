@@ -18,7 +18,7 @@ from fedns.dns import client, explain, explanation, names
 from fedns.errors import Problem
 from fedns.model import snapshot
 from fedns.model.facts import Order
-from fedns.servers import api
+from fedns.servers import api, geodata
 from fedns.sources import operator, probes
 
 VERSION = metadata.version("fedns")
@@ -44,6 +44,7 @@ class Desk:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._host = client.Host(client.Server())
+        self._host.geo = geodata.Shelf()
 
     def ready(self) -> str:
         if self._parts.writer.get("dns", tables.READY) is not None:

@@ -25,7 +25,8 @@ _zone = msgspec.msgpack.Decoder(change.ZoneFacts)
 
 class Known:
     """`world`: how the configuration wants facts judged, without any. `awaited`: the sources (`member:NAME`,
-    `fleet`, `zones`, `orders`) that the first turn waits for. `unsaved`: entries of db `state` to write."""
+    `fleet`, `zones`, `orders`, `geodata`) that the first turn waits for. `unsaved`: entries of db `state` to
+    write."""
 
     def __init__(self, world: assemble.World, awaited: Iterable[str] = ()) -> None:
         self.awaited = set(awaited)
@@ -37,6 +38,7 @@ class Known:
         self.hostnames: Mapping[str, Hostname] = {}
         self.passive: Mapping[change.Target, Passive] = {}
         self.problems: dict[str, tuple[Problem, ...]] = {}
+        self.geodata = ""
         self.zones_changed = True
         self.hostnames_touched: set[str] = set()
         self.unsaved: dict[bytes, bytes | None] = {}
@@ -120,6 +122,10 @@ class Known:
         self.hostnames = news.hostnames
         self.hostnames_touched |= news.touched
 
+    def _geodata(self, news: change.GeodataChange) -> None:
+        self.geodata = news.path
+        self.awaited.discard("geodata")
+
     def _problems(self, news: change.ProblemsChange) -> None:
         self.problems[news.source] = news.problems
 
@@ -135,5 +141,6 @@ _TAKERS: dict[type, Callable[..., None]] = {
     change.OrdersChange: Known._orders,
     change.ProbeChange: Known._probes,
     change.HostnameChange: Known._hostnames,
+    change.GeodataChange: Known._geodata,
     change.ProblemsChange: Known._problems,
 }

@@ -62,6 +62,7 @@ class Turn:
         self._orders: tuple[Order, ...] = ()
         self._skeleton: Mapping[bytes, bytes] = {}
         self._deeper: tuple[bytes, ...] = ()
+        self._geodata = ""
         self._stale = True  # the table may hold anything: compare all of it
 
     def run(self, known: Known, now: float) -> Outcome:
@@ -69,6 +70,7 @@ class Turn:
         readers keep what they have, and the next turn compiles everything again."""
         resolved = frozenset(known.hostnames_touched)
         known.touch(self._aside(known, now))
+        self._geodata = known.geodata
         world, touched = known.take()
         before, after = self.snapshot, assemble.assemble(self.snapshot, world, touched, now)
         self.snapshot = after
@@ -150,7 +152,7 @@ class Turn:
 
     def _heads(self) -> Changes:
         """What workers go by beside the answers."""
-        drawn = places.encode(self.atlas)
+        drawn = places.encode(self.atlas._replace(database=self._geodata))
         return {
             tables.SERVER: client.encode(self.server),
             permit.RULES: self._rules,

@@ -51,10 +51,12 @@ def draw(settings: Settings, members: Iterable[model.Member]) -> Map:
     known = _positions(settings, populated)
     index = {settings.default: places.DEFAULT}
     prefixes = [places.Prefix(*row) for row in _prefixes(settings, fleet, index)]
-    codes, positions = {}, {}
+    codes: dict[str, int] = {}
+    positions: dict[int, places.Position] = {}
     if settings.database:
+        codes = {f"region:{region}": _number(index, region) for region in sorted(populated)}
         for region, area in settings.areas.items():
-            codes.update(dict.fromkeys(area.codes, _number(index, region)))
+            codes.update(dict.fromkeys((*area.codes, f"region:{region}"), _number(index, region)))
         positions = {_number(index, region): position for region, position in sorted(known.items())}
     atlas = places.Atlas(tuple(index), tuple(prefixes), codes, positions, "", settings.ecs, settings.trust)
     near = {region: _near(region, known, populated) for region, _ in index}

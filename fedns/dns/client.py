@@ -42,9 +42,9 @@ class Spot(NamedTuple):
 
 
 class Geo(Protocol):
-    """A geographic database."""
+    """Geographic databases by their path."""
 
-    def find(self, address: bytes, /) -> Spot: ...
+    def find(self, path: str, address: bytes, /) -> Spot: ...
 
 
 class Host:

@@ -22,6 +22,7 @@ _OUTSIDE = -1  # of what no prefix holds
 _MAPPED = bytes(10) + b"\xff\xff"  # IPv4 in IPv6 (RFC 4291 section 2.5.5.2)
 _BITS = {4: 32, 16: 128}
 _SIZES = {1: 4, 2: 16}  # address family of a client subnet -> octets of its addresses
+_POSITIONS = 100_000  # of clients, whose nearest place is remembered: about 20 MB
 _SPECIAL = 0xFF  # first octet of keys that are no names
 
 
@@ -103,6 +104,7 @@ class Places:
         self.atlas = atlas
         rows = [(each.network, each.place) for each in atlas.prefixes]
         self._spans = {size: _Spans(rows, bits) for size, bits in _BITS.items()}
+        self._known: dict[Position, int] = {}
         trusted = [(each, 1) for each in atlas.trust]
         self._trust = {size: _Spans(trusted, bits) for size, bits in _BITS.items()}
 
@@ -114,9 +116,9 @@ class Places:
         place, scope = spans.find(address)
         if place != _OUTSIDE:
             return Found(place, scope, "prefix")
-        if geo is None:
+        if geo is None or not self.atlas.database:
             return Found(DEFAULT, scope, "default")
-        spot = geo.find(address)
+        spot = geo.find(self.atlas.database, address)
         place, why = self._locate(spot)
         return Found(place, max(scope, spot.length), why)
 
@@ -124,12 +126,19 @@ class Places:
         for code in spot.codes:
             if code in self.atlas.codes:
                 return self.atlas.codes[code], code
-        positions = self.atlas.positions
-        if spot.position is None or not positions:
+        if spot.position is None or not self.atlas.positions:
             return DEFAULT, "default"
-        here = Position(*spot.position)
-        nearest = min(positions, key=lambda place: (distance(positions[place], here), place))
-        return nearest, "position"
+        return self._nearest(Position(*spot.position)), "position"
+
+    def _nearest(self, here: Position) -> int:
+        """The place whose position is the nearest; databases name few positions many times."""
+        found = self._known.get(here)
+        if found is None:
+            rows = self.atlas.positions.items()
+            found = min((distance(position, here), place) for place, position in rows)[1]
+            if len(self._known) < _POSITIONS:
+                self._known[here] = found
+        return found
 
     def believes(self, sender: bytes) -> bool:
         """Whether this sender's word on its client's subnet counts."""

@@ -111,7 +111,7 @@ def _made(view: lookup.View, value: bytes, asked: Asked, host: client.Host) -> A
     """The answer of the slow path, if the table has one ready and so knows when it changes."""
     kind, *_ = node.SLOT.unpack_from(value, asked.slot)
     zones = view.get(node.ZONES)
-    if kind not in _READY or zones is None:
+    if kind not in _READY or zones is None or node.placed(value):
         return None
     question = asked.question.lower()
     rtype = question[-3]

@@ -20,7 +20,7 @@ from time import monotonic, time
 from fedns import logs, tables
 from fedns.dns import client, rate, respond
 from fedns.errors import StateError
-from fedns.servers import counters, dns_copy, dns_tcp, dns_udp, tls
+from fedns.servers import counters, dns_copy, dns_tcp, dns_udp, geodata, tls
 
 TICK = 1.0  # seconds between looks at the tables' file and at idle connections
 FINISH = 3.0  # seconds that TCP replies get to leave after SIGTERM
@@ -84,6 +84,7 @@ class Worker:
     def __init__(self, source: Source, cells: counters.Cells) -> None:
         self._source, self._cells = source, cells
         self._host = client.Host(client.Server(), int(time()))
+        self._host.geo = geodata.Shelf()
         seed = int.from_bytes(os.urandom(8), "little")
         self._limiters = {
             version: rate.Limiter(self._host.server.limits, seed, version) for version in (4, 6)

@@ -70,6 +70,12 @@ class HostnameChange(Struct, frozen=True):
     touched: frozenset[str]
 
 
+class GeodataChange(Struct, frozen=True):
+    """The geographic database to use; empty: there is none."""
+
+    path: str
+
+
 class ProblemsChange(Struct, frozen=True):
     """All problems that `source` (`member:NAME`, `fleet`, `zones`, `orders`) has now, sorted."""
 
@@ -78,6 +84,13 @@ class ProblemsChange(Struct, frozen=True):
 
 
 Change = (
-    MemberChange | PolicyChange | ZonesChange | OrdersChange | ProbeChange | HostnameChange | ProblemsChange
+    MemberChange
+    | PolicyChange
+    | ZonesChange
+    | OrdersChange
+    | ProbeChange
+    | HostnameChange
+    | GeodataChange
+    | ProblemsChange
 )
 Publish = Callable[[Change], None]

@@ -53,7 +53,11 @@ def test_a_database_needs_codes_and_positions() -> None:
     areas = {"lab": atlas.Area(None, ("country:DE",)), "far": atlas.Area(places.Position(1, 2))}
     assert drawn(areas=areas).atlas == places.Atlas()
     found = drawn(areas=areas, database=True).atlas
-    assert {code: found.places[place][0] for code, place in found.codes.items()} == {"country:DE": "lab"}
+    codes = {code: found.places[place][0] for code, place in found.codes.items()}
+    assert codes.pop("country:DE") == "lab"
+    assert codes == {
+        f"region:{name}": name for name in ("europe-west1", "far", "lab", "us-east1", "us-west1")
+    }
     at = {found.places[place][0]: position for place, position in found.positions.items()}
     assert at == {
         "far": (1, 2),

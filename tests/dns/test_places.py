@@ -224,7 +224,8 @@ class Chart:
     def __init__(self, rows: dict[str, client.Spot]) -> None:
         self._rows = {ip_network(network): spot for network, spot in rows.items()}
 
-    def find(self, address: bytes) -> client.Spot:
+    def find(self, path: str, address: bytes) -> client.Spot:
+        assert path == "/geo"
         for network, spot in self._rows.items():
             if ip_address(address) in network:
                 return spot
@@ -238,6 +239,7 @@ def test_a_database_is_asked_where_no_prefix_tells() -> None:
             (places.Prefix("10.0.0.0/8", 1, ""),),
             {"country:DE": 3, "continent:EU": 1},
             {1: places.Position(50, 8), 2: places.Position(39, -77)},
+            "/geo",
         )
     )
     geo = Chart(

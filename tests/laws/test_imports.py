@@ -41,6 +41,7 @@ WORKER_MAY_LOAD = {
     "fedns.servers.dns_tcp",
     "fedns.servers.dns_udp",
     "fedns.servers.dns_worker",
+    "fedns.servers.geodata",
     "fedns.servers.tls",
     "fedns.tables",
 }
