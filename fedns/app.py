@@ -74,9 +74,9 @@ class Control:
         self.prober = probes.Prober(counts)
         self.resolver = hostnames.Resolver()
         self.aims = aims.Aims()
-        self.notices = notices.Notices(config.copies(settings))
         self.desk = desk.Desk(self)
         self.metrics = metrics.Metrics(self.desk.state, self.desk.workers, desk.VERSION)
+        self.notices = notices.Notices(copies, self.metrics.noticed)
         # the loop
         self._news = asyncio.Event()
         self._heard = 0.0

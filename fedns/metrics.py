@@ -66,6 +66,8 @@ class Workers(NamedTuple):
     """(class, dropped or slipped) -> replies beyond a rate limit."""
     sizes: Mapping[tuple[str, str], Histogram] = {}
     """(transport, query or reply) -> octets of messages."""
+    transfers: Mapping[str, int] = {}
+    """Zones given to secondaries, by how: axfr, ixfr, soa (there was nothing new)."""
 
 
 class Snapshot(Collector):
@@ -142,6 +144,10 @@ def _dns(workers: Workers) -> Iterator[Metric]:
         limited.add_metric(pair, count)
     yield limited
     yield from _sizes(workers.sizes)
+    transfers = CounterMetricFamily("fedns_transfers", "Zones given to secondaries.", labels=("kind",))
+    for kind, count in workers.transfers.items():
+        transfers.add_metric((kind,), count)
+    yield transfers
     yield _labelled("fedns_dns_worker_generation", "Table generation each DNS worker answers from.",
                     ("worker",), {(name,): value for name, value in workers.generations.items()})  # fmt: skip
     if workers.latency is not None:
@@ -193,6 +199,12 @@ class Metrics:
         self._flaps = prometheus.Counter(
             "fedns_shard_flaps", "Changes of state of shards after their first.", registry=self.registry
         )
+        self._notices = prometheus.Counter(
+            "fedns_notices",
+            "Notices to secondaries, by outcome.",
+            ("outcome",),
+            registry=self.registry,
+        )
         self._failures = prometheus.Counter(
             "fedns_turn_failures", "Turns whose products could not be published.", registry=self.registry
         )
@@ -205,6 +217,10 @@ class Metrics:
 
     def flapped(self, count: int) -> None:
         self._flaps.inc(count)
+
+    def noticed(self, outcome: str) -> None:
+        """A NOTIFY was `sent`, `answered`, or given up (`unanswered`)."""
+        self._notices.labels(outcome).inc()
 
     def failed(self) -> None:
         self._failures.inc()

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from fedns import logs, replicas
 from fedns.dns import node, notify, tsig, zones
@@ -40,7 +40,8 @@ class _Post(asyncio.DatagramProtocol):
 class Notices:
     """All secondaries that are to be told."""
 
-    def __init__(self, settings: replicas.Settings) -> None:
+    def __init__(self, settings: replicas.Settings, count: Callable[[str], None]) -> None:
+        self._count = count
         self._targets = settings.transfer.notify
         self._keys: Mapping[str, tsig.Key] = replicas.secrets(settings)
         self._zones: dict[bytes, node.Zone] = {}
@@ -92,8 +93,13 @@ class Notices:
             for attempt in range(TRIES):
                 changed.clear()
                 zone = self._zones.get(apex)
-                if zone is None or await self._ask(target, zone, (transport, post, FIRST * 2**attempt)):
+                if zone is None:
                     return
+                self._count("sent")
+                if await self._ask(target, zone, (transport, post, FIRST * 2**attempt)):
+                    self._count("answered")
+                    return
+            self._count("unanswered")
             log.info("a secondary does not answer notices", extra=_about(target, apex))
         finally:
             transport.close()

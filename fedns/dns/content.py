@@ -1,9 +1,9 @@
 """What a zone consists of for those who copy it: the records of each node, by the zone they belong to.
 
 Law: one node alone decides, so that what changed follows from two values of it. The union of a weighted
-answer is given; `_explain` texts are not data of the zone. A service's name that has no record would not
-exist in a copy: a placeholder below it keeps it there (NODATA, never NXDOMAIN). The delegation of a zone
-to another one of ours stands in that one's apex.
+answer is given; `_explain` texts are not data of the zone. A name of the federation that has no record would
+not exist in every copy: one of a type that nobody asks for keeps it there (NODATA, never NXDOMAIN). The
+delegation of a zone to another one of ours stands in that one's apex.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from fedns.dns import node, wire
 
 EXPLAIN = b"\x08_explain"
-_HELD = node.RRset(wire.TXT, 0, (b"\x15asked of the primary.",))
+_HELD = node.RRset(0xFF00, 0, (b"\0",))  # the first of the types for private use (RFC 6895 section 3.1)
 
 
 class Record(NamedTuple):
@@ -48,13 +48,11 @@ def of(owner: bytes, value: bytes, zones: Zones) -> Iterator[Record]:
     for rrset in entry.rrsets:
         if not (at_apex and rrset.type == wire.DS):
             yield Record(apex, owner, rrset)
-    held = not (entry.flags & node.SERVICE) or bool(entry.rrsets)
+    if entry.flags & node.SERVICE and not entry.rrsets:
+        yield Record(apex, owner, _HELD)
     for labels, rrsets in entry.children:
         if labels != EXPLAIN:
-            held = held or bool(rrsets)
-            yield from (Record(apex, labels + owner, rrset) for rrset in rrsets)
-    if not held and len(EXPLAIN) + len(owner) <= wire.MAX_NAME:
-        yield Record(apex, EXPLAIN + owner, _HELD)
+            yield from (Record(apex, labels + owner, rrset) for rrset in rrsets or (_HELD,))
     above = zones.above(apex) if at_apex else None
     if above is not None:
         cut = (rrset for rrset in entry.rrsets if rrset.type in (wire.NS, wire.DS))

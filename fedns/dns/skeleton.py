@@ -36,7 +36,7 @@ def skeleton(snapshot: model.Snapshot, layout: names.Layout) -> dict[bytes, byte
     """All entries of the zone that are no service's: to be renewed when the layout or the set of declared
     services changes, not when their health does."""
     nodes = dict(_plain(layout))
-    blank = node.Node(layout.zone, 0)
+    blank = node.Node(layout.zone, node.SERVICE)
     apex = nodes.get(layout.origin, blank)
     nodes[layout.origin] = _joined(layout.origin, apex._replace(flags=apex.flags | node.APEX), _apex(layout))
     for host, rrsets in _addresses(layout):

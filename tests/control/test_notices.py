@@ -32,6 +32,7 @@ class Secondary:
         self.socket.setblocking(False)
         self.deaf = deaf
         self.news = asyncio.Queue[None]()
+        self.outcomes: list[str] = []
         self.heard: list[dns.message.Message] = []
 
     async def run(self, keyring: dict[dns.name.Name, dns.tsig.Key]) -> None:
@@ -64,7 +65,7 @@ def run(
     keyring = {dns.name.from_text("k"): dns.tsig.Key("k", SECRET, "hmac-sha256")}
 
     async def both() -> None:
-        made = notices.Notices(settings(secondary, key))
+        made = notices.Notices(settings(secondary, key), secondary.outcomes.append)
         tasks = [asyncio.ensure_future(each) for each in (made.run(), secondary.run(keyring))]
         try:
             await asyncio.wait_for(told(made), running.LONG)
@@ -104,7 +105,7 @@ def test_who_does_not_answer_is_told_again() -> None:
             await secondary.news.get()
 
     run(secondary, False, told)
-    assert secondary.serials() == [7, 7]
+    assert secondary.serials() == [7, 7] and secondary.outcomes[:2] == ["sent", "sent"]
 
 
 def test_a_zone_that_stays_is_not_told() -> None:
