@@ -48,7 +48,7 @@ def of(owner: bytes, value: bytes, zones: Zones) -> Iterator[Record]:
     for rrset in entry.rrsets:
         if not (at_apex and rrset.type == wire.DS):
             yield Record(apex, owner, rrset)
-    if entry.flags & node.SERVICE and not entry.rrsets:
+    if entry.flags & (node.SERVICE | node.BETWEEN) and not entry.rrsets:
         yield Record(apex, owner, _HELD)
     for labels, rrsets in entry.children:
         if labels != EXPLAIN:

@@ -14,6 +14,7 @@ A, CNAME, SOA, AAAA = 1, 5, 6, 28
 
 # Node flags
 APEX, CUT, DNAME, OCCLUDED, WILD, SERVICE, STALE, PLACED = 1, 2, 4, 8, 16, 32, 64, 128
+BETWEEN = 256  # a name of the federation that exists for those below it
 
 # Slot kinds as stored. SLOW is also the value of an absent slot.
 SLOW, PLAIN, ROTATE, NODATA, WEIGHTED = range(5)

@@ -36,14 +36,14 @@ def skeleton(snapshot: model.Snapshot, layout: names.Layout) -> dict[bytes, byte
     """All entries of the zone that are no service's: to be renewed when the layout or the set of declared
     services changes, not when their health does."""
     nodes = dict(_plain(layout))
-    blank = node.Node(layout.zone, node.SERVICE)
+    blank = node.Node(layout.zone, 0)
     apex = nodes.get(layout.origin, blank)
     nodes[layout.origin] = _joined(layout.origin, apex._replace(flags=apex.flags | node.APEX), _apex(layout))
     for host, rrsets in _addresses(layout):
         nodes[host] = _joined(host, nodes.get(host, blank), rrsets)
     between = set(_between(list(nodes), layout.origin))
     between.update(_ladders(snapshot, layout))
-    entries = dict.fromkeys(between, node.encode(blank))
+    entries = dict.fromkeys(between, node.encode(blank._replace(flags=node.BETWEEN)))
     entries.update((name, node.encode(each)) for name, each in nodes.items())
     for name in _claimed(snapshot, layout):
         entries.pop(name, None)
