@@ -317,5 +317,7 @@ def encloser(view: View, name: bytes) -> bytes | None:
         value = view.get(name)
         if value is not None:
             _, flags, children = node.place(value)
-            return None if flags & _SPECIAL or children else value
+            views = node.views(value) if flags & node.PLACED else ()
+            more = flags & _SPECIAL or children or any(node.place(each)[2] for each in views)
+            return None if more else value
     return None

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from typing import Protocol
 
-from fedns.dns import client, cookie, lookup, node, resolve, sealed, wire
+from fedns.dns import client, lookup, node, opt, resolve, sealed, wire
 
 
 class View(Protocol):
@@ -20,10 +20,7 @@ class View(Protocol):
 
 Answer = Callable[[View, bytes, int, client.Client], bytes | None]
 
-_MAX_QUERY = (
-    wire.HEADER + wire.MAX_NAME + 4 + 11 + 4 + cookie.FULL
-)  # the longest query, of EDNS options only a cookie
-_COMMON_SIZES = (*range(512, 4097), 8192, 16384, 32768, 65535)  # UDP payload sizes with a ready row
+_MAX_QUERY = wire.HEADER + wire.MAX_NAME + 4 + opt.LONGEST
 _NONE, _ONE = b"\0\0", b"\0\1"  # section counts
 _END_AND_TYPE = {
     b"\0\0\x01\0\x01": node.SLOT_AT[node.A],
@@ -43,25 +40,8 @@ def _heads() -> dict[bytes, tuple[bytes, bytes]]:
     return rows
 
 
-def _opts() -> dict[bytes, tuple[bytes, int]]:
-    """A whole option-less OPT record -> (our OPT record, the size the client takes)."""
-    rows = {}
-    for size in _COMMON_SIZES:
-        for do in (0, 0x8000):
-            query = struct.pack(">BHHHHH", 0, wire.OPT, size, 0, do, 0)
-            rows[query] = (struct.pack(">BHHHHH", 0, wire.OPT, wire.OWN_SIZE, 0, do, 0), size)
-    return rows
-
-
 _HEADS = _heads()
-_OPTS = _opts()
-_DO = 7  # octet of an OPT record with the flag
 _NO_OPT = (b"", wire.CLASSIC_SIZE)
-# A data length and, of an OPT with only a cookie in it, its rdata length, code and length
-_COOKIES = tuple(
-    (size, struct.pack(">HHH", 4 + size, cookie.OPTION, size)) for size in (cookie.FULL, cookie.CLIENT)
-)
-_COOKIE_SIZE = struct.pack(">H", 4 + cookie.FULL)
 _NXDOMAIN = {flags: bytes((flags[0], wire.NXDOMAIN)) + flags[2:] for flags, _ in _HEADS.values()}
 _unpack = node.SLOT.unpack_from
 
@@ -77,18 +57,18 @@ def respond(view: View, packet: bytes, limit: int, asker: client.Client = client
     flags, extras = head
     if extras is _ONE:
         end = -11
-        opt = _OPTS.get(packet[-11:])
-        if opt is None:
-            end, opt = _with_cookie(packet, asker)
-        if opt is None:
+        own = opt.ROWS.get(packet[-11:])
+        if own is None:
+            end, own = opt.read(view, packet, asker)
+        if own is None:
             return resolve.resolve(view, packet, limit, asker)
-        if opt[0][_DO] and asker.host.signers:
-            reply = _signed(view, packet, limit, asker, (flags, end, opt))
+        if own[0][opt.DO] and asker.host.signers:
+            reply = _signed(view, packet, limit, asker, (flags, end, own))
             if reply != sealed.PLAIN:
                 return reply
         question = packet[12:end]
     else:
-        opt = _NO_OPT
+        own = _NO_OPT
         question = packet[12:]
     record = _END_AND_TYPE.get(question[-5:])
     if record is None:
@@ -96,25 +76,25 @@ def respond(view: View, packet: bytes, limit: int, asker: client.Client = client
     name = question[:-4].lower()
     value = view.get(name)
     if value is None:
-        reply = _missing(view, name, (packet[:2], _NXDOMAIN[flags], extras, question, opt[0]))
+        reply = _missing(view, name, (packet[:2], _NXDOMAIN[flags], extras, question, own[0]))
         return reply or resolve.resolve(view, packet, limit, asker)
     kind, ancount, start, end, turn, unit = _unpack(value, record)
     if kind == node.PLAIN:
-        reply = b"".join((packet[:2], flags, ancount, _NONE, extras, question, value[start:end], opt[0]))
+        reply = b"".join((packet[:2], flags, ancount, _NONE, extras, question, value[start:end], own[0]))
     elif kind == node.ROTATE:
         turn += start
         cut = turn + unit * (packet[1] % ((end - turn) // unit))
         body = value[start:turn] + value[cut:end] + value[turn:cut]
-        reply = b"".join((packet[:2], flags, ancount, _NONE, extras, question, body, opt[0]))
+        reply = b"".join((packet[:2], flags, ancount, _NONE, extras, question, body, own[0]))
     elif kind == node.NODATA:
         soa = _denial(view, value, question)
-        reply = b"".join((packet[:2], flags, ancount, _ONE, extras, question, value[start:end], soa, opt[0]))
+        reply = b"".join((packet[:2], flags, ancount, _ONE, extras, question, value[start:end], soa, own[0]))
     elif kind == node.WEIGHTED:
         ancount, body = node.variant(value[start:end], packet[0] << 8 | packet[1])
-        reply = b"".join((packet[:2], flags, ancount, _NONE, extras, question, body, opt[0]))
+        reply = b"".join((packet[:2], flags, ancount, _NONE, extras, question, body, own[0]))
     else:
         return resolve.resolve(view, packet, limit, asker)
-    if len(reply) > wire.CLASSIC_SIZE and limit != wire.STREAM and len(reply) > min(limit, opt[1]):
+    if len(reply) > wire.CLASSIC_SIZE and limit != wire.STREAM and len(reply) > min(limit, own[1]):
         return resolve.resolve(view, packet, limit, asker)
     return reply
 
@@ -123,35 +103,16 @@ def _signed(
     view: View, packet: bytes, limit: int, asker: client.Client, parts: tuple[bytes, int, tuple[bytes, int]]
 ) -> bytes | None:
     """The reply with signatures, kept or made; `sealed.PLAIN` where nobody signs the zone."""
-    flags, end, opt = parts
+    flags, end, own = parts
     question = packet[12:end]
     slot = _END_AND_TYPE.get(question[-5:])
     if slot is not None:
-        asked = sealed.Asked(packet[:2], flags, question, slot, opt[0])
+        asked = sealed.Asked(packet[:2], flags, question, slot, own[0])
         reply = sealed.respond(view, asked, asker.host)
-        room = limit if limit == wire.STREAM else max(wire.CLASSIC_SIZE, min(limit, opt[1]))
+        room = limit if limit == wire.STREAM else max(wire.CLASSIC_SIZE, min(limit, own[1]))
         if reply is not None and len(reply) <= room:
             return reply
     return resolve.resolve(view, packet, limit, asker)
-
-
-def _with_cookie(packet: bytes, asker: client.Client) -> tuple[int, tuple[bytes, int] | None]:
-    """Where the OPT record begins, and its row; None where its rdata is more or less than a good cookie."""
-    for size, head in _COOKIES:
-        if packet[-6 - size : -size] == head:
-            break
-    else:
-        return 0, None
-    end = -15 - size
-    opt, jar = _OPTS.get(packet[end : end + 9] + _NONE), asker.host.jar
-    if opt is None or jar is None:
-        return end, opt
-    seen = jar.look(packet[-size:], asker.address())
-    if seen is None:
-        return end, opt
-    if not seen.valid and asker.host.server.proven:
-        return end, None
-    return end, (opt[0][:9] + _COOKIE_SIZE + seen.option, opt[1])
 
 
 def _missing(view: View, name: bytes, parts: tuple[bytes, bytes, bytes, bytes, bytes]) -> bytes | None:

@@ -25,6 +25,7 @@ WORKER_MAY_LOAD = {
     "fedns.dns.sealed",
     "fedns.dns.signing",
     "fedns.dns.node",
+    "fedns.dns.opt",
     "fedns.dns.padding",
     "fedns.dns.places",
     "fedns.dns.query",
