@@ -19,7 +19,7 @@ from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from fedns import config, logs, metrics, tables
-from fedns.control import aims, certificates, desk, known, notices, secrets, turn
+from fedns.control import aims, certificates, desk, keys, known, notices, secrets, turn, vault
 from fedns.dns import client
 from fedns.errors import Problem, StateError
 from fedns.model import snapshot, state
@@ -68,6 +68,8 @@ class Control:
         )
         copies = config.copies(settings)
         self.turn = turn.Turn(self.writer, config.naming(settings), previous, self._server(), copies)
+        home = vault.Vault(os.path.join(settings.state, "keys"))
+        self.keys = keys.Keeper(home, settings.dns.dnssec, self.writer.get("dns", tables.SIGNING))
         # edges
         self.watcher = watch.Watcher()
         self.operator = operator.Operator(os.path.join(settings.state, "orders.json"))
@@ -151,6 +153,7 @@ class Control:
         yield self.watcher.run()
         yield self._rollovers()
         yield self.notices.run()
+        yield self._rolls()
         yield self._turns()
 
     async def _rollovers(self) -> None:
@@ -159,6 +162,13 @@ class Control:
             await asyncio.sleep(self.secrets.wait(time.time()) or secrets.PERIOD)
             self.turn.server = self._server()
             self._news.set()
+
+    async def _rolls(self) -> None:
+        """Keys whose time has come, or that somebody changed."""
+        while True:
+            await asyncio.sleep(LOOK)
+            if self.keys.due(time.time()):
+                self._news.set()
 
     async def _turns(self) -> None:
         """Turns, one after another, whenever there is news or time alone may change a verdict."""
@@ -181,6 +191,7 @@ class Control:
 
     def _turn(self, begun: float, heard: float) -> None:
         before = self.turn.snapshot
+        self._sign()
         try:
             outcome = self.turn.run(self.known, time.time())
         except tables.Damaged:
@@ -193,6 +204,7 @@ class Control:
                 log.error("nothing could be published", extra=logs.fields(error=str(error)))
             self.known.problems["state"] = told
             return
+        self.keys.published(time.time())
         if self.known.problems.pop("state", None):
             log.info("published again")
         self.metrics.turned(time.monotonic() - begun)
@@ -208,6 +220,12 @@ class Control:
         if not before.services and self.turn.snapshot.services:
             gc.freeze()
             log.info("first turn", extra=logs.fields(generation=outcome.generation, names=outcome.changed))
+
+    def _sign(self) -> None:
+        """Hands what signs the zones to the turn."""
+        self.turn.signing = self.keys.entry(time.time())
+        if self.keys.problems != self.known.problems.get("keys", ()):
+            self.hear(change.ProblemsChange("keys", self.keys.problems))
 
     async def _config(self, changed: asyncio.Event, stop: "asyncio.Future[bool]") -> None:
         """Looks for a configuration that differs: at SIGHUP, and when the file does."""

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Struct, structs
 
-from fedns import geography, hosts, replicas, schema, values
+from fedns import geography, hosts, keyring, replicas, schema, values
 from fedns.dns import atlas, client, names, rate
 from fedns.errors import Problem
 from fedns.model import assemble, policy
@@ -102,6 +102,7 @@ class Dns(Struct, frozen=True):
     ecs: geography.Ecs = geography.Ecs()
     tls: Tls = Tls()
     rate_limit: RateLimit = RateLimit()
+    dnssec: keyring.Settings = keyring.Settings()
 
 
 class Gateway(Struct, frozen=True):
@@ -247,6 +248,7 @@ def _complete(config: Config, base: str) -> Config:
     values = {field: getattr(config, field) for field in config.__struct_fields__}
     values["state"] = config.state or os.path.join(base, "state")
     values["nameservers"] = {name.rstrip(".").lower(): ips for name, ips in config.nameservers.items()}
+    values["dns"] = structs.replace(config.dns, dnssec=keyring.completed(config.dns.dnssec, config.domain))
     return Config(**values)
 
 
@@ -298,6 +300,10 @@ def _check_places(config: Config, reader: schema.Reader) -> None:
     geography.check(config.places, config.geo, reader)
 
 
+def _check_dnssec(config: Config, reader: schema.Reader) -> None:
+    keyring.check(config.dns.dnssec, config.domain, reader)
+
+
 CHECKS = (
     _check_members,
     _check_fleet,
@@ -305,6 +311,7 @@ CHECKS = (
     _check_numbers,
     _check_places,
     _check_copies,
+    _check_dnssec,
 )
 """What one value cannot say about itself; run only on a file whose values are all good."""
 

@@ -9,6 +9,9 @@ from typing import Annotated, NamedTuple
 
 from fedns import schema
 
+ALGORITHMS = {13: "ecdsap256sha256", 15: "ed25519"}
+"""Numbers and names of the DNSSEC algorithms that RFC 8624 recommends to sign with."""
+
 
 class Address(NamedTuple):
     """Where to listen; port 0 takes any free one."""
@@ -121,6 +124,23 @@ def secret(text: str, reader: schema.Reader) -> str:
     return text.lower()
 
 
+def life(text: str, reader: schema.Reader) -> int:
+    """How long something of DNSSEC lives: whole seconds, from a few (a resolver's clock has no finer hand) to
+    two years (dates of signatures have 32 bits)."""
+    value = schema.seconds(text)
+    if value != int(value) or not 2 <= value <= 2 * 365 * 86400:
+        raise schema.Bad(f"{text!r} is no time for keys or signatures", "whole seconds, from 2s to 730d")
+    return int(value)
+
+
+def algorithm(text: str, reader: schema.Reader) -> int:
+    """A DNSSEC algorithm by name or number."""
+    for number, name in ALGORITHMS.items():
+        if text.lower() in (str(number), name):
+            return number
+    raise schema.Bad(f"{text!r} is no algorithm to sign with", schema.nearest(text, ALGORITHMS.values()))
+
+
 Label = Annotated[str, schema.label]
 Text = Annotated[str, short]
 Host = Annotated[str, schema.hostname]
@@ -131,6 +151,8 @@ Ip = Annotated[str, literal]
 Prefix = Annotated[str, prefix]
 Seconds = Annotated[float, positive]
 TtlSeconds = Annotated[int, ttl_seconds]
+Life = Annotated[int, life]
+Algorithm = Annotated[int, algorithm]
 Count = Annotated[int, count]
 Secret = Annotated[str, secret]
 Rate = Annotated[int, per_second]

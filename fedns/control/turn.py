@@ -8,10 +8,25 @@ new serial, and the state a restart begins from. Equal entries are not published
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from fedns import replicas, tables
 from fedns.control import aliases, history
 from fedns.control.known import Known
-from fedns.dns import atlas, client, federation, listing, names, node, permit, places, skeleton, wire, zones
+from fedns.dns import (
+    atlas,
+    client,
+    federation,
+    listing,
+    names,
+    node,
+    permit,
+    places,
+    signing,
+    skeleton,
+    wire,
+    zones,
+)
 from fedns.errors import Problem
 from fedns.model import assemble, snapshot, state
 from fedns.model.facts import Order
@@ -54,6 +69,8 @@ class Turn:
         self._catalog = copies.transfer.catalog
         self._history = history.History(writer)
         self.aliases = aliases.Aliases(settings.aliases, self._held, writer.items("state"))
+        self.signing: bytes | None = None
+        """What signs which zones (`signing.encode`)."""
         self.layout = names.layout(settings, ())
         self.zones: tuple[node.Zone, ...] = ()
         self.problems: dict[str, tuple[Problem, ...]] = {}
@@ -63,11 +80,13 @@ class Turn:
         self._skeleton: Mapping[bytes, bytes] = {}
         self._deeper: tuple[bytes, ...] = ()
         self._geodata = ""
+        self._signed: frozenset[bytes] = frozenset()
         self._stale = True  # the table may hold anything: compare all of it
 
     def run(self, known: Known, now: float) -> Outcome:
         """Takes what is new in `known` and publishes it. StateError when the tables cannot be written:
         readers keep what they have, and the next turn compiles everything again."""
+        self._sign()
         resolved = frozenset(known.hostnames_touched)
         known.touch(self._aside(known, now))
         self._geodata = known.geodata
@@ -82,6 +101,13 @@ class Turn:
         known.unsaved.clear()
         known.zones_changed = self._stale = False
         return outcome
+
+    def _sign(self) -> None:
+        """A zone that is signed from now on, or no more, is compiled anew."""
+        zones = signing.decode(self.signing) if self.signing else ()
+        signed = frozenset(zone.apex for zone in zones)
+        self._stale = self._stale or signed != self._signed
+        self._signed = signed
 
     def _aside(self, known: Known, now: float) -> set[str] | None:
         """Services that change for other reasons than their own facts: time, orders, hostnames."""
@@ -101,7 +127,7 @@ class Turn:
         """Static zones compiled, and the layout that goes with them. The federated zone has index 0."""
         origin = names.wire(self._settings.domain)
         problems: list[Problem] = []
-        own, served, found = _compiled(known.zones, origin, problems)
+        own, served, found = _compiled(_stripped(known.zones, self._signed, problems), origin, problems)
         merged = {key: node.decode(value) for key, value in own.items()}
         drawn = atlas.draw(self._settings.where, self.snapshot.members.values())
         self.atlas, self.problems["places"] = drawn.atlas, drawn.problems
@@ -155,6 +181,7 @@ class Turn:
         drawn = places.encode(self.atlas._replace(database=self._geodata))
         return {
             tables.SERVER: client.encode(self.server),
+            tables.SIGNING: self.signing,
             permit.RULES: self._rules,
             node.ATLAS: drawn,
             node.ATLAS_STAMP: places.stamp(drawn),
@@ -235,6 +262,22 @@ def _with_catalog(
     if compiled.zone is None or origin in members:
         return others
     return (*served, compiled.zone), [*nodes, (origin, compiled.nodes)]
+
+
+def _stripped(
+    facts: Mapping[str, change.ZoneFacts], signed: frozenset[bytes], problems: list[Problem]
+) -> Mapping[str, change.ZoneFacts]:
+    """Static zones without what a signer makes, where they are signed here."""
+    left = dict(facts)
+    for origin, each in facts.items():
+        if each.origin not in signed:
+            continue
+        kept = tuple(row for row in each.rrsets if row[1] not in signing.OWN)
+        if len(kept) < len(each.rrsets):
+            what = f"{len(each.rrsets) - len(kept)} sets of signatures, keys or denials are left out"
+            problems.append(Problem(each.path, what, f"{origin} is signed here, with keys of its own"))
+            left[origin] = msgspec.structs.replace(each, rrsets=kept)
+    return left
 
 
 def _compiled(

@@ -30,6 +30,9 @@ _NAMES = {
 }
 _NAPTR, _NAPTR_STRINGS = 35, range(3)
 
+OWN = (wire.RRSIG, wire.NSEC, wire.DNSKEY, wire.CDS, wire.CDNSKEY, 25, 30, 24, 50, 51)
+"""Types that a signer puts into a zone; the numbers are KEY, NXT, SIG, NSEC3 and NSEC3PARAM."""
+
 Sign = Callable[[bytes], bytes]
 """Octets -> the signature over them as an RRSIG holds it."""
 
