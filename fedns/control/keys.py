@@ -60,16 +60,21 @@ class Keeper:
 
     def published(self, now: float) -> None:
         """What `entry` said is served now: it may be written down."""
-        for name, (before, after) in self._unsaved.items():
+        for name, change in self._unsaved.items():
             try:
-                with self._vault.lock():
-                    if self._vault.read(name) == before:
-                        self._vault.write(name, after)
+                self._write(name, *change)
+            except vault.Busy:
+                self._wait(now + RETRY)
             except StateError as error:
                 self._wait(now + RETRY)
-                if not isinstance(error, vault.Busy):
-                    self.problems = (*self.problems, _problem(name, error))
+                self.problems = (*self.problems, _problem(name, error))
         self._unsaved.clear()
+
+    def _write(self, name: str, before: rollover.Zone, after: rollover.Zone) -> None:
+        """Unless somebody else has written meanwhile: then it is looked at again."""
+        with self._vault.lock():
+            if self._vault.read(name) == before:
+                self._vault.write(name, after)
 
     def due(self, now: float) -> bool:
         """Whether `entry` will look at everything again; to be asked about once a second."""
