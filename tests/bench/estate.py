@@ -20,7 +20,7 @@ MEMBERS = 7  # in five regions, each member a zone of its own
 DOWN = 0.3  # share of the shards that cannot serve
 START = 60.0  # seconds that control may take
 DNSSEC = ""  # lines of fedns.yaml that have the zone signed; empty until fedns can
-FEATURES = frozenset((recipes.COOKIES,))  # what fedns can
+FEATURES = frozenset((recipes.COOKIES, recipes.TLS))  # what fedns can
 ALGORITHM = "ECDSAP256SHA256"
 
 
