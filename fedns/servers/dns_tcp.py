@@ -38,6 +38,7 @@ class Channel(Protocol):
 
     socket: socket.socket
     shaken: bool  # octets of DNS may go both ways
+    ended: bool  # nothing comes after what `receive` gave
     wants_out: bool  # the next `receive` waits until the socket takes something
 
     def receive(self, size: int) -> bytes | None:
@@ -55,7 +56,7 @@ class Channel(Protocol):
 class Plain:
     """TCP as it is."""
 
-    shaken, wants_out = True, False
+    shaken, ended, wants_out = True, False, False
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
@@ -279,6 +280,7 @@ class Streams:
         if not data:
             connection.ended = True
             return False
+        connection.ended = connection.channel.ended
         connection.inbox += data
         messages = connection.messages()
         if messages:

@@ -29,6 +29,7 @@ class Channel:
     def __init__(self, sock: ssl.SSLSocket) -> None:
         self.socket: socket.socket = sock
         self.shaken = False  # the handshake is over
+        self.ended = False  # the client has said that nothing more comes
         self.wants_out = False  # the next step waits until the socket takes something
         self._tls = sock
 
@@ -39,10 +40,23 @@ class Channel:
             if not self.shaken:
                 self._tls.do_handshake()
                 self.shaken = True
-            return self._tls.recv(max(size, RECORD))
+            return self._rest(self._tls.recv(RECORD), size)
         except _NOT_NOW as error:
             self.wants_out = isinstance(error, ssl.SSLWantWriteError)
             return None
+
+    def _rest(self, data: bytes, size: int) -> bytes:
+        """With the records behind the first, since clients write one a query: up to about `size` octets."""
+        more = data
+        while more and len(data) < size:
+            try:
+                more = self._tls.recv(RECORD)
+            except _NOT_NOW as error:
+                self.wants_out = isinstance(error, ssl.SSLWantWriteError)
+                return data
+            data += more
+        self.ended = not more
+        return data
 
     def send(self, data: bytearray) -> int:
         """How much of `data` was taken. What was not must come again, at the front."""

@@ -209,3 +209,55 @@ def test_what_was_asked_is_answered_at_the_end(place: Place) -> None:
         place.server.process.send_signal(signal.SIGTERM)
         assert [int.from_bytes(read(sock)[:2], "big") for _ in range(200)] == list(range(200))
         assert sock.recv(1) == b""  # and a close that is one: no reset, no ragged end
+
+
+class Bare:
+    """A TLS client whose records reach the socket when it says so."""
+
+    def __init__(self, place: Place) -> None:
+        self.sock = place.plain()
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = place.trusting()
+        self.tls = context.wrap_bio(self._in, self._out, server_hostname=certificates.HOST)
+        while not self._shaken():
+            self.flush()
+            self._in.write(self.sock.recv(1 << 14))
+        self.flush()
+
+    def _shaken(self) -> bool:
+        try:
+            self.tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        return True
+
+    def flush(self) -> None:
+        self.sock.sendall(self._out.read())
+
+    def rest(self) -> bytes:
+        """All that comes until the connection ends."""
+        found = b""
+        while data := self.sock.recv(1 << 14):
+            self._in.write(data)
+        with contextlib.suppress(ssl.SSLError):
+            while more := self.tls.read(1 << 14):
+                found += more
+        return found
+
+
+def test_queries_in_records_of_their_own_are_answered_and_a_last_word_ends_it(tmp_path: Path) -> None:
+    """The client keeps its half of the TCP connection open: only the record says that it is done."""
+    with serving(tmp_path, idle=600.0) as place:
+        client_ = Bare(place)
+        for number in range(50):
+            client_.tls.write(framed(running.query(ident=number)))
+        with contextlib.suppress(ssl.SSLWantReadError):
+            client_.tls.unwrap()
+        client_.flush()
+        replies, idents = client_.rest(), []
+        while replies:
+            end = 2 + int.from_bytes(replies[:2], "big")
+            idents.append(dns.message.from_wire(replies[2:end]).id)
+            replies = replies[end:]
+        assert idents == list(range(50))
+        client_.sock.close()
