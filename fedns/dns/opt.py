@@ -15,6 +15,8 @@ LONGEST = 11 + 4 + cookie.FULL + 4 + 4 + 16  # octets
 DO = 7  # octet of an OPT record with the flag
 _COMMON_SIZES = (*range(512, 4097), 8192, 16384, 32768, 65535)  # UDP payload sizes with a ready row
 _NO_DATA = b"\0\0"
+_OPTIONS_AT = 11  # octets of a bare OPT record
+_SOURCE, _SCOPE = 6, 7  # where an option with a client subnet has its prefix lengths
 
 
 def _rows() -> dict[bytes, Row]:
@@ -75,11 +77,25 @@ def _cookie(view: places.View, data: bytes, asker: client.Client) -> bytes | Non
 
 
 def _subnet(view: places.View, data: bytes, asker: client.Client) -> bytes | None:
-    """The same with scope 0 (RFC 7871 section 7.2.1): what depends on a place has no ready answer."""
-    atlas = places.current(view).atlas
-    if _SUBNETS.get(data[:4]) != len(data) or not atlas.ecs or atlas.trust:
+    """The same with scope 0, for an answer that is everybody's (RFC 7871 section 7.2.1)."""
+    if _SUBNETS.get(data[:4]) != len(data):
         return None
+    if not places.current(view).believes(places.sender(asker)):
+        return b""
     return _SUBNET_CODE + len(data).to_bytes(2, "big") + data
+
+
+def locate(view: places.View, row: Row, asker: client.Client) -> tuple[int, Row]:
+    """The client's place for an answer that depends on it, and the row that tells for how much of its subnet
+    the answer holds."""
+    record, at = row[0], _OPTIONS_AT
+    while at < len(record) and record[at : at + 2] != _SUBNET_CODE:
+        at += 4 + record[at + 3]
+    found = places.locate(view, asker, record[at + 4 : at + 4 + record[at + 3]] if at < len(record) else b"")
+    if at < len(record) and record[at + _SOURCE]:
+        at += _SCOPE
+        row = (record[:at] + bytes((found.scope,)) + record[at + 1 :], row[1])
+    return found.place, row
 
 
 _SUBNET_CODE = query.SUBNET.to_bytes(2, "big")

@@ -231,7 +231,7 @@ class Seen:
     def found(self) -> Found:
         """The client's place."""
         if self._found is None:
-            self._found = self._locate()
+            self._found = locate(self._view, self._asker, self._subnet)
         return self._found
 
     def scope(self, sought: Iterable[tuple[bytes, int]], signed: bool) -> int | None:
@@ -254,13 +254,13 @@ class Seen:
         views = map(node.decode, node.views(self._met[owner]))
         return len({_told(each, labels, rtype, signed) for each in views}) > 1
 
-    def _locate(self) -> Found:
-        places, asker = current(self._view), self._asker
-        from_whom = sender(asker)
-        if self._subnet and self._subnet[2] and places.believes(from_whom):
-            address = self._subnet[4:].ljust(_SIZES[self._subnet[1]], b"\0")
-            return places.find(address, asker.host.geo)
-        return places.find(from_whom, asker.host.geo)
+
+def locate(view: View, asker: client.Client, subnet: bytes) -> Found:
+    """Where the client is: its subnet says it if that is believed, else its resolver's address."""
+    places, address = current(view), sender(asker)
+    if subnet and subnet[2] and places.believes(address):
+        address = subnet[4:].ljust(_SIZES[subnet[1]], b"\0")
+    return places.find(address, asker.host.geo)
 
 
 def _told(here: node.Node, labels: bytes, rtype: int, signed: bool) -> tuple[object, ...]:

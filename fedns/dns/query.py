@@ -89,14 +89,14 @@ def _edns(size: int, ttl: int, options: bytes) -> Edns | None:
             return None
         code, length = struct.unpack_from(">HH", options, at)
         at += 4 + length
-        if at > len(options) or (code in _EMPTY and length) or not _sound(code, options[at - length : at]):
+        if at > len(options) or (code in _EMPTY and length) or not sound(code, options[at - length : at]):
             return None
         found.append((code, options[at - length : at]))
     do, compact = bool(ttl & DO), bool(ttl & CO)
     return Edns(max(size, wire.CLASSIC_SIZE), version, do, tuple(found), compact)
 
 
-def _sound(code: int, data: bytes) -> bool:
+def sound(code: int, data: bytes) -> bool:
     """Whether a client subnet is one: known family, scope 0, as many octets as its length takes, and no bit
     set beyond it (RFC 7871 sections 6 and 7.1.2). Family 0 can only say that there is nothing to say."""
     if code != SUBNET:

@@ -79,6 +79,10 @@ def respond(view: View, packet: bytes, limit: int, asker: client.Client = client
         reply = _missing(view, name, (packet[:2], _NXDOMAIN[flags], extras, question, own[0]))
         return reply or resolve.resolve(view, packet, limit, asker)
     kind, ancount, start, end, turn, unit = _unpack(value, record)
+    if kind & node.PLACED_SLOT:
+        place, own = opt.locate(view, own, asker)
+        value = node.view(value, place)
+        kind, ancount, start, end, turn, unit = _unpack(value, record)
     if kind == node.PLAIN:
         reply = b"".join((packet[:2], flags, ancount, _NONE, extras, question, value[start:end], own[0]))
     elif kind == node.ROTATE:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedns.dns import atlas, client, node, places, respond, wire
+from fedns.dns import atlas, client, node, places, resolve, respond, wire
 from tests.golden import fleet
 
 GLOBAL = "s.n.fed.svc.example.com"
@@ -48,7 +48,8 @@ WORLD: dict[str, Any] = {
         )
     ),
 }
-TABLE = fleet.build(WORLD).table()
+BUILT = fleet.build(WORLD)
+ATLAS, TABLE = BUILT.atlas, BUILT.table()
 EU, US, UW, AS = ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4")
 
 
@@ -63,13 +64,18 @@ class From(client.Client):
         return self._address
 
 
+def subnet_option(subnet: str) -> dns.edns.Option:
+    network, _, length = subnet.partition("/")
+    return dns.edns.ECSOption(network, int(length))
+
+
 def ask(
     name: str, rtype: str = "A", subnet: str = "", table: dict[bytes, bytes] = TABLE, **how: Any
 ) -> tuple[list[str], str | None]:
     """The answer's data, and the client subnet of the reply."""
     query = dns.message.make_query(name, rtype)
     network, _, length = subnet.partition("/")
-    option = [dns.edns.ECSOption(network, int(length))] if subnet else []
+    option = [subnet_option(subnet)] if subnet else []
     query.use_edns(0, 0x8000 if how.pop("signed", False) else 0, payload=4096, options=option)
     raw = respond.respond(table, query.to_wire(), wire.STREAM, From(**how))
     assert raw is not None
@@ -151,6 +157,33 @@ def test_what_else_depends_on_it() -> None:
     assert "+ us" in told
 
 
+SAME = "same.n.fed.svc.example.com"
+NAMES = st.sampled_from([GLOBAL, f"nope.{GLOBAL}", f"_http._tcp.{GLOBAL}", SAME, "no.such.example.com"])
+SUBNETS = st.sampled_from(["10.9.9.0/24", "10.1.2.128/25", "2001:db8::/56", "8000::/1", "0.0.0.0/0", "::/0"])
+COOKIE = dns.edns.GenericOption(dns.edns.OptionType.COOKIE, b"12345678")  # type: ignore[no-untyped-call]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    NAMES,
+    st.sampled_from(["A", "AAAA", "TXT", "SRV"]),
+    st.lists(SUBNETS.map(subnet_option) | st.just(COOKIE), min_size=1, max_size=3),
+    st.sampled_from([(), ("192.0.2.0/24",), ("10.0.0.0/8",)]),
+    st.booleans(),
+)
+def test_both_paths_tell_the_same(
+    name: str, rtype: str, options: list[dns.edns.Option], trust: tuple[str, ...], jar: bool
+) -> None:
+    drawn = places.encode(ATLAS._replace(trust=trust))
+    table = {**TABLE, node.ATLAS: drawn, node.ATLAS_STAMP: places.stamp(drawn)}
+    asker = From(host=client.Host(client.Server(cookies=bytes(16).hex() if jar else ""), 1_800_000_000))
+    query = dns.message.make_query(name, rtype, use_edns=0, payload=1232, options=options).to_wire()
+    replies = [path(table, query, wire.STREAM, asker) for path in (respond.respond, resolve.resolve)]
+    fast, slow = (dns.message.from_wire(reply or b"") for reply in replies)
+    assert fast == slow  # header, question and sections, in any order
+    assert {each.to_wire() for each in fast.options} == {each.to_wire() for each in slow.options}
+
+
 def test_only_trusted_resolvers_are_believed() -> None:
     where = WORLD["where"]._replace(trust=("192.0.2.0/24", "2001:db8::/32"))
     table = fleet.build({**WORLD, "where": where}).table()
@@ -221,11 +254,12 @@ def test_a_map_is_read_as_it_was_drawn() -> None:
 class Chart:
     """A geographic database: networks by hand."""
 
-    def __init__(self, rows: dict[str, client.Spot]) -> None:
+    def __init__(self, rows: dict[str, client.Spot], path: str = "/geo") -> None:
+        self.path = path
         self._rows = {ip_network(network): spot for network, spot in rows.items()}
 
     def find(self, path: str, address: bytes) -> client.Spot:
-        assert path == "/geo"
+        assert path == self.path
         for network, spot in self._rows.items():
             if ip_address(address) in network:
                 return spot
