@@ -10,7 +10,7 @@ SCENARIO ?=
 QUICK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt golden scenario conformance fuzz bench bench-dns peers bench-converge bench-scale clean
+.PHONY: help setup run test check fmt golden scenario conformance fuzz bench bench-dns peers bench-converge bench-scale bench-flood clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,7 +53,7 @@ fuzz: setup  ## Bounded fuzzing of packets, manifests, zone files, configuration
 	$(BIN)/python tests/fuzz/fuzz_packets.py $(PACKETS)
 	$(BIN)/python tests/fuzz/fuzz_documents.py $(DOCUMENTS)
 
-bench: bench-dns bench-converge bench-scale  ## Every benchmark
+bench: bench-dns bench-converge bench-scale bench-flood  ## Every benchmark
 
 bench-dns: setup peers  ## Answers per CPU-second beside Knot, NSD, BIND, gdnsd, CoreDNS; SCENARIO="mix tcp", QUICK=1
 	$(BIN)/python tests/bench/bench_dns.py $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(QUICK),--quick)
@@ -68,6 +68,10 @@ bench-converge: setup  ## One change on disk -> the changed answer on the wire
 
 bench-scale: setup  ## Cold start, memory and cost per change at 20 members x 10,000 services
 	$(BIN)/python tests/bench/bench_scale.py
+
+bench-flood: setup  ## Who gets answers while one network floods the server; octets out per octet in
+	$(BIN)/python tests/bench/bench_flood.py
+	$(BIN)/python tests/bench/bench_amplification.py
 
 clean:  ## Remove what setup and the tests made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

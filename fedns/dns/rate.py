@@ -22,8 +22,11 @@ ROWS = 1 << 16  # of the sampled table: 256 KiB
 ACCOUNTS = 1 << 14  # prefixes in sight of a limit in one worker: some megabytes
 LARGE, STRIDE = 16, 4  # of batches with so many queries only each fourth is counted, fourfold
 KNOWN = 1 << 12  # sources of which it is remembered whether they are exempt
-_FULL_COOKIE = b"\0\x0a\0\x18"  # option code and length
+FULL_COOKIE = b"\0\x0a\0\x18"  # option code and length
 _OPT = b"\0\0\x29"  # owner and type of an OPT record
+_OWN = tuple(_OPT + wire.OWN_SIZE.to_bytes(2, "big") + bytes((0, 0, do, 0, 0, 0)) for do in (0, 0x80))
+_PLAIN = b"\0\1\0\0\0\0\0\1"  # counts: a question, an OPT record
+_FLAGS = (b"\x82\0", b"\x83\0")  # QR and TC; with RD
 _ODD = 0x9E3779B97F4A7C15  # 2**64 / golden ratio: spreads neighbours over the rows
 _WORDS = {4: 4, 6: 8}  # IP version -> leading octets of an address that are looked at
 _NEVER = 1 << 62
@@ -71,14 +74,13 @@ class Account:
         pairs = zip(self.levels, self.rates, strict=True)
         self.levels = [max(level - rate * passed, 0.0) for level, rate in pairs]
 
-    def exceeds(self, kind: int) -> bool:
-        """Counts one more of this class, unless that would be beyond its limit."""
-        rate, level = self.rates[kind], self.levels[kind] + 1
-        if level > rate > 0:
-            self.beyond += 1
-            return True
-        self.levels[kind] = level
-        return False
+    def take(self, kind: int, count: int) -> int:
+        """How many of so many more of this class are within its limit; those are counted."""
+        rate, level = self.rates[kind], self.levels[kind]
+        if rate:
+            count = min(count, max(int(rate - level), 0))
+        self.levels[kind] = level + count
+        return count
 
 
 class Limiter:
@@ -116,8 +118,8 @@ class Limiter:
         self._seen += queries
         return self._seen <= self._floor and not self._accounts
 
-    def suspects(self, words: Sequence[int], now: int) -> dict[int, Account]:
-        """Positions in a batch that was not quiet whose prefixes have an account, with it."""
+    def suspects(self, words: Sequence[int], now: int) -> list[tuple[Account, list[int]]]:
+        """Of a batch that was not quiet: the accounts that its senders have, and their positions."""
         if len(words) < LARGE:
             self._count(words, 1, now)
         else:
@@ -126,13 +128,15 @@ class Limiter:
                 self._count(words, STRIDE, now)
         accounts, mask = self._accounts, self._mask
         if not accounts:
-            return {}
-        found = [(at, word) for at, word in enumerate(words) if word & mask in accounts]
-        held = {at: accounts[word & mask] for at, word in found if not self._free(word)}
-        for account in held.values():
-            if account.at != now:
-                account.leak(now)
-        return held
+            return []
+        found = [at for at, word in enumerate(words) if word & mask in accounts]
+        groups: dict[int, list[int]] = {}
+        for at in found:
+            if not self._exempt or not self._free(words[at]):
+                groups.setdefault(words[at] & mask, []).append(at)
+        for prefix in groups:
+            accounts[prefix].leak(now)
+        return [(accounts[prefix], positions) for prefix, positions in groups.items()]
 
     def news(self) -> list[str]:
         """Prefixes that are limited, each told once."""
@@ -141,10 +145,11 @@ class Limiter:
             account.told = True
         return [self._text(prefix) for prefix, _ in fresh]
 
-    def slips(self, account: Account) -> bool:
-        """Whether the reply that was limited last is sent all the same, cut."""
-        slip = self.limits.slip
-        return slip > 0 and account.beyond % slip == 0
+    def slips(self, account: Account, count: int) -> range:
+        """Counts so many limited replies; which of them (0 is the first) are sent all the same, cut."""
+        slip, before = self.limits.slip, account.beyond
+        account.beyond += count
+        return range(slip - 1 - before % slip, count, slip) if slip else range(0)
 
     def _count(self, words: Sequence[int], weight: int, now: int) -> None:
         self._counted = True
@@ -206,24 +211,30 @@ def kind(reply: bytes) -> int:
 
 def claim(packet: bytes) -> bytes:
     """The octets of what may be a full DNS cookie; if it is a good one, it proves the same wherever it is."""
-    at = packet.rfind(_FULL_COOKIE, wire.HEADER)
+    at = packet.rfind(FULL_COOKIE, wire.HEADER)
     return packet[at + 4 : at + 28] if at > 0 else b""
 
 
 def truncated(packet: bytes) -> bytes | None:
     """An empty reply with TC=1, never longer than the query; None for what is no plain query."""
-    if len(packet) < wire.HEADER or packet[2] & 0xF8 or packet[4:10] != b"\0\1\0\0\0\0":
+    if (
+        packet[4:12] == _PLAIN
+        and packet[-11:-8] == _OPT
+        and not packet[-16]
+        and not packet[-5] | packet[2] & 0xF8
+    ):
+        return packet[:2] + _FLAGS[packet[2] & 1] + packet[4:-11] + _OWN[packet[-4] >> 7]
+    if len(packet) < wire.HEADER or packet[2] & 0xF8 or packet[4:10] != _PLAIN[:6]:
         return None
     end = wire.read_name(packet, wire.HEADER)
     if end < 0 or end + 4 > len(packet):
         return None
     question = packet[wire.HEADER : end + 4]
-    head = packet[:2] + bytes((packet[2] & 1 | 0x82, 0)) + packet[4:10]
+    head = packet[:2] + _FLAGS[packet[2] & 1] + _PLAIN[:6]
     opt = packet[end + 4 : end + 15]
     if len(opt) < 11 or opt[:3] != _OPT or opt[6]:
         return head + b"\0\0" + question
-    own = _OPT + wire.OWN_SIZE.to_bytes(2, "big") + b"\0\0" + bytes((opt[7] & 0x80, 0, 0, 0))
-    return head + b"\0\1" + question + own
+    return head + b"\0\1" + question + _OWN[opt[7] >> 7]
 
 
 def _word(network: str) -> tuple[int, int]:

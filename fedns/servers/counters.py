@@ -109,9 +109,11 @@ class Cells:
         elif self._large % _STRIDE == 0:
             self._sized(packets, replies, transport, _STRIDE)
 
-    def limited(self, kind: str, slipped: bool) -> None:
-        """One reply of this class was beyond its limit: sent cut, or not at all."""
-        self._cells[LIMITED[kind, OUTCOMES[slipped]]] += 1
+    def limited(self, kind: str, dropped: int, slipped: int) -> None:
+        """Replies of this class that were beyond its limit: not sent at all, or cut."""
+        at = LIMITED[kind, OUTCOMES[0]]
+        self._cells[at] += dropped
+        self._cells[at + 1] += slipped
 
     def _sized(
         self, packets: Sequence[bytes], replies: Sequence[bytes | None], transport: str, weight: int

@@ -64,34 +64,61 @@ class Listener:
 
     def _limited(self, packets: Sequence[bytes], now: int) -> list[bytes | None]:
         """The replies of a batch in which somebody may be beyond a limit."""
-        held = self._limiter.suspects(self._datagrams.sources(len(packets)), now)
-        for at in [at for at in held if self._proven(packets[at], self._senders[at])]:
-            del held[at]
-        if not held:
+        suspects = self._limiter.suspects(self._datagrams.sources(len(packets)), now)
+        if not suspects:
             return self._answer(packets, wire.OWN_SIZE, self._senders)
-        spent = {at for at, account in held.items() if account.exceeds(rate.QUERIES)}
+        replies: list[bytes | None] = [None] * len(packets)
+        held, spent = [], set[int]()
+        for account, found in suspects:
+            unproven = [
+                at for at in found if rate.FULL_COOKIE not in packets[at] or not self._proven(packets, at)
+            ]
+            allowed = account.take(rate.QUERIES, len(unproven))
+            held.append((account, unproven[:allowed]))
+            spent.update(unproven[allowed:])
+            self._cut(account, rate.QUERIES, [(at, packets[at]) for at in unproven[allowed:]], replies)
         rest = [at for at in range(len(packets)) if at not in spent]
         senders = [self._senders[at] for at in rest]
         answered = self._answer([packets[at] for at in rest], wire.OWN_SIZE, senders)
-        replies: list[bytes | None] = [None] * len(packets)
         for at, reply in zip(rest, answered, strict=True):
             replies[at] = reply
-        for at, account in held.items():
-            reply = replies[at]
-            if at in spent:
-                replies[at] = self._instead(packets[at], account, rate.QUERIES)
-            elif reply is not None and account.exceeds(kind := rate.kind(reply)):
-                replies[at] = self._instead(packets[at], account, kind)
+        for account, found in held:
+            self._judge(account, [(at, packets[at]) for at in found], replies)
         return replies
 
-    def _instead(self, packet: bytes, account: rate.Account, kind: int) -> bytes | None:
-        """What is sent in place of a reply beyond the limit of its class: a cut one, or nothing."""
-        cut = rate.truncated(packet) if self._limiter.slips(account) else None
-        self._cells.limited(rate.CLASSES[kind], cut is not None)
-        return cut
+    def _judge(
+        self, account: rate.Account, asked: Sequence[tuple[int, bytes]], replies: list[bytes | None]
+    ) -> None:
+        """Takes back, class by class, what is beyond the limits of one prefix."""
+        kinds: dict[int, list[tuple[int, bytes]]] = {}
+        for at, packet in asked:
+            reply = replies[at]
+            if reply is not None:
+                kinds.setdefault(rate.kind(reply), []).append((at, packet))
+        for kind, same in kinds.items():
+            self._cut(account, kind, same[account.take(kind, len(same)) :], replies)
 
-    def _proven(self, packet: bytes, sender: client.Client) -> bool:
+    def _cut(
+        self,
+        account: rate.Account,
+        kind: int,
+        asked: Sequence[tuple[int, bytes]],
+        replies: list[bytes | None],
+    ) -> None:
+        """What is sent in place of replies beyond the limit of their class: cut ones, or nothing."""
+        if not asked:
+            return
+        for at, _ in asked:
+            replies[at] = None
+        slips = [asked[index] for index in self._limiter.slips(account, len(asked))]
+        for at, packet in slips:
+            replies[at] = rate.truncated(packet)
+        slipped = sum(replies[at] is not None for at, _ in slips)
+        self._cells.limited(rate.CLASSES[kind], len(asked) - slipped, slipped)
+
+    def _proven(self, packets: Sequence[bytes], at: int) -> bool:
         """Whether a good cookie shows that the sender is where the packet says."""
-        jar, claim = sender.host.jar, rate.claim(packet)
+        sender, claim = self._senders[at], rate.claim(packets[at])
+        jar = sender.host.jar
         seen = jar.look(claim, sender.address()) if jar is not None and claim else None
         return seen is not None and seen.valid

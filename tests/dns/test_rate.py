@@ -21,10 +21,13 @@ def sent(limiter: rate.Limiter, words: list[int], now: int, kind: int) -> list[b
     """Which queries of a batch get their reply, all of one class: what the listener does."""
     if limiter.quiet(len(words), now):
         return [True] * len(words)
-    held = limiter.suspects(words, now)
-    spent = {at for at, account in held.items() if account.exceeds(rate.QUERIES)}
-    beyond = {at for at, account in held.items() if at not in spent and account.exceeds(kind)}
-    return [at not in spent | beyond for at in range(len(words))]
+    beyond: set[int] = set()
+    for account, found in limiter.suspects(words, now):
+        allowed = found[: account.take(rate.QUERIES, len(found))]
+        over = set(found) - set(allowed[: account.take(kind, len(allowed))])
+        limiter.slips(account, len(over))
+        beyond |= over
+    return [at not in beyond for at in range(len(words))]
 
 
 @given(
@@ -114,13 +117,17 @@ def test_the_exempt_are_free_and_quiet_accounts_go() -> None:
     assert limiter.quiet(1, 3 * rate.SECOND) and len(limiter) == 0
 
 
-@given(slip=st.integers(0, 10), queries=st.integers(0, 300))
-def test_every_so_many_th_limited_reply_slips(slip: int, queries: int) -> None:
+@given(slip=st.integers(0, 10), batches=st.lists(st.integers(0, 64), max_size=30))
+def test_every_so_many_th_limited_reply_slips(slip: int, batches: list[int]) -> None:
     limiter = rate.Limiter(FREE._replace(slip=slip), 5)
     account = rate.Account((0, 0, 0, 5, 0, 0), 0)
-    beyond = [limiter.slips(account) for _ in range(queries) if account.exceeds(rate.NXDOMAIN)]
-    assert len(beyond) == max(queries - 5, 0)
-    assert sum(beyond) == (len(beyond) // slip if slip else 0)
+    places, total = [], 0
+    for count in batches:
+        beyond = count - account.take(rate.NXDOMAIN, count)
+        places += [total + index for index in limiter.slips(account, beyond)]
+        total += beyond
+    assert account.beyond == total == max(sum(batches) - 5, 0)
+    assert places == (list(range(slip - 1, total, slip)) if slip else [])
 
 
 @pytest.mark.parametrize(

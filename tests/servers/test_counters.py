@@ -110,8 +110,8 @@ def test_sizes_are_measured_all_where_few_come_and_a_sample_where_many_do(tmp_pa
 
 def test_what_was_limited_is_counted_by_class_and_outcome(tmp_path: Path) -> None:
     cells = counters.Cells(str(tmp_path / "w"))
-    for slipped in (True, False, False):
-        cells.limited("nxdomain", slipped)
+    cells.limited("nxdomain", 2, 0)
+    cells.limited("nxdomain", 0, 1)
     totals = counters.read(str(tmp_path / "w"))
     assert totals is not None
     assert totals.limited == {("nxdomain", "slipped"): 1, ("nxdomain", "dropped"): 2}
