@@ -3,6 +3,7 @@ elsewhere or has proven the address sees nothing of it. Peers ask: dig and kdig.
 
 import re
 import socket
+import struct
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from tests.scenarios import world
 
 NAME = "www.acme.com"
 STRICT = "  rate_limit: {exempt: [], nxdomain: 20, answers: 40}\n"
+DNS = "dns:\n  listen: [127.0.0.1:0]\n  workers: 1\n  identity: here\n"
 FLOODER = "127.77.0.9"
 
 
@@ -25,10 +27,20 @@ def limited(root: Path, rates: str) -> Iterator[world.Served]:
     text = one.config.read_text()
     found = re.search(r"dns: {(.*)}\n", text)
     assert found is not None
-    one.put("fedns.yaml", text.replace(found[0], f"dns:\n  listen: [127.0.0.1:0]\n  workers: 1\n{rates}"))
+    one.put("fedns.yaml", text.replace(found[0], f"{DNS}{rates}"))
     with world.serve(one) as served:
         world.until(lambda: served.answer(NAME) == ("A 192.0.2.80",), "the zone")
+        world.until(lambda: b"here" in _identity(served.port), "the settings")
         yield served
+
+
+def _identity(port: int) -> bytes:
+    """What the server says of itself: a worker that knows it knows its limits."""
+    question = struct.pack(">6H", 7, 0, 1, 0, 0, 0) + b"\x02id\x06server\0" + struct.pack(">HH", 16, 3)
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.settimeout(world.LONG)
+        sock.sendto(question, ("127.0.0.1", port))
+        return sock.recv(999)
 
 
 def flood(port: int, name: str, count: int, source: str = FLOODER) -> list[bytes]:
