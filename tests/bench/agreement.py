@@ -48,4 +48,10 @@ def _meaning(reply: bytes | None) -> Meaning:
     read = dns.message.from_wire(reply)
     rrsets = (each for each in read.answer if each.rdtype != dns.rdatatype.RRSIG)
     lines = frozenset(line.lower() for rrset in rrsets for line in rrset.to_text().splitlines())
-    return dns.rcode.to_text(read.rcode()), lines
+    return "NXDOMAIN" if _nameless(read) else dns.rcode.to_text(read.rcode()), lines
+
+
+def _nameless(read: dns.message.Message) -> bool:
+    """Whether it says by its NSEC that there is no such name (NXNAME, RFC 9824)."""
+    denials = (each for each in read.authority if each.rdtype == dns.rdatatype.NSEC)
+    return any(" TYPE128" in each.to_text() or " NXNAME" in each.to_text() for each in denials)

@@ -49,6 +49,7 @@ class Bench:
     def __init__(self, home: Path, effort: Effort, only: Sequence[str]) -> None:
         self._home, self._effort, self._only = home, effort, only
         self._plain = estate.Estate(home / "plain", effort.services)
+        self._signing = estate.Estate(home / "signing", effort.services, signed=True)
         self.results = report.Results()
 
     @contextmanager
@@ -62,7 +63,13 @@ class Bench:
     def run(self, chosen: Sequence[scenarios.Scenario]) -> None:
         for setup, group in groupby(chosen, key=lambda each: each.setup):
             with ExitStack() as running:
-                servers = [self._start(each, setup, running) for each in self._able(setup.features)]
+                signed = recipes.SIGNED in setup.features
+                if signed:
+                    running.enter_context(self._signing.control())
+                servers = []
+                for each in self._able(setup.features):
+                    place = self._signing if signed and isinstance(each, peers.Variant) else self._plain
+                    servers.append(self._start(each, setup, running, place))
                 for scenario in group:
                     self._measure(scenario, servers)
 
@@ -72,7 +79,7 @@ class Bench:
         for each in self._able(frozenset()):
             rounds = scaling.Rounds(each.title, [], [])
             with ExitStack() as running:
-                servers = [self._start(each, setup, running) for setup in setups]
+                servers = [self._start(each, setup, running, self._plain) for setup in setups]
                 for _ in range(self._effort.rounds):
                     for setup, server, told in zip(setups, servers, rounds[1:], strict=True):
                         manner = self._manner(scenarios.TABLE[0], server)
@@ -115,10 +122,10 @@ class Bench:
         who: peers.Participant,
         setup: peers.Setup,
         running: ExitStack,
-        place: estate.Estate | None = None,
+        place: estate.Estate,
     ) -> peers.Server:
         room = Path(tempfile.mkdtemp(prefix=f"{who.name}-", dir=self._home))
-        return running.enter_context(peers.running(who, setup, place or self._plain, room))
+        return running.enter_context(peers.running(who, setup, place, room))
 
     def _measure(self, scenario: scenarios.Scenario, servers: Sequence[peers.Server]) -> None:
         manners = {each.name: self._manner(scenario, each) for each in servers}

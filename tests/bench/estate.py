@@ -19,20 +19,19 @@ import serving
 MEMBERS = 7  # in five regions, each member a zone of its own
 DOWN = 0.3  # share of the shards that cannot serve
 START = 60.0  # seconds that control may take
-DNSSEC = ""  # lines of fedns.yaml that have the zone signed; empty until fedns can
-FEATURES = frozenset((recipes.COOKIES, recipes.TLS))  # what fedns can
+FEATURES = frozenset((recipes.COOKIES, recipes.SIGNED, recipes.TLS))  # what fedns can
 ALGORITHM = "ECDSAP256SHA256"
 
 
 class Estate:
-    """A fleet under `root`. `zone` and `signed` are written by `dump`."""
+    """A fleet under `root`, signed by fedns or not; `dump` writes `zone`, and `sign` writes `signed`."""
 
     def __init__(self, root: Path, services: int, signed: bool = False, block: int = 0) -> None:
         self.root, self.services = root, services
         self.fleet = fleet.Fleet(root, fleet.Shape(MEMBERS, services, down=_down(services), block=block))
         self.zone, self.signed = root / "example.com.zone", root / "example.com.signed"
         self.certificate, self.key = root / "certificate.pem", root / "key.pem"
-        self._admin, self._more = serving.free_port(), DNSSEC if signed else ""
+        self._admin, self._signs = serving.free_port(), signed
 
     def write(self) -> None:
         self.root.mkdir()
@@ -68,7 +67,9 @@ class Estate:
         if recipes.TLS in features:
             listen = [f"127.0.0.1:{ports[recipes.TLS]}"]
             dns["tls"] = {"listen": listen, "certificate": str(self.certificate), "key": str(self.key)}
-        self.fleet.configure(path, dns, self._admin, self._more)
+        if self._signs:
+            dns["dnssec"] = {"zones": [fleet.DOMAIN]}
+        self.fleet.configure(path, dns, self._admin)
         return path
 
     @contextmanager

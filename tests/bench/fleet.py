@@ -161,8 +161,8 @@ class Fleet:
         dns = {"listen": [f"127.0.0.1:{dns_port}"], "workers": 2}
         self.configure(self.config, dns, admin_port)
 
-    def configure(self, path: Path, dns: Mapping[str, object], admin_port: int, more: str = "") -> None:
-        """A configuration of this fleet: its `dns` section, and more lines at the top level."""
+    def configure(self, path: Path, dns: Mapping[str, object], admin_port: int) -> None:
+        """A configuration of this fleet with this `dns` section."""
         rows = "".join(f"  - {row}\n" for row in self._member_rows())
         path.write_text(
             f"federation: {FEDERATION}\n"
@@ -171,7 +171,6 @@ class Fleet:
             f"state: {self.root}/state\n"
             f"dns: {json.dumps(dns)}\n"
             f'admin: {{listen: "127.0.0.1:{admin_port}"}}\n'
-            f"{more}"
             f"members:\n{rows}"
         )
 
