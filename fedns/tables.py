@@ -114,7 +114,7 @@ class Writer:
     """The one writer. A second one on the same directory is refused with StateError."""
 
     def __init__(self, path: str, map_size: int = MAP_SIZE) -> None:
-        self._path, self._map_size = path, map_size
+        self.path, self._map_size = path, map_size
         self._lock = _lock(path)
         try:
             self._open()
@@ -125,12 +125,12 @@ class Writer:
 
     def _open(self) -> None:
         self._env = lmdb.open(
-            self._path, map_size=self._map_size, max_dbs=8, max_readers=READERS, mode=OWNER_ONLY
+            self.path, map_size=self._map_size, max_dbs=8, max_readers=READERS, mode=OWNER_ONLY
         )
         self._env.reader_check()
         self._dbs = {name: self._env.open_db(name.encode()) for name in DATABASES}
         self._digests = self._env.open_db(b"digest")
-        self._identity = identity(self._path)
+        self._identity = identity(self.path)
 
     def generation(self) -> int:
         raw = self.get("dns", META)
@@ -139,7 +139,7 @@ class Writer:
     def moved(self) -> bool:
         """Whether somebody set these tables aside: what is written now, nobody reads."""
         try:
-            return identity(self._path) != self._identity
+            return identity(self.path) != self._identity
         except OSError:
             return True
 
@@ -168,10 +168,10 @@ class Writer:
         try:
             return self._publish(changes, now, head)
         except DAMAGE as error:
-            raise Damaged(f"{self._path}: {error}") from error
+            raise Damaged(f"{self.path}: {error}") from error
         except (lmdb.Error, OSError) as error:
             self._reopen()
-            raise StateError(f"{self._path}: cannot publish: {error}") from error
+            raise StateError(f"{self.path}: cannot publish: {error}") from error
 
     def _publish(self, changes: Changes, now: float, head: Head) -> Published:
         txn = self._env.begin(write=True)
@@ -237,7 +237,7 @@ class Writer:
         try:
             self._open()
         except (lmdb.Error, OSError) as error:
-            raise StateError(f"{self._path}: cannot reopen the tables: {error}") from error
+            raise StateError(f"{self.path}: cannot reopen the tables: {error}") from error
 
     def close(self) -> None:
         self._env.close()

@@ -5,11 +5,13 @@ federated zone moves with each generation; one written by hand counts where it i
 where the file forgot to. The journal is bounded; what it has forgotten, a secondary gets whole.
 """
 
+import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from fedns import tables
+from fedns.control import marks
 from fedns.dns import content, difference, journal, node
 
 ENTRIES = 20_000
@@ -18,6 +20,12 @@ OCTETS = 64 << 20
 """Size of all steps that are kept."""
 OWN = 0
 """Serial of a zone that brings none: it begins with the federated zone's."""
+SAME = difference.Difference([], [])
+
+Zones = tuple[node.Zone, ...]
+Entries = dict[bytes, bytes | None]
+Change = difference.Difference | None
+"""What differs in a zone; None: that is not known."""
 
 
 class _Kept(NamedTuple):
@@ -27,61 +35,61 @@ class _Kept(NamedTuple):
 
 
 class History:
-    """The journal as the writer knows it."""
+    """The journal as the writer knows it, and the marks of the serials in a file beside the tables."""
 
     def __init__(self, writer: tables.Writer) -> None:
         self._writer = writer
+        self._marks = marks.Marks(os.path.join(os.path.dirname(writer.path), "serials.json"))
         found = [_Kept(journal.generation(key), key, len(value)) for key, value in writer.items("journal")]
         self._kept = deque(sorted(found))
         self._octets = sum(each.size for each in found)
 
-    def continued(self, zones: tuple[node.Zone, ...]) -> tuple[node.Zone, ...]:
+    def continued(self, zones: Zones) -> Zones:
         """The zones, none of them with a serial that is behind the one it is served with."""
         served = self._served()
         return tuple(_continued(zone, served.get(zone.apex)) for zone in zones)
 
+    def floor(self, apex: bytes) -> int | None:
+        """The serial that the next one of this zone has to be newer than, if any."""
+        served = self._served().get(apex)
+        return self._marks.above(apex, None if served is None else journal.number(served))
+
     def advance(
-        self, zones: tuple[node.Zone, ...], replaced: tables.Replaced | None, generation: int
-    ) -> tuple[tuple[node.Zone, ...], dict[bytes, bytes | None]]:
+        self, zones: Zones, replaced: tables.Replaced | None, generation: int
+    ) -> tuple[Zones, Entries]:
         """The zones with the serials of this generation (the first has its own already), and what changes
-        in the journal."""
-        served = self._served()
-        differing = self._differing(zones, replaced)
+        in the journal. OSError: the marks cannot be kept."""
+        served, change = self._served(), self._changes(zones, replaced)
         first = journal.number(zones[0])
         moved = [zones[0]]
         for zone in zones[1:]:
-            changed = differing is None or bool(differing.get(zone.apex)) or _told(zone, served)
-            moved.append(_moved(zone, served.get(zone.apex), first) if changed else zone)
-        entries: dict[bytes, bytes | None] = {}
-        if differing is not None:
-            for zone in moved:
-                self._note(served.get(zone.apex), zone, differing, (generation, entries))
+            changed = change(zone.apex) != SAME or served.get(zone.apex) != zone
+            moved.append(_moved(zone, self.floor(zone.apex), first) if changed else zone)
+        self._marks.reserve({zone.apex: journal.number(zone) for zone in moved}, zones[0].apex)
+        entries: Entries = {}
+        for zone in moved:
+            self._note(served.get(zone.apex), zone, change(zone.apex), (generation, entries))
         self._forget(entries)
         return tuple(moved), entries
 
-    def _served(self) -> dict[bytes, node.Zone]:
-        raw = self._writer.get("dns", tables.ZONES)
-        return {zone.apex: zone for zone in node.decode_zones(raw)} if raw else {}
+    def _served(self) -> Mapping[bytes, node.Zone]:
+        return node.apexes(self._writer.get("dns", tables.ZONES) or b"")
 
-    def _differing(
-        self, zones: tuple[node.Zone, ...], replaced: tables.Replaced | None
-    ) -> Mapping[bytes, difference.Difference] | None:
+    def _changes(self, zones: Zones, replaced: tables.Replaced | None) -> Callable[[bytes], Change]:
+        """Apex -> what differs there."""
         if replaced is None:
-            return None
+            return lambda apex: None
         raw = self._writer.get("dns", tables.ZONES) or b""
         before, after = content.Zones(node.decode_zones(raw)), content.Zones(zones)
-        return difference.of((each for each in replaced if each[0][-1] == 0), before, after)
+        found = difference.of((each for each in replaced if each[0][-1] == 0), before, after)
+        doubtful = content.moved(before, after)
+        return lambda apex: None if apex in doubtful else found.get(apex, SAME)
 
     def _note(
-        self,
-        before: node.Zone | None,
-        after: node.Zone,
-        differing: Mapping[bytes, difference.Difference],
-        into: tuple[int, dict[bytes, bytes | None]],
+        self, before: node.Zone | None, after: node.Zone, change: Change, into: tuple[int, Entries]
     ) -> None:
-        if before is None or before == after:
+        if before is None or before == after or change is None:
             return
-        change = differing.get(after.apex, difference.Difference([], []))
         entry = journal.encode(journal.Step(before, after, change))
         if entry is not None:
             generation, entries = into
@@ -90,7 +98,7 @@ class History:
             self._kept.append(_Kept(generation, key, len(entry)))
             self._octets += len(entry)
 
-    def _forget(self, entries: dict[bytes, bytes | None]) -> None:
+    def _forget(self, entries: Entries) -> None:
         while self._kept and (len(self._kept) > ENTRIES or self._octets > OCTETS):
             oldest = self._kept.popleft()
             self._octets -= oldest.size
@@ -109,16 +117,9 @@ def _continued(zone: node.Zone, served: node.Zone | None) -> node.Zone:
     return numbered(zone, journal.number(served))
 
 
-def _told(zone: node.Zone, served: Mapping[bytes, node.Zone]) -> bool:
-    """Whether the SOA itself says something else than before."""
-    return served.get(zone.apex) != zone
-
-
-def _moved(zone: node.Zone, served: node.Zone | None, first: int) -> node.Zone:
-    """With a serial after the one that is served, for content that is another."""
+def _moved(zone: node.Zone, floor: int | None, first: int) -> node.Zone:
+    """With a serial that is newer than `floor`, for content that is another."""
     number = journal.number(zone)
-    if number == OWN and served is None:
+    if number == OWN and floor is None:
         return numbered(zone, first)
-    if served is not None and not journal.newer(number, journal.number(served)):
-        return numbered(zone, journal.number(served) + 1)
-    return zone
+    return zone if floor is None or journal.newer(number, floor) else numbered(zone, floor + 1)

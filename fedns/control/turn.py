@@ -17,6 +17,7 @@ from fedns.dns import (
     atlas,
     client,
     federation,
+    journal,
     listing,
     names,
     node,
@@ -226,11 +227,14 @@ class Turn:
 
     def _head(self, now: float) -> tables.Head:
         """What goes with a generation of other answers. The SOA serial moves with each, and never backwards
-        (RFC 1982): generations are persisted, and tables rebuilt from nothing begin at the time of day."""
-        raw = self._writer.get("state", SERIAL)
+        (RFC 1982): generations are persisted, and tables rebuilt from nothing begin at the time of day, or
+        where the history says."""
+        raw, floor = self._writer.get("state", SERIAL), self._history.floor(self.layout.origin)
 
         def head(generation: int, replaced: tables.Replaced | None) -> tables.Changes:
             base = int.from_bytes(raw, "big") if raw else (int(now) - generation) & 0xFFFFFFFF
+            if floor is not None and not journal.newer((base + generation) & 0xFFFFFFFF, floor):
+                base = (floor + 1 - generation) & 0xFFFFFFFF
             first = skeleton.zone(self.layout, (base + generation) & 0xFFFFFFFF)
             moved = (first, *self.zones[1:])
             self.zones, steps = self._history.advance(moved, replaced, generation)

@@ -40,6 +40,21 @@ class Zones:
         return self.apexes[index] == apex or bool(flags & node.APEX)
 
 
+def moved(before: Zones, after: Zones) -> set[bytes]:
+    """Zones that records may have come to or gone from though no node has another value: zones came or went,
+    and with them what an index means, or who delegates."""
+    if before.apexes == after.apexes:
+        return set()
+    found: set[bytes | None] = set()
+    for old, new in zip(before.apexes, after.apexes, strict=False):
+        if old != new and (wire.below(old, new) or wire.below(new, old)):
+            found |= {old, new}
+    for apex in before.by_apex.keys() & after.by_apex.keys():
+        if before.above(apex) != after.above(apex):
+            found |= {before.above(apex), after.above(apex)}
+    return found - {None}  # type: ignore[return-value]
+
+
 def of(owner: bytes, value: bytes, zones: Zones) -> Iterator[Record]:
     """All records at and below the name (its virtual children), apart from the SOA."""
     entry = node.decode(value)

@@ -5,7 +5,7 @@ has looked at many names that are not the zone's, and others want their turn. A 
 back is no error: the zone goes whole.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from fedns.dns import client, content, edns, journal, message, node, permit, query, tsig, wire
@@ -15,6 +15,7 @@ SIZE = 16384
 _ROOMY = wire.STREAM - tsig.MAX_RECORD  # for one set of records that is larger
 _CHUNK = 8192  # octets of rdata kept together
 _GLANCES = 400  # names looked at between two pauses
+_STEPS = 50  # of the journal taken in between two pauses
 _QUESTIONS = (b"\0\xfb\0\x01", b"\0\xfc\0\x01")  # IXFR IN, AXFR IN
 _NOTAUTH = 9
 
@@ -131,14 +132,21 @@ def soa(zone: node.Zone) -> tuple[bytes, node.RRset]:
     return zone.apex, node.RRset(wire.SOA, zone.soa_ttl, (zone.soa,))
 
 
-def _steps(view: View, here: node.Zone, keys: Iterable[bytes]) -> Records:
+def _steps(view: View, here: node.Zone, keys: Sequence[bytes]) -> Records:
+    """What differs since then, as one step."""
+    before, whole = here, journal.Sum()
+    for glance, key in enumerate(keys):
+        step = journal.decode(here.apex, view.step(key) or b"")
+        before = before if glance else step.before
+        whole.add(step.change)
+        if glance % _STEPS == _STEPS - 1:
+            yield None
+    removed, added = whole.change()
     yield soa(here)
-    for key in keys:
-        before, after, (removed, added) = journal.decode(here.apex, view.step(key) or b"")
-        yield soa(before)
-        yield from removed
-        yield soa(after)
-        yield from added
+    yield soa(before)
+    yield from removed
+    yield soa(here)
+    yield from added
     yield soa(here)
 
 

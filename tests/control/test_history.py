@@ -1,5 +1,6 @@
 """Turn after turn on a real store: serials that move, and copies that follow step by step."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 
 from fedns import replicas
 from fedns.control import turn
-from fedns.dns import client, journal
+from fedns.dns import client, journal, names
 from fedns.model import snapshot
+from fedns.sources import change
 from tests.control import test_turn
 from tests.fakes import copying
 
@@ -76,3 +78,48 @@ def test_the_catalog_lists_all_zones(tmp_path: Path) -> None:
 
 def _members(zone: dns.zone.Zone) -> set[str]:
     return {str(rdata.target) for _, _, rdata in zone.iterate_rdatas("PTR")}
+
+
+def _hosts(*hosts: str) -> change.ZonesChange:
+    return test_turn.zone("acme.com", *((f"{host}.acme.com", 1, 60, (bytes(4),)) for host in hosts))
+
+
+def test_serials_go_on_where_the_tables_were_lost(tmp_path: Path) -> None:
+    made = test_turn.Bench(tmp_path / "tables")
+    copy = tmp_path / "copy"
+    made.run(test_turn.member("web"), test_turn.zone("acme.com"))
+    shutil.copytree(tmp_path / "tables", copy)
+    for at in range(5):
+        made.run(
+            test_turn.member(f"s{at}"), test_turn.zone("acme.com", (f"w{at}.acme.com", 1, 60, (bytes(4),)))
+        )
+    last = [serial(made, index) for index in (0, 1)]
+    for old in (None, copy):  # lost; and restored from a copy
+        made.writer.close()
+        shutil.rmtree(tmp_path / "tables")
+        if old:
+            shutil.copytree(old, tmp_path / "tables")
+        made.begin()
+        made.run(
+            test_turn.member("web", "api"), test_turn.zone("acme.com", *[("b.acme.com", 1, 9, (bytes(4),))])
+        )
+        found = [serial(made, index) for index in (0, 1)]
+        assert all(journal.newer(now, before) for now, before in zip(found, last, strict=True))
+        last = found
+    made.writer.close()
+
+
+def test_zones_in_each_other_are_copied_right_when_one_comes_between(bench: test_turn.Bench) -> None:
+    apexes = ["a.b.c.example.", "c.example.", "b.c.example."]
+    bench.run(test_turn.member("web"), _zones(apexes[:2]))
+    numbers = {each.apex: journal.number(each) for each in bench.turn.zones}
+    copies = {apex: copying.pulled(view(bench), apex)[1] for apex in apexes[:2]}
+    bench.run(_zones(apexes))
+    for apex, copy in copies.items():
+        before = numbers[names.wire(apex)]
+        assert copying.pulled(view(bench), apex, before, copy)[1] == copying.pulled(view(bench), apex)[1]
+
+
+def _zones(apexes: list[str]) -> change.ZonesChange:
+    found = [test_turn.zone(apex.rstrip(".")).zones for apex in apexes]
+    return change.ZonesChange({key: each for one in found for key, each in one.items()})
