@@ -8,6 +8,9 @@ DOCUMENTS ?= 5000
 # What `make bench-dns` measures: names from `tests/bench/scenarios.py`, all where there is none; QUICK=1 for a look.
 SCENARIO ?=
 QUICK ?=
+# How many random questions `make conformance` asks of us and of the peers, and which.
+QUESTIONS ?= 12000
+SEED ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check fmt golden scenario conformance fuzz bench bench-dns peers bench-converge bench-scale bench-flood clean
@@ -47,7 +50,7 @@ scenario: setup  ## Scenarios: real processes on loopback
 	$(BIN)/python -m pytest tests/scenarios
 
 conformance: setup  ## Vectors, RFC tables and peers
-	$(BIN)/python -m pytest tests/conformance
+	FEDNS_QUESTIONS=$(QUESTIONS) FEDNS_SEED=$(SEED) $(BIN)/python -m pytest tests/conformance
 
 fuzz: setup  ## Bounded fuzzing of packets, manifests, zone files, configuration
 	$(BIN)/python tests/fuzz/fuzz_packets.py $(PACKETS)

@@ -13,7 +13,8 @@ from fedns.model import snapshot as model
 NS = 2
 NS_TTL = 3600  # seconds; delegations change seldom
 SOA_TTL = 30  # seconds; also the limit of negative answers, since a declared name may appear at any time
-REFRESH, RETRY, EXPIRE = 60, 15, 86400  # seconds, for secondaries
+REFRESH, RETRY = 60, 15  # seconds, for secondaries
+EXPIRE = 604800  # seconds; a secondary that lost us gives stale answers for a week rather than none
 NOWHERE = b"\x02ns\x07invalid\0"  # RFC 6761: where the configuration names no server
 
 

@@ -42,6 +42,7 @@ long DNAME {long}
 big TXT {big}
 """.format(long=".".join(["z" * 60] * 3), big=" ".join(['"' + "x" * 250 + '"'] * 8))
 _IDENT = 0x5EED
+_ANSWERED = (3, 8, 9, 10, 15, 19)  # options that a server may send, those asked for among them
 _DO, _UNKNOWN_FLAG = 0x8000, 0x0040
 _QR, _AA, _TC, _RD, _Z, _AD, _CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x40, 0x20, 0x10
 
@@ -213,7 +214,7 @@ def judge(probe: Probe, octets: bytes | None) -> list[str]:
         "opt": (reply.edns >= 0, expect.opt),
         "error": (_error(reply), expect.error),
         "edns version, flags": (reply.edns <= 0 and not reply.ednsflags & 0x7FFF, True),
-        "options": ([each.otype for each in reply.options if each.otype not in (8, 9, 15, 19)], []),
+        "options": ([each.otype for each in reply.options if each.otype not in _ANSWERED], []),
     }
     looked_at = {key: pair for key, pair in found.items() if pair[1] is not None}
     return [f"{key}: {have!r} is not {want!r}" for key, (have, want) in looked_at.items() if have != want]

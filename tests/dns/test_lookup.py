@@ -17,6 +17,7 @@ _VIEW = worlds.view(
         + "".join(f"c{each} CNAME c{each + 1}\n" for each in range(40)),
         "example.com.": "$ORIGIN example.com.\n$TTL 300\n" + _HEAD + "www.eu CNAME www\nwww A 192.0.2.7\n"
         "@ MX 10 mail.sub\n_x._tcp SRV 0 1 80 www\nsub NS ns.sub\nsub NS ns.other\nns.sub A 192.0.2.8\n"
+        "svc HTTPS 1 www alpn=h2\nself HTTPS 1 . alpn=h2\nself A 192.0.2.10\nold SVCB 0 www\n"
         "child NS ns1\nchild DS 1 13 2 " + "00" * 32 + "\n",
         "web.org.": "$ORIGIN web.org.\n$TTL 300\n" + _HEAD + "@ HTTPS 0 pool\npool HTTPS 1 h2 alpn=h2\n"
         "pool HTTPS 2 . port=8443\npool HTTPS 3 h2 alpn=h3\npool A 192.0.2.10\nh2 AAAA 2001:db8::2\n"
@@ -57,6 +58,13 @@ def test_a_chain_may_end_at_a_delegation() -> None:
     assert reply.rcode() == dns.rcode.NOERROR and reply.flags & wire.AA
     assert [rrset.name.to_text() for rrset in reply.authority] == ["sub.example.com."]
     assert _lines(reply.additional) == ["ns.sub.example.com. 300 IN A 192.0.2.8"]
+
+
+@pytest.mark.parametrize(("owner", "rtype", "address"), [("svc", 65, 7), ("self", 65, 10), ("old", 64, 7)])
+def test_addresses_of_a_service_binding_come_along(owner: str, rtype: int, address: int) -> None:
+    """RFC 9460 section 4.1; "." is the owner itself."""
+    reply = _ask(f"{owner}.example.com.", rtype)
+    assert [str(rdata) for rrset in reply.additional for rdata in rrset] == [f"192.0.2.{address}"]
 
 
 def test_a_long_chain_is_bounded() -> None:
