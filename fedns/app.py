@@ -66,7 +66,7 @@ class Control:
         self.secrets = secrets.Secrets(
             os.path.join(settings.state, "cookies.json"), settings.dns.cookies.secret
         )
-        copies = config.copies(settings)
+        copies = settings.transfer
         self.turn = turn.Turn(self.writer, config.naming(settings), previous, self._server(), copies)
         home = vault.Vault(os.path.join(settings.state, "keys"))
         self.keys = keys.Keeper(home, settings.dns.dnssec, self.writer.get("dns", tables.SIGNING))

@@ -167,7 +167,6 @@ class Config(Struct, frozen=True):
     dns: Dns = Dns()
     gateway: Gateway = Gateway()
     admin: Admin = Admin()
-    keys: tuple[replicas.Key, ...] = ()
     transfer: replicas.Transfer = replicas.Transfer()
     health: Health = Health()
     tombstone: Annotated[float, schema.duration] = 300.0
@@ -293,7 +292,7 @@ def _check_numbers(config: Config, reader: schema.Reader) -> None:
 
 
 def _check_copies(config: Config, reader: schema.Reader) -> None:
-    replicas.check(copies(config), config.domain, reader)
+    replicas.check(config.transfer, config.domain, reader)
 
 
 def _check_places(config: Config, reader: schema.Reader) -> None:
@@ -357,11 +356,6 @@ def server(config: Config) -> client.Server:
         proven=dns.cookies.required,
         limits=rate.Limits(**structs.asdict(dns.rate_limit)),
     )
-
-
-def copies(config: Config) -> replicas.Settings:
-    """Who may copy zones, and who is told to."""
-    return replicas.Settings(config.keys, config.transfer)
 
 
 def whereabouts(config: Config) -> atlas.Settings:

@@ -91,28 +91,23 @@ class Key(Struct, frozen=True):
 class Transfer(Struct, frozen=True):
     """`catalog` is the name of a zone that lists all zones (RFC 9432); empty: there is none."""
 
+    keys: tuple[Key, ...] = ()
     allow: tuple[Annotated[Peer, peer], ...] = ()
     notify: tuple[Annotated[Target, target], ...] = ()
     catalog: Annotated[str, schema.hostname] = ""
 
 
-class Settings(NamedTuple):
-    """All of it."""
-
-    keys: tuple[Key, ...] = ()
-    transfer: Transfer = Transfer()
-
-
-def check(settings: Settings, domain: str, reader: schema.Reader) -> None:
+def check(rules: Transfer, domain: str, reader: schema.Reader) -> None:
     """What one value cannot say about itself."""
     known: set[str] = set()
-    for index, key in enumerate(settings.keys):
+    for index, key in enumerate(rules.keys):
         if key.name in known:
-            reader.bad(("keys", index, "name"), f"key {key.name!r} is written twice")
+            reader.bad(("transfer", "keys", index, "name"), f"key {key.name!r} is written twice")
         known.add(key.name)
         if (key.secret is None) == (key.secret_file is None):
-            reader.bad(("keys", index), f"key {key.name!r} needs `secret` or `secret_file`", "write one")
-    rules = settings.transfer
+            reader.bad(
+                ("transfer", "keys", index), f"key {key.name!r} needs `secret` or `secret_file`", "write one"
+            )
     used = {
         "allow": [one.key for one in rules.allow],
         "notify": [one.key for one in rules.notify],
@@ -120,13 +115,13 @@ def check(settings: Settings, domain: str, reader: schema.Reader) -> None:
     for field, users in used.items():
         for index, name in enumerate(users):
             if name and name not in known:
-                hint = schema.nearest(name, known) if known else "add it to `keys`"
+                hint = schema.nearest(name, known) if known else "add it to `transfer.keys`"
                 reader.bad(("transfer", field, index), f"there is no key {name!r}", hint)
     if rules.catalog == domain:
         reader.bad(("transfer", "catalog"), "the catalog needs a name of its own", "catalog.fedns.invalid")
 
 
-def secrets(settings: Settings) -> dict[str, tsig.Key]:
+def secrets(settings: Transfer) -> dict[str, tsig.Key]:
     """The usable keys by name."""
     found = {}
     for key in settings.keys:
@@ -136,10 +131,10 @@ def secrets(settings: Settings) -> dict[str, tsig.Key]:
     return found
 
 
-def rules(settings: Settings) -> bytes:
+def rules(settings: Transfer) -> bytes:
     """What workers have to know."""
     grants = []
-    for one in settings.transfer.allow:
+    for one in settings.allow:
         grant = permit.network(one.network) if one.network else permit.Grant()
         grants.append(grant._replace(key=names.wire(one.key) if one.key else b""))
     return permit.encode(list(secrets(settings).values()), grants)

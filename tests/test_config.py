@@ -208,8 +208,11 @@ def test_the_state_directory_in_use_stays_and_that_is_told(tmp_path: pathlib.Pat
 KEYED = (
     GOOD
     + """\
-keys: [{name: k1, secret: MDEyMzQ1Njc4OWFiY2RlZg==}]
-transfer: {allow: [192.0.2.0/24 key k1, key k1], notify: ["192.0.2.1:53 key k1"], catalog: c.invalid}
+transfer:
+  keys: [{name: k1, secret: MDEyMzQ1Njc4OWFiY2RlZg==}]
+  allow: [192.0.2.0/24 key k1, key k1]
+  notify: ["192.0.2.1:53 key k1"]
+  catalog: c.invalid
 """
 )
 
@@ -218,8 +221,8 @@ def test_keys_and_who_may_copy(home: pathlib.Path) -> None:
     (home / "fedns.yaml").write_text(KEYED)
     loaded = config.load(str(home / "fedns.yaml"))
     assert loaded.problems == () and loaded.config is not None
-    copies = config.copies(loaded.config)
-    assert copies.transfer.notify == (("192.0.2.1", 53, "k1"),)
+    copies = loaded.config.transfer
+    assert copies.notify == (("192.0.2.1", 53, "k1"),)
     assert permit.rules({permit.RULES: replicas.rules(copies)}).allow(b"\x01\x02\x03\x04", b"\x02k1\0")
 
 

@@ -63,9 +63,9 @@ async def _look(settings: config.Config, read: known.Known) -> None:
 
 def _compile(settings: config.Config, read: known.Known, folder: str) -> list[Problem]:
     """Compiles it all into a table that nobody reads."""
-    writer = tables.Writer(folder)
+    writer = tables.Writer(os.path.join(folder, "tables"))
     try:
-        server, copies = config.server(settings), config.copies(settings)
+        server, copies = config.server(settings), settings.transfer
         once = turn.Turn(writer, config.naming(settings), snapshot.Snapshot(), server, copies)
         once.run(read, time.time())
     finally:

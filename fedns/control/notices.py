@@ -40,9 +40,9 @@ class _Post(asyncio.DatagramProtocol):
 class Notices:
     """All secondaries that are to be told."""
 
-    def __init__(self, settings: replicas.Settings, count: Callable[[str], None]) -> None:
+    def __init__(self, settings: replicas.Transfer, count: Callable[[str], None]) -> None:
         self._count = count
-        self._targets = settings.transfer.notify
+        self._targets = settings.notify
         self._keys: Mapping[str, tsig.Key] = replicas.secrets(settings)
         self._zones: dict[bytes, node.Zone] = {}
         self._changed: dict[tuple[replicas.Target, bytes], asyncio.Event] = {}

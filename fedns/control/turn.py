@@ -35,7 +35,7 @@ from fedns.sources import change
 
 SERIAL = b"\xffserial"
 """Key in db `state`: what is added to the generation to make the SOA serial (4 octets)."""
-NOBODY = replicas.Settings()
+NOBODY = replicas.Transfer()
 """Nobody may copy zones."""
 SPECIAL = 0xFF
 """First octet of the keys that are no names."""
@@ -61,13 +61,13 @@ class Turn:
         settings: names.Settings,
         previous: snapshot.Snapshot,
         server: client.Server,
-        copies: replicas.Settings = NOBODY,
+        copies: replicas.Transfer = NOBODY,
     ) -> None:
         self.snapshot = previous
         self.server = server
         self.atlas = places.Atlas()
         self._rules = replicas.rules(copies)
-        self._catalog = copies.transfer.catalog
+        self._catalog = copies.catalog
         self._history = history.History(writer)
         self.aliases = aliases.Aliases(settings.aliases, self._held, writer.items("state"))
         self.signing: bytes | None = None

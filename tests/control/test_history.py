@@ -64,7 +64,7 @@ def test_a_static_zone_moves_on_where_its_file_forgot_to(bench: test_turn.Bench)
 
 def test_the_catalog_lists_all_zones(tmp_path: Path) -> None:
     made = test_turn.Bench(tmp_path / "catalog")
-    copies = replicas.Settings(transfer=replicas.Transfer(catalog="catalog.invalid"))
+    copies = replicas.Transfer(catalog="catalog.invalid")
     made.turn = turn.Turn(made.writer, test_turn.SETTINGS, snapshot.Snapshot(), client.Server(), copies)
     made.run(test_turn.member("web"), test_turn.zone("acme.com"))
     before, catalog = serial(made, 2), copying.pulled(view(made), CATALOG)[1]

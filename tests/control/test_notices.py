@@ -52,11 +52,11 @@ def zone(serial: int) -> node.Zone:
     return node.Zone(APEX, wire.ROOT + wire.ROOT + serial.to_bytes(4, "big") + bytes(16), 30)
 
 
-def settings(secondary: Secondary, key: bool = False) -> replicas.Settings:
+def settings(secondary: Secondary, key: bool = False) -> replicas.Transfer:
     name = "k" if key else ""
     target = replicas.Target(*secondary.socket.getsockname(), name)
     keys = (replicas.Key("k", secret=SECRET),) if key else ()
-    return replicas.Settings(keys, replicas.Transfer(notify=(target,)))
+    return replicas.Transfer(keys=keys, notify=(target,))
 
 
 def run(

@@ -193,8 +193,8 @@ def settings(ports: Sequence[int], catalog: str = "", keyed: bool = True) -> str
     notify = ", ".join(f'"127.0.0.1:{port} key {KEY}"' for port in ports)
     named = f", catalog: {catalog}" if catalog else ""
     return (
-        f"keys: [{{name: {KEY}, algorithm: {ALGORITHM}, secret: {SECRET}}}]\n"
-        f"transfer: {{allow: [{grant}], notify: [{notify}]{named}}}\n"
+        f"transfer: {{keys: [{{name: {KEY}, algorithm: {ALGORITHM}, secret: {SECRET}}}],"
+        f" allow: [{grant}], notify: [{notify}]{named}}}\n"
     )
 
 
