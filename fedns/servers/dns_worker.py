@@ -214,6 +214,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--udp-fd", type=int, action="append", default=[], help="an inherited UDP socket")
     parser.add_argument("--tcp-fd", type=int, action="append", default=[], help="an inherited TCP listener")
     parser.add_argument("--tls-fd", type=int, action="append", default=[], help="the same, for DNS over TLS")
+    parser.add_argument("--kept", default="", help="where the last good chain and key are kept")
     parser.add_argument("--certificate", default="", help="PEM file: the chain to show there")
     parser.add_argument("--key", default="", help="PEM file: its key")
     return parser.parse_args(arguments)
@@ -232,7 +233,7 @@ def main(arguments: Sequence[str]) -> int:
         for fd in options.tcp_fd:
             worker.add_tcp(socket.socket(fileno=fd))
         if options.tls_fd:
-            certificate = tls.Certificate(options.certificate, options.key)
+            certificate = tls.Certificate(options.certificate, options.key, options.kept)
             for fd in options.tls_fd:
                 worker.add_tls(socket.socket(fileno=fd), certificate)
         gc.collect()

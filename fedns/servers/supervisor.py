@@ -96,6 +96,7 @@ class Supervisor:
             options += ["--name", self._seat.worker(index)]
             if plan.tls and self._private:
                 options += ["--certificate", plan.tls.certificate, "--key", plan.tls.key]
+                options += ["--kept", os.path.join(plan.state, f"tls{self._seat.suffix}.pem.good")]
             passed = tuple(fd for _, fd in fds)
             self._children.append(child.Child(f"dns worker {index}", (*plan.worker, *options), passed))
         if plan.control:

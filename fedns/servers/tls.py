@@ -11,11 +11,13 @@ import logging
 import os
 import socket
 import ssl
+from typing import NamedTuple
 
 from fedns import logs
 
 ALPN = "dot"  # RFC 7858 section 8.1, the IANA registry's identification
 RECORD = 1 << 14  # octets, the largest of TLS: reading so many leaves none in OpenSSL, unseen by epoll
+_FLIGHTS = 4  # of a handshake, more than any takes
 _NOT_NOW = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 Stamp = tuple[tuple[int, int, int], ...]
@@ -79,33 +81,100 @@ class Channel:
             self._tls.unwrap()
 
 
-class Certificate:
-    """A certificate chain and its key, both PEM files, as they could last be used."""
+class Pair(NamedTuple):
+    """A chain with its key as they were read: what a server shows, and a client that trusts it alone."""
 
-    def __init__(self, chain: str, key: str) -> None:
-        self._chain, self._key = chain, key
+    server: ssl.SSLContext
+    client: ssl.SSLContext
+
+
+class Certificate:
+    """A certificate chain and its key, both PEM files, as they could last be used. `kept`: where a copy of
+    the last good ones is, for a start while the files are bad; empty: nowhere."""
+
+    def __init__(self, chain: str, key: str, kept: str = "") -> None:
+        self._chain, self._key, self._kept = chain, key, kept
         self._seen: Stamp = ()
-        self._context: ssl.SSLContext | None = None
+        self._pair: Pair | None = None
+        if kept:
+            with contextlib.suppress(OSError):
+                self._pair = pair(kept, kept)
         self.look()
 
     def look(self) -> None:
-        """Takes the files up if they changed."""
+        """Takes the files up if they changed and can be used. While clients take what is in use, what they
+        would not take (it has expired) is no better than none."""
         seen = stamp(self._chain, self._key)
         if seen == self._seen:
             return
         self._seen = seen
         try:
-            self._context = context(self._chain, self._key)
-            _log.info("certificate taken up", extra=logs.fields(file=self._chain))
+            fresh = pair(self._chain, self._key)
+            doubt = doubtful(fresh)
         except OSError as error:
-            kept = "the last good one stays in use" if self._context else "nobody is served over TLS"
-            _log.error("the certificate cannot be used", extra=logs.fields(error=str(error), so=kept))
+            self._leave(str(error))
+            return
+        if doubt and self._pair is not None and not doubtful(self._pair):
+            self._leave(doubt)
+            return
+        self._pair = fresh
+        _log.info("certificate taken up", extra=logs.fields(file=self._chain, doubt=doubt))
+        if self._kept and not doubt:
+            with contextlib.suppress(OSError):  # nothing is kept then
+                _keep(self._chain, self._key, self._kept)
 
     def open(self, sock: socket.socket) -> Channel | None:
         """The encrypted side of an accepted connection; None where there is no certificate to show."""
-        if self._context is None:
+        if self._pair is None:
             return None
-        return Channel(self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False))
+        server = self._pair.server
+        return Channel(server.wrap_socket(sock, server_side=True, do_handshake_on_connect=False))
+
+    def _leave(self, why: str) -> None:
+        so = "the last good one stays in use" if self._pair else "nobody is served over TLS"
+        _log.error("the certificate cannot be used", extra=logs.fields(error=why, so=so))
+
+
+def pair(chain: str, key: str) -> Pair:
+    """OSError (which SSLError is) where the files cannot be used."""
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    client.load_verify_locations(chain)
+    return Pair(context(chain, key), client)
+
+
+def doubtful(shown: Pair) -> str:
+    """Why a client that trusts the chain would not take it now (it has expired); empty where it would."""
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    asker = shown.client.wrap_bio(back, there)
+    sides = (asker, shown.server.wrap_bio(there, back, server_side=True))
+    for _ in range(_FLIGHTS):
+        for side in sides:
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+            except ssl.SSLCertVerificationError as error:
+                return error.verify_message
+    return ""
+
+
+def _keep(chain: str, key: str, kept: str) -> None:
+    """Copies both into one file, for nobody else to read, if they still go together."""
+    data = b""
+    for path in (chain, key):
+        with open(path, "rb") as file:
+            data += file.read() + b"\n"
+    fresh = f"{kept}.{os.getpid()}"
+    with open(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)
+    try:
+        context(fresh, fresh)
+        os.replace(fresh, kept)
+    except OSError:
+        os.unlink(fresh)
+        raise
 
 
 def context(chain: str, key: str) -> ssl.SSLContext:

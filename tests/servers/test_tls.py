@@ -202,6 +202,40 @@ def test_a_bad_certificate_changes_nothing(place: Place, tmp_path: Path) -> None
     running.until(lambda: place.serial() == "78", "the repaired certificate")
 
 
+@pytest.mark.parametrize("bad", ["key", "expired"])
+def test_the_last_good_certificate_outlives_the_worker(place: Place, tmp_path: Path, bad: str) -> None:
+    running.until(lambda: place.serial() == "11", "the first certificate")
+    kept = tmp_path / "state" / "tls.pem.good"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    if bad == "key":
+        certificates.put(tmp_path / "key.pem", b"no key at all")
+        trusted = place.trusting()
+    else:
+        trusted = place.trusting()
+        certificates.write(tmp_path, days=-1, serial=0x66)
+    end = time.monotonic() + 1.5 * dns_worker.TICK  # it looks meanwhile
+    while time.monotonic() < end:
+        with place.connect(trusted) as sock:
+            assert (sock.getpeercert() or {})["serialNumber"] == "11"
+    old = place.server.child("dns worker 0")
+    os.kill(old, signal.SIGKILL)
+    place.server.replaced("dns worker 0", old)
+    with place.connect(trusted) as sock:
+        assert (sock.getpeercert() or {})["serialNumber"] == "11"
+        assert running.OLD in ask(sock, running.query())
+
+
+def test_an_expired_certificate_is_better_than_none(tmp_path: Path) -> None:
+    with serving(tmp_path, days=-1) as place:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with place.connect(context) as sock:
+            assert running.OLD in ask(sock, running.query())
+        assert not (tmp_path / "state" / "tls.pem.good").exists()
+        certificates.write(tmp_path, serial=0x67)
+        running.until(lambda: place.serial() == "67", "the renewed certificate")
+
+
 def test_what_was_asked_is_answered_at_the_end(place: Place) -> None:
     with place.connect() as sock:
         assert running.OLD in ask(sock, running.query())
