@@ -15,7 +15,7 @@ import dns.zone
 from msgspec import Struct
 
 from fedns.errors import Problem
-from fedns.sources import tree, watch, zonetext
+from fedns.sources import mailboxes, tree, watch, zonetext
 from fedns.sources.change import ProblemsChange, Publish, ZoneFacts, ZonesChange
 
 SUFFIX = ".zone"
@@ -26,6 +26,8 @@ SEARCHED = 10_000
 SHOWN = 80
 """Characters of a line at fault that a problem repeats."""
 _DIRECTIVES = ("$TTL", "$ORIGIN", "$GENERATE")
+
+mailboxes.learn()
 
 
 class Reading(Struct, frozen=True):

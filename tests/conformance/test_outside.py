@@ -38,7 +38,8 @@ ASKED = (
     "nginx.mynamespace.myfederation.svc.europe-west1.example.com no.example.com acme.com eu.nginx.acme.com "
     "a.pages.acme.com er.pages.acme.com nginx.mynamespace.apps.acme.com no.acme.com"
 )
-PATIENCE = 180.0
+PATIENCE = 180.0  # seconds
+pytestmark = pytest.mark.timeout(2 * PATIENCE)
 CUT = "-----"
 SHIM = Path(__file__).parent / "dnsviz_shim.py"
 
