@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# What the optional compiled core is made of; without a C compiler fedns is installed without it.
+CORE := fedns/servers/core.py fedns/servers/_core.pxd fedns/servers/octets.pxd
 # How much `make fuzz` tries.
 PACKETS ?= 200000
 DOCUMENTS ?= 5000
@@ -13,18 +15,22 @@ QUESTIONS ?= 12000
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt golden scenario conformance fuzz bench bench-dns peers bench-converge bench-scale bench-flood clean
+.PHONY: help setup core run test check fmt golden scenario conformance fuzz bench bench-dns peers bench-converge bench-scale bench-flood clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## Create .venv and install the locked dependencies
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt setup.py $(CORE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "fedns needs Python 3.11 or newer; set PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
+
+core: setup  ## Compile the core again, and say why where that fails
+	$(BIN)/python setup.py build_ext --inplace
+	$(BIN)/python -c "from fedns.servers import _core"
 
 run: setup  ## Start the demo fleet on loopback
 	$(BIN)/fedns demo start

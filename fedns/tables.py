@@ -8,6 +8,7 @@ bit must never become an answer. Knows no DNS: keys that begin with 0xff are the
 
 import contextlib
 import fcntl
+import mmap
 import os
 import struct
 import sys
@@ -34,6 +35,9 @@ DAMAGE = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.PanicError, lmdb.Inv
 _META = struct.Struct(">Qd")
 _DIGEST = struct.Struct(">QQ")
 _MASK = (1 << 64) - 1
+_META_PAGE = struct.Struct("<16sII16xI")  # page header, magic, version; map's address and size; page size
+_META_KNOWN = (0xBEEFC0DE, 1)  # LMDB 0.9
+_META_TXN = 18  # word of a meta page: the transaction that wrote it
 _BULK = 100_000  # changes from which on LMDB's cache of dirty pages is worth giving back
 GONE = lmdb.Error  # what a reading meets whose tables were closed
 
@@ -64,13 +68,17 @@ def fingerprint(key: bytes, value: bytes) -> int:
 
 
 class View:
-    """One generation, as of one read transaction; `get` is the bound lookup in db "dns"."""
+    """One generation, as of one read transaction; `get` is the bound lookup in db "dns".
 
-    __slots__ = ("close", "get")
+    `stamp` is cheaper than `generation`, and another one for each generation of the same tables.
+    """
+
+    __slots__ = ("close", "get", "stamp")
 
     def __init__(self, txn: lmdb.Transaction) -> None:
         self.get: Callable[[bytes], bytes | None] = txn.get  # type: ignore[assignment]
         self.close = txn.abort
+        self.stamp: Callable[[], int] = txn.id
 
     @property
     def generation(self) -> int:
@@ -267,6 +275,17 @@ class Reader:
     def snapshot(self) -> Snapshot:
         """A read transaction for a longer reading: bound its time, for the same reason."""
         return Snapshot(self._env.begin(self._dbs["dns"]), self._dbs.get("journal"))
+
+    def marks(self) -> memoryview | None:
+        """Two words, the larger of which is another number for each generation, to be had without any call:
+        LMDB's two meta pages have them. None where the format is not the one known here."""
+        with open(os.path.join(self.path, "data.mdb"), "rb") as file:
+            head = file.read(_META_PAGE.size)
+            _, magic, version, page = _META_PAGE.unpack(head)
+            if (magic, version) != _META_KNOWN:
+                return None
+            pages = mmap.mmap(file.fileno(), 2 * page, access=mmap.ACCESS_READ)
+        return memoryview(pages).cast("B").cast("Q")[_META_TXN :: page // 8]
 
     def items(self, db: str) -> Iterator[tuple[bytes, bytes]]:
         with self._env.begin(self._dbs[db]) as txn:

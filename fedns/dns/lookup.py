@@ -316,8 +316,12 @@ def encloser(view: View, name: bytes) -> bytes | None:
             return None
         value = view.get(name)
         if value is not None:
-            _, flags, children = node.place(value)
-            views = node.views(value) if flags & node.PLACED else ()
-            more = flags & _SPECIAL or children or any(node.place(each)[2] for each in views)
-            return None if more else value
+            return value if ends(value) else None
     return None
+
+
+def ends(value: bytes) -> bool:
+    """Whether an entry says all: no name below it exists but those that have entries."""
+    _, flags, children = node.place(value)
+    views = node.views(value) if flags & node.PLACED else ()
+    return not (flags & _SPECIAL or children or any(node.place(each)[2] for each in views))

@@ -10,7 +10,7 @@ has proven the address (a good cookie, TCP) is never limited.
 import ipaddress
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fedns.dns import wire
@@ -85,38 +85,40 @@ class Account:
 
 class Limiter:
     """The limits of one worker for one IP version. Sources are words: the first 4 or 8 octets of an address
-    as a little-endian number, as a batch has them."""
+    as a little-endian number, as a batch has them. For whoever counts by itself: a source is of the prefix
+    `word & mask`, and exempt if `word & mask == value` for a (mask, value) of `exempt`; `floor` is what is
+    below every limit, and nobody is near one as long as `accounts` is empty."""
 
     def __init__(self, limits: Limits, seed: int, version: int = 4) -> None:
         self._seed, self._version = seed, version
         self._rows = array("I", bytes(4 * ROWS))
-        self._accounts: dict[int, Account] = {}
+        self.accounts: dict[int, Account] = {}
         self._seen = self._large = self._due = 0
         self._counted = False
         self.renew(limits)
 
     def __len__(self) -> int:
         """How many prefixes have an account."""
-        return len(self._accounts)
+        return len(self.accounts)
 
     def renew(self, limits: Limits) -> None:
         """Takes new limits up; everybody begins anew."""
         self.limits = limits
         bits = limits.prefix4 if self._version == 4 else limits.prefix6
-        self._mask, _ = _word(f"{'0.0.0.0' if self._version == 4 else '::'}/{bits}")
+        self.mask, _ = _word(f"{'0.0.0.0' if self._version == 4 else '::'}/{bits}")
         exempt = [text for text in limits.exempt if ipaddress.ip_network(text).version == self._version]
-        self._exempt = [_word(text) for text in exempt]
+        self.exempt = [_word(text) for text in exempt]
         self._known: dict[int, bool] = {}
         least = min((rate for rate in limits.rates if rate), default=0)
-        self._floor = least // 2 if limits.enabled and least else _NEVER
-        self._accounts.clear()
+        self.floor = least // 2 if limits.enabled and least else _NEVER
+        self.accounts.clear()
 
     def quiet(self, queries: int, now: int) -> bool:
         """Counts a batch; whether nobody can be near a limit, so that it need not be looked into."""
         if now >= self._due:
             self._sweep(now)
         self._seen += queries
-        return self._seen <= self._floor and not self._accounts
+        return self._seen <= self.floor and not self.accounts
 
     def suspects(self, words: Sequence[int], now: int) -> list[tuple[Account, list[int]]]:
         """Of a batch that was not quiet: the accounts that its senders have, and their positions."""
@@ -126,21 +128,27 @@ class Limiter:
             self._large += 1
             if self._large % STRIDE == 0:
                 self._count(words, STRIDE, now)
-        accounts, mask = self._accounts, self._mask
+        accounts, mask = self.accounts, self.mask
         if not accounts:
             return []
         found = [at for at, word in enumerate(words) if word & mask in accounts]
         groups: dict[int, list[int]] = {}
         for at in found:
-            if not self._exempt or not self._free(words[at]):
+            if not self.exempt or not self._free(words[at]):
                 groups.setdefault(words[at] & mask, []).append(at)
         for prefix in groups:
             accounts[prefix].leak(now)
         return [(accounts[prefix], positions) for prefix, positions in groups.items()]
 
+    def watch(self, words: Iterable[int], now: int) -> None:
+        """Opens accounts for these sources, which somebody else has counted beyond `floor`."""
+        for word in words:
+            if word & self.mask not in self.accounts and not self._free(word):
+                self._open(word & self.mask, now)
+
     def news(self) -> list[str]:
         """Prefixes that are limited, each told once."""
-        fresh = [item for item in self._accounts.items() if item[1].beyond and not item[1].told]
+        fresh = [item for item in self.accounts.items() if item[1].beyond and not item[1].told]
         for _, account in fresh:
             account.told = True
         return [self._text(prefix) for prefix, _ in fresh]
@@ -153,23 +161,23 @@ class Limiter:
 
     def _count(self, words: Sequence[int], weight: int, now: int) -> None:
         self._counted = True
-        rows, seed, mask, floor = self._rows, self._seed, self._mask, self._floor
+        rows, seed, mask, floor = self._rows, self._seed, self.mask, self.floor
         for word, count in Counter(words).items():
             row = (((word & mask) ^ seed) * _ODD & 0xFFFFFFFFFFFFFFFF) >> 48
             rows[row] = seen = rows[row] + count * weight
-            if seen > floor and word & mask not in self._accounts and not self._free(word):
+            if seen > floor and word & mask not in self.accounts and not self._free(word):
                 self._open(word & mask, now)
 
     def _open(self, prefix: int, now: int) -> None:
-        if len(self._accounts) < ACCOUNTS:
-            self._accounts[prefix] = Account(self.limits.rates, now)
+        if len(self.accounts) < ACCOUNTS:
+            self.accounts[prefix] = Account(self.limits.rates, now)
 
     def _free(self, word: int) -> bool:
         known = self._known.get(word)
         if known is None:
             if len(self._known) >= KNOWN:
                 self._known.clear()
-            known = self._known[word] = any(word & mask == value for mask, value in self._exempt)
+            known = self._known[word] = any(word & mask == value for mask, value in self.exempt)
         return known
 
     def _sweep(self, now: int) -> None:
@@ -179,9 +187,9 @@ class Limiter:
         if self._counted:
             self._rows = array("I", bytes(4 * ROWS))
             self._counted = False
-        for prefix, account in list(self._accounts.items()):
+        for prefix, account in list(self.accounts.items()):
             if now - account.at > SECOND:
-                del self._accounts[prefix]
+                del self.accounts[prefix]
 
     def _text(self, prefix: int) -> str:
         octets = prefix.to_bytes(_WORDS[self._version], "little")

@@ -14,10 +14,10 @@ import socket
 import struct
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from itertools import accumulate, groupby
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from fedns.dns import client
 
@@ -63,12 +63,31 @@ class Memory:
         return memoryview(self.bytes).cast("B").cast(code)[first::step]  # type: ignore[call-overload, no-any-return]
 
 
+class Frames(NamedTuple):
+    """A batch in memory, for whoever answers there: query i begins at SLOT * i of `requests` and has
+    `received`[i] octets; its reply goes to SLOT * i of `replies`, its length to `lengths`[i]. Its sender's
+    address begins at NAME * i + `source` of `names`, and `width` octets of it tell networks apart. What
+    recvmmsg and sendmmsg take lies at the addresses `receive` and `send`."""
+
+    requests: memoryview
+    replies: memoryview
+    received: memoryview
+    lengths: memoryview
+    names: memoryview
+    source: int
+    width: int
+    socket: int
+    receive: int
+    send: int
+    wildcard: bool = False
+
+
 class Batch:
     """recvmmsg/sendmmsg on one UDP socket."""
 
     def __init__(self, sock: socket.socket, host: client.Host) -> None:
         self._socket = sock
-        self._wildcard = is_wildcard(sock)
+        self.wildcard = is_wildcard(sock)
         self._v4 = sock.family == socket.AF_INET
         self._requests, self._replies = Memory(SIZE * SLOT), Memory(SIZE * _DATAGRAM)
         self._names, self._controls = Memory(SIZE * NAME), Memory(SIZE * CONTROL)
@@ -89,13 +108,13 @@ class Batch:
             self._names.words("I", 1, NAME // 4) if self._v4 else self._names.words("Q", 1, NAME // 8)
         )
         self._connect_calls()
-        if self._wildcard:
+        if self.wildcard:
             ask_destination(sock)
 
     def _lay_out(self, name_length: int) -> None:
         for i in range(SIZE):
             _IOVEC.pack_into(self._vectors.bytes, i * 16, self._requests.address + i * SLOT, SLOT)
-        control = CONTROL if self._wildcard else 0
+        control = CONTROL if self.wildcard else 0
         for i in range(2 * SIZE):
             slot = i % SIZE
             name = self._names.address + slot * NAME
@@ -109,9 +128,30 @@ class Batch:
         self._recvmmsg, self._sendmmsg = libc.recvmmsg, libc.sendmmsg
         self._in = (self._socket.fileno(), self._heads[0], SIZE, socket.MSG_DONTWAIT, None)
 
+    def frames(self) -> Frames:
+        """This batch as memory, each reply in a place of its own from now on: for `refresh` and `answer`."""
+        for i in range(SIZE):
+            self._bases[i] = self._replies.address + i * SLOT
+        return Frames(
+            memoryview(self._requests.bytes),
+            memoryview(self._replies.bytes),
+            self._received[:SIZE],
+            self._lengths[:SIZE],
+            memoryview(self._names.bytes),
+            *((4, 4) if self._v4 else (8, 8)),
+            self._socket.fileno(),
+            self._headers.address,
+            self._headers.address + SIZE * _HEADER.size,
+            self.wildcard,
+        )
+
+    def refresh(self) -> None:
+        """Before each batch: room for all control messages. Needed where `wildcard` is true."""
+        self._capacities[:] = _FULL_CONTROL
+
     def receive(self) -> list[bytes]:
-        if self._wildcard:
-            self._capacities[:] = _FULL_CONTROL
+        if self.wildcard:
+            self.refresh()
         count = self._recvmmsg(*self._in)
         if count <= 0:
             return []
@@ -124,18 +164,21 @@ class Batch:
     def sources(self, count: int) -> list[int]:
         return self._sources[:count].tolist()
 
+    def answer(self, start: int, count: int) -> int:
+        """Sends the replies to packets `start` to `count` that lie in their places, those of length 0 left
+        out; returns how many were sent."""
+        if self.wildcard:
+            self._answer_from_there(count)
+        lengths = self._lengths[start:count].tolist()
+        return sum(self._post(start + first, end - first) for first, end in _runs(lengths))
+
     def reply(self, replies: Sequence[bytes | None]) -> int:
-        if self._wildcard:
+        if self.wildcard:
             self._answer_from_there(len(replies))
         if None not in replies:
             return self._send(0, replies)  # type: ignore[arg-type]
-        sent = start = 0
-        for present, run in groupby(replies, key=lambda reply: reply is not None):
-            segment = list(run)
-            if present:
-                sent += self._send(start, segment)  # type: ignore[arg-type]
-            start += len(segment)
-        return sent
+        runs = list(_runs(replies))
+        return sum([self._send(start, replies[start:end]) for start, end in runs])  # type: ignore[arg-type, misc]
 
     def _answer_from_there(self, count: int) -> None:
         """Received control messages go out again: the reply leaves from the address that was asked."""
@@ -151,6 +194,9 @@ class Batch:
         bases = array("Q", accumulate(lengths[:-1], initial=self._replies.address))
         self._bases[start : start + count] = bases
         self._lengths[start : start + count] = lengths
+        return self._post(start, count)
+
+    def _post(self, start: int, count: int) -> int:
         first = SIZE + start
         sent = self._sendmmsg(self._socket.fileno(), self._heads[first], count, socket.MSG_DONTWAIT)
         return count if sent == count else self._send_rest(first, max(sent, 0), count)
@@ -255,13 +301,27 @@ def ask_destination(sock: socket.socket) -> None:
 
 def datagrams(sock: socket.socket, host: client.Host) -> Datagrams:
     """The fastest that works here."""
-    fits = sys.platform == "linux" and sys.byteorder == "little" and ctypes.sizeof(ctypes.c_void_p) == 8
-    return Batch(sock, host) if fits else Plain(sock, host)
+    return Batch(sock, host) if works() else Plain(sock, host)
+
+
+def works() -> bool:
+    """Whether `Batch` does: the calls are there, and memory is laid out as it expects."""
+    return sys.platform == "linux" and sys.byteorder == "little" and ctypes.sizeof(ctypes.c_void_p) == 8
 
 
 def _unbound(item: tuple[int, int, bytes]) -> tuple[int, int, bytes]:
     level, kind, data = item
     return (level, kind, b"\0\0\0\0" + data[4:]) if level == socket.IPPROTO_IP else item
+
+
+def _runs(replies: Sequence[object]) -> Iterator[tuple[int, int]]:
+    """(start, end) of each stretch without gaps."""
+    start = 0
+    for present, run in groupby(replies, key=bool):
+        end = start + len(list(run))
+        if present:
+            yield start, end
+        start = end
 
 
 def _writable(fd: int) -> bool:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from typing import NamedTuple
 
 from fedns import logs
 from fedns.dns import rate
@@ -73,7 +74,7 @@ class Cells:
         except OSError as error:  # a full disk must not keep anybody from answering
             _log.warning("nothing is counted", extra=logs.fields(path=path, error=error.strerror))
             memory = mmap.mmap(-1, _CELLS * 8)
-        self._cells = memoryview(memory).cast("Q")
+        self._cells = self.words = memoryview(memory).cast("Q")
         if self._cells[0] != MAGIC:
             self._cells[:] = memoryview(bytes(_CELLS * 8)).cast("Q")
             self._cells[0] = MAGIC
@@ -133,6 +134,31 @@ class Cells:
         cells[_LATENCY + bisect_left(BOUNDS, microseconds)] += replies
         cells[FIELDS["latency_sum_us"]] += microseconds * replies
         cells[FIELDS["batches"]] += 1
+
+
+class Layout(NamedTuple):
+    """Where UDP is counted in `words`, for whoever counts there: a query of type A (then AAAA) with response
+    code NOERROR (then NXDOMAIN) at `counted`; octets of queries and of replies at `asked` and `told`, and a
+    message of n octets so far behind as `sized`[n] says; a batch's packets by the microseconds it took from
+    `latency` on, by `bounds`; packets times microseconds at `total`, and batches at `batches`."""
+
+    words: memoryview
+    counted: tuple[int, ...]
+    sized: tuple[int, ...]
+    asked: int
+    told: int
+    latency: int
+    bounds: tuple[int, ...]
+    total: int
+    batches: int
+
+
+def layout(cells: Cells) -> Layout:
+    counted = tuple(_INDEX[rtype << 8 | rcode] for rtype in (1, 28) for rcode in (0, 3))
+    sized = tuple(1 + bisect_left(SIZES, size) for size in range(SIZES[-2] + 1))
+    asked = _SIZES_AT["udp"]
+    total, batches = FIELDS["latency_sum_us"], FIELDS["batches"]
+    return Layout(cells.words, counted, sized, asked, asked + _ROW, _LATENCY, BOUNDS, total, batches)
 
 
 def _mapped(path: str) -> mmap.mmap:

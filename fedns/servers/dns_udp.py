@@ -7,6 +7,7 @@ of the tables. Not a loop of its own: `ready` is called when the socket is reada
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter_ns
+from typing import NamedTuple
 
 from fedns.dns import client, rate, wire
 from fedns.servers import batch, counters
@@ -15,6 +16,19 @@ SPINS = 16  # batches in a row before other sockets get their turn
 DRAIN = 256  # batches to answer at the end: more than any receive buffer holds
 
 Answer = Callable[[Sequence[bytes], int, Iterable[client.Client]], list[bytes | None]]
+
+Suspects = Sequence[tuple[rate.Account, list[int]]]
+"""As `rate.Limiter.suspects` has them."""
+
+
+class Plain(NamedTuple):
+    """What any UDP listener needs."""
+
+    socket: socket.socket
+    answer: Answer
+    cells: counters.Cells
+    host: client.Host
+    limiter: rate.Limiter
 
 
 class Listener:
@@ -53,7 +67,8 @@ class Listener:
         if self._limiter.quiet(len(packets), started):
             replies = self._answer(packets, wire.OWN_SIZE, self._senders)
         else:
-            replies = self._limited(packets, started)
+            suspects = self._limiter.suspects(self._datagrams.sources(len(packets)), started)
+            replies = self._judged(packets, self._senders, suspects)
         sent = self._datagrams.reply(replies)
         self._cells.took(perf_counter_ns() - started, len(packets))
         self._cells.answered(packets, replies)
@@ -62,23 +77,26 @@ class Listener:
             self._cells.add("unsent", missing - replies.count(None))
         return len(packets)
 
-    def _limited(self, packets: Sequence[bytes], now: int) -> list[bytes | None]:
+    def _judged(
+        self, packets: Sequence[bytes], clients: Sequence[client.Client], suspects: Suspects
+    ) -> list[bytes | None]:
         """The replies of a batch in which somebody may be beyond a limit."""
-        suspects = self._limiter.suspects(self._datagrams.sources(len(packets)), now)
         if not suspects:
-            return self._answer(packets, wire.OWN_SIZE, self._senders)
+            return self._answer(packets, wire.OWN_SIZE, clients)
         replies: list[bytes | None] = [None] * len(packets)
         held, spent = [], set[int]()
         for account, found in suspects:
             unproven = [
-                at for at in found if rate.FULL_COOKIE not in packets[at] or not self._proven(packets, at)
+                at
+                for at in found
+                if rate.FULL_COOKIE not in packets[at] or not self._proven(packets[at], clients[at])
             ]
             allowed = account.take(rate.QUERIES, len(unproven))
             held.append((account, unproven[:allowed]))
             spent.update(unproven[allowed:])
             self._cut(account, rate.QUERIES, [(at, packets[at]) for at in unproven[allowed:]], replies)
         rest = [at for at in range(len(packets)) if at not in spent]
-        senders = [self._senders[at] for at in rest]
+        senders = [clients[at] for at in rest]
         answered = self._answer([packets[at] for at in rest], wire.OWN_SIZE, senders)
         for at, reply in zip(rest, answered, strict=True):
             replies[at] = reply
@@ -116,9 +134,8 @@ class Listener:
         slipped = sum(replies[at] is not None for at, _ in slips)
         self._cells.limited(rate.CLASSES[kind], len(asked) - slipped, slipped)
 
-    def _proven(self, packets: Sequence[bytes], at: int) -> bool:
+    def _proven(self, packet: bytes, sender: client.Client) -> bool:
         """Whether a good cookie shows that the sender is where the packet says."""
-        sender, claim = self._senders[at], rate.claim(packets[at])
-        jar = sender.host.jar
+        jar, claim = sender.host.jar, rate.claim(packet)
         seen = jar.look(claim, sender.address()) if jar is not None and claim else None
         return seen is not None and seen.valid

@@ -20,12 +20,14 @@ from time import monotonic, time
 from fedns import logs, tables
 from fedns.dns import client, rate, respond
 from fedns.errors import StateError
-from fedns.servers import counters, dns_copy, dns_tcp, dns_udp, geodata, tls
+from fedns.servers import counters, dns_copy, dns_tcp, dns_udp, geodata, prompt, tls
 
 TICK = 1.0  # seconds between looks at the tables' file and at idle connections
 FINISH = 3.0  # seconds that TCP replies get to leave after SIGTERM
 NEWS = 5  # prefixes named in the log per look: it must not be flooded either
 LINGER = 1.0  # seconds that clients get to close connections on which all is said
+
+_OPENED = 1 << 48  # added to stamps for tables opened anew: beyond any number of transactions
 
 _log = logging.getLogger("fedns.dns_worker")
 
@@ -41,6 +43,9 @@ class Nothing:
     def published(self) -> tuple[int, float]:
         return 0, 0.0
 
+    def stamp(self) -> int:
+        return 0
+
     def close(self) -> None:
         return None
 
@@ -52,10 +57,16 @@ class Source:
         self._path = path
         self._reader: tables.Reader | None = None
         self._told = ""  # why there are no tables, as last logged
+        self.opened = 0
+        self._marks: memoryview | None = None
         self.look()
 
     def view(self) -> tables.View | Nothing:
         return self._reader.view() if self._reader else Nothing()
+
+    def marks(self) -> memoryview | None:
+        """As `tables.Reader` has them."""
+        return self._marks
 
     def snapshot(self) -> tables.Snapshot | None:
         return self._reader.snapshot() if self._reader else None
@@ -69,8 +80,11 @@ class Source:
         if self._reader:
             self._reader.close()  # LMDB allows an environment once per process
             self._reader = None
+        self.opened += _OPENED
+        self._marks = None
         try:
             self._reader = tables.Reader(self._path)
+            self._marks = self._reader.marks()
             self._told = ""
         except StateError as error:
             if str(error) != self._told:
@@ -94,11 +108,14 @@ class Worker:
         self._udp: dict[int, dns_udp.Listener] = {}
         self._tcp = dns_tcp.Streams(self._poll, self._desk, cells, self._host, dns_tcp.Limits())
         self._certificate: tls.Certificate | None = None
+        self._kit = prompt.kit(source, seed)
         self._stopping = False
 
     def add_udp(self, sock: socket.socket) -> None:
         limiter = self._limiters[6 if sock.family == socket.AF_INET6 else 4]
-        self._udp[sock.fileno()] = dns_udp.Listener(sock, self.answer, self._cells, self._host, limiter)
+        plain = dns_udp.Plain(sock, self.answer, self._cells, self._host, limiter)
+        listener = prompt.Listener(plain, self._kit) if self._kit else dns_udp.Listener(*plain)
+        self._udp[sock.fileno()] = listener
         self._poll.register(sock.fileno(), select.EPOLLIN)
 
     def add_tcp(self, sock: socket.socket) -> None:
@@ -163,6 +180,8 @@ class Worker:
 
     def _tick(self) -> None:
         self._source.look()
+        if self._kit:
+            self._kit.rows.renew()
         if self._certificate:
             self._certificate.look()
         self._tcp.expire()

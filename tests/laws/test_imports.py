@@ -43,6 +43,8 @@ WORKER_MAY_LOAD = {
     "fedns.servers.dns_udp",
     "fedns.servers.dns_worker",
     "fedns.servers.geodata",
+    "fedns.servers._core",
+    "fedns.servers.prompt",
     "fedns.servers.tls",
     "fedns.tables",
 }

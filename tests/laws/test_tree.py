@@ -17,6 +17,7 @@ TOP = {
     "docs",
     "fedns",
     "pyproject.toml",
+    "setup.py",
     "tests",
     "zones",
 }

@@ -1,0 +1,121 @@
+"""The listener with the compiled core: what it takes and what it leaves go out in one batch, in order."""
+
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fedns.dns import client, rate, respond
+from fedns.servers import batch, core, counters, dns_udp, prompt
+from tests.servers import running
+
+HOST = client.Host(client.Server())
+_MODULES = [core] if prompt.compiled is None else [core, prompt.compiled]
+
+
+class _View:
+    def __init__(self, table: Mapping[bytes, bytes | None]) -> None:
+        self.get = table.get
+
+    def stamp(self) -> int:
+        return 1
+
+    def close(self) -> None:
+        return None
+
+
+class _Source:
+    opened = 0
+
+    def __init__(self, table: Mapping[bytes, bytes | None]) -> None:
+        self._table = table
+
+    def view(self) -> _View:
+        return _View(self._table)
+
+    def marks(self) -> memoryview | None:
+        return None
+
+
+def _kit(form: Any, table: Mapping[bytes, bytes | None]) -> prompt.Kit:
+    return prompt.Kit(form, form.Rows(1, prompt.Reading(_Source(table))), 1)
+
+
+def _plain(packets: Sequence[bytes], limit: int, clients: Iterable[client.Client]) -> list[bytes | None]:
+    assert limit == 1232
+    assert [each.address() for each in clients] == [b"\x7f\0\0\1"] * len(packets)
+    return [None if packet == b"drop" else b"left " + packet for packet in packets]
+
+
+@pytest.mark.parametrize("form", _MODULES, ids=lambda form: form.__name__)
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_batches_mix_what_the_core_takes_and_leaves(form: Any, host: str, tmp_path: Path) -> None:
+    cells = counters.Cells(str(tmp_path / "w"))
+    table = running.entries(running.OLD)
+
+    with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as asker:
+        server.bind((host, 0))
+        asker.settimeout(running.LONG)
+        asker.connect(("127.0.0.1", server.getsockname()[1]))
+        plain = dns_udp.Plain(server, _plain, cells, HOST, rate.Limiter(rate.Limits(), 5))
+        listener = prompt.Listener(plain, _kit(form, table))
+        listener.ready()
+        wanted = batch.SIZE + 20
+        for number in range(wanted):
+            asker.send(running.query(ident=number))
+            if number % 10 == 0:
+                asker.send(b"drop")
+            if number % 7 == 0:
+                asker.send(b"odd")
+        listener.ready()
+        for number in range(wanted):
+            assert asker.recv(999)[:2] == number.to_bytes(2, "big")
+            if number % 7 == 0:
+                assert asker.recv(999) == b"left odd"
+        for number in (9, 10):
+            asker.send(running.query(ident=number))
+            listener.drain()
+            assert asker.recv(999)[-15:-11] == running.OLD
+    totals = counters.read(str(tmp_path / "w"))
+    assert totals and totals.queries[("udp", "A", "NOERROR")] == wanted + 2
+    assert totals.fields["dropped"] == 9 and totals.fields["unsent"] == 0
+
+
+@pytest.mark.parametrize("form", _MODULES, ids=lambda form: form.__name__)
+def test_who_asks_too_much_is_limited_though_the_core_could_answer(form: Any, tmp_path: Path) -> None:
+    cells = counters.Cells(str(tmp_path / "w"))
+    table = running.entries(running.OLD)
+    limits = rate.Limits(answers=4, queries=20, slip=2, exempt=())
+    with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as asker:
+        server.bind(("127.0.0.1", 0))
+        asker.connect(server.getsockname())
+
+        def answer(
+            packets: Sequence[bytes], limit: int, clients: Iterable[client.Client]
+        ) -> list[bytes | None]:
+            return [respond.respond(table, packet, limit) for packet in packets]  # type: ignore[arg-type]
+
+        plain = dns_udp.Plain(server, answer, cells, HOST, rate.Limiter(limits, 5))
+        listener = prompt.Listener(plain, _kit(form, table))
+        for number in range(40):
+            asker.send(running.query(ident=number))
+            listener.drain()
+        asker.setblocking(False)
+        heard: list[bytes] = []
+        with pytest.raises(BlockingIOError):
+            while True:
+                heard.append(asker.recv(999))
+    cut = [reply for reply in heard if reply[2] & 2]
+    whole = [reply for reply in heard if reply[-15:-11] == running.OLD]
+    assert 4 <= len(whole) <= 10 and len(cut) >= 10 and len(whole) + len(cut) == len(heard)
+    totals = counters.read(str(tmp_path / "w"))
+    assert totals and sum(totals.limited.values()) + len(whole) == 40
+
+
+def test_the_core_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(prompt.SWITCH, "off")
+    assert prompt.module() is None
+    monkeypatch.delenv(prompt.SWITCH)
+    assert prompt.module() is (prompt.compiled if batch.works() else None)
