@@ -1,9 +1,9 @@
 # Types of what core.py defines, for its compiled form: the source itself is plain Python.
 cimport cython
 
-cdef int ROW, ROWS, WAYS, SPINS
+cdef int ROW, ROWS, WAYS
 cdef long long SECOND
-cdef unsigned long long _ODD, _WORD
+cdef unsigned long long _ODD, _WORD, _ADDED, _QUESTION, _DO
 cdef int _LEAST, _OPT, _HEAD, _COMMON, _ANCOUNT, _START, _END, _TURN, _UNIT, _AAAA_SLOT, _LEFT
 cdef int _SLOT, _HEADER, _MAX_NAME, _CLASSIC, _OWN, _A, _AAAA, _OPT_TYPE, _NXDOMAIN, _PLAIN, _ROTATE, _NODATA
 cdef int _NAMED, _AUTHORITY, _RCODE, _UNITS, _ANSWERS, _BODY, _TURNS, _AGE
@@ -74,7 +74,6 @@ cdef class Core:
     cdef Py_ssize_t _end, _limit
     cdef int _rtype, _opt
 
-    cpdef ready(self)
     @cython.locals(count=cython.Py_ssize_t, left=cython.Py_ssize_t, dropped=cython.Py_ssize_t,
                    sent=cython.Py_ssize_t, now=cython.longlong, loud=list)
     cpdef Py_ssize_t turn(self) except -1
@@ -90,7 +89,7 @@ cdef class Core:
     cdef bint _plain(self, Py_ssize_t at, Py_ssize_t stop) noexcept
     @cython.locals(asked="unsigned char[::1]", end=cython.Py_ssize_t)
     cdef bint _asks(self, Py_ssize_t at, Py_ssize_t stop) noexcept
-    @cython.locals(asked="unsigned char[::1]", size=cython.Py_ssize_t)
+    @cython.locals(asked="unsigned char[::1]", size=cython.Py_ssize_t, rest=cython.ulonglong)
     cdef bint _bare(self, Py_ssize_t at, Py_ssize_t stop) noexcept
     @cython.locals(told="unsigned char[::1]", kept="unsigned char[::1]", end=cython.Py_ssize_t,
                    size=cython.Py_ssize_t, body=cython.Py_ssize_t, unit=cython.Py_ssize_t,

@@ -8,12 +8,11 @@ Python, where every index is checked, for the tests and the fuzzers.
 
 import mmap
 from array import array
-from typing import Protocol
 
 import cython
 
 from fedns.dns import lookup, node, rate, wire
-from fedns.servers import batch, counters
+from fedns.servers import batch, counters, errands
 
 if cython.compiled:
     from cython.cimports.fedns.servers import octets
@@ -29,6 +28,9 @@ _OPT = 11  # octets of a bare OPT record
 _HEAD = 16  # octets of a row before the name
 _COMMON = 4096  # octets: larger payload sizes are rare
 _ANCOUNT, _START, _END, _TURN, _UNIT = 1, 3, 7, 11, 13  # where a slot has its fields: see node.SLOT
+_ADDED = 1 << 56  # section counts as a little-endian number: an additional record; with it, a question
+_QUESTION = _ADDED | 1 << 8
+_DO = 0x80 << 16  # what follows the size in a bare OPT record, as a little-endian number
 _AAAA_SLOT = node.SLOT_AT[node.AAAA]
 # What is used for each query, as numbers of C
 _SLOT, _HEADER, _MAX_NAME, _CLASSIC, _OWN = (
@@ -45,56 +47,16 @@ _NAMED, _AUTHORITY, _RCODE, _UNITS, _ANSWERS, _BODY, _TURNS, _AGE = 0, 1, 2, 3, 
 _NEVER = (0, b"")  # for a name below which `respond` is to look
 _POINTER = 0xC000 + wire.HEADER
 
-SPINS = 16  # batches in a row before other sockets get their turn
 SECOND = 1_000_000_000  # nanoseconds
 _SIZE, _NAME, _GATE_ROWS = batch.SIZE, batch.NAME, rate.ROWS
 _ODD, _WORD = 0x9E3779B97F4A7C15, 0xFFFFFFFFFFFFFFFF  # 2**64 / golden ratio; 64 ones
 _LEFT = 255  # as response code of a row: `respond` answers this question
 
 
-class Tables(Protocol):
-    """The tables, read in one transaction from `open` to `close`."""
-
-    def marks(self) -> memoryview | None:
-        """Words of which the largest is another one in each generation; None where only `open` can tell."""
-
-    def open(self) -> int:
-        """Begins to read; a number that no other generation has had."""
-
-    def get(self, key: bytes, /) -> bytes | None: ...
-
-    def close(self) -> None: ...
-
-
-class Hand(Protocol):
-    """Who does what is rare."""
-
-    def refresh(self) -> None:
-        """Called before each batch of a wildcard socket."""
-
-    def suspects(self, count: int, now: int, loud: list[int]) -> None:
-        """Somebody in this batch may be beyond a limit; keeps such queries from the core."""
-
-    def failed(self) -> None:
-        """Called amid an exception, which is let pass or told."""
-
-    def signed(self) -> bool:
-        """Whether there are zones with signatures, which are not the core's."""
-
-    def others(self, count: int) -> int:
-        """Answers what the core has left; how many of that get no reply."""
-
-    def send(self, start: int, count: int) -> int:
-        """Sends replies `start` to `count` with gaps and patience; how many were sent."""
-
-    def unsent(self, count: int) -> None:
-        """So many replies were not sent."""
-
-
 class Rows:
     """Ready answers by question: a set of WAYS rows for each value of the digest's low bits."""
 
-    def __init__(self, seed: int, tables: Tables) -> None:
+    def __init__(self, seed: int, tables: errands.Tables) -> None:
         self.octets = memoryview(mmap.mmap(-1, ROWS * ROW))
         self.name = memoryview(bytearray(256))
         self._tags = memoryview(mmap.mmap(-1, ROWS * 8)).cast("Q")
@@ -281,7 +243,7 @@ class Core:
     reply goes to SLOT * i of `replies`, and its length to lengths[i]."""
 
     def __init__(
-        self, rows: Rows, frames: batch.Frames, layout: counters.Layout, hand: Hand, gate: Gate
+        self, rows: Rows, frames: batch.Frames, layout: counters.Layout, hand: errands.Hand, gate: Gate
     ) -> None:
         self._rows, self._hand, self._gate = rows, hand, gate
         self._requests, self._replies, self._names = frames.requests, frames.replies, frames.names
@@ -296,12 +258,6 @@ class Core:
         self._total, self._batches = layout.total, layout.batches
         self._end = self._rtype = self._opt = self._limit = 0
         self._signed = False
-
-    def ready(self) -> None:
-        """Answers what is queued; asks the kernel again at once only when more is likely."""
-        for _ in range(SPINS):
-            if self.turn() < 2:
-                return
 
     def turn(self) -> int:
         """Answers a batch; how many packets were in it."""
@@ -380,9 +336,7 @@ class Core:
         asked = self._requests
         if stop - at < _LEAST or asked[at + 2] & 0xFE or asked[at + 3] & 0xCF:
             return False
-        if asked[at + 4] or asked[at + 5] != 1 or asked[at + 6] or asked[at + 7]:
-            return False
-        return not (asked[at + 8] or asked[at + 9] or asked[at + 10] or asked[at + 11] > 1)
+        return bool(octets.word(asked, at + 4, 8) | _ADDED == _QUESTION)
 
     def _asks(self, at: int, stop: int) -> bool:
         """Whether question and OPT record are plain ones; leaves what they say in `_rtype` and others."""
@@ -412,12 +366,9 @@ class Core:
         if at + _OPT != stop or asked[at] or asked[at + 1] or asked[at + 2] != _OPT_TYPE:
             return False
         size = asked[at + 3] << 8 | asked[at + 4]
+        rest = octets.word(asked, at + 5, 6)
         self._limit = min(size, _OWN)
-        if size < _CLASSIC or size > _COMMON or asked[at + 5] or asked[at + 6] or asked[at + 7] & 0x7F:
-            return False
-        if asked[at + 7] and self._signed:
-            return False
-        return not (asked[at + 8] or asked[at + 9] or asked[at + 10])
+        return _CLASSIC <= size <= _COMMON and (not rest or (rest == _DO and not self._signed))
 
     def _compose(self, at: int, row: int) -> int:
         """Header, question, the row's answer in its turn, OPT record; the length."""

@@ -96,9 +96,6 @@ class Listener(dns_udp.Listener):
         self._suspects: dns_udp.Suspects = ()
         self._hidden: dict[int, int] = {}
 
-    def ready(self, _events: int = 0) -> None:
-        self._core.ready()
-
     def _batch(self) -> int:
         count: int = self._core.turn()
         return count
