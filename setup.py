@@ -8,7 +8,7 @@ except ImportError:
     modules = []
 else:
     modules = cythonize(
-        [Extension("fedns.servers._core", ["fedns/servers/core.py"], optional=True)],
+        [Extension("fedns.servers._core", ["fedns/servers/core.py"])],
         build_dir="build/cython",
         compiler_directives={
             "language_level": 3,
@@ -19,5 +19,8 @@ else:
             "cdivision": True,
         },
     )
+
+for module in modules:
+    module.optional = True  # cythonize forgets it
 
 setup(ext_modules=modules)

@@ -5,6 +5,7 @@ threads as the kernel accounts it. Of fedns that is the supervisor with its work
 runs beside it, as it does where replicas share a state directory.
 """
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -39,7 +40,14 @@ class Variant:
         return ", ".join(f"not yet: {each}" for each in sorted(features - estate.FEATURES))
 
 
-OURS = (Variant("fedns", "fedns"),)
+def _uncompiled() -> str:
+    return "" if importlib.util.find_spec("fedns.servers._core") else "not compiled: make core"
+
+
+OURS = (
+    Variant("fedns", "fedns", {"FEDNS_CORE": "off"}),
+    Variant("core", "fedns, compiled core", missing=_uncompiled),
+)
 
 
 class Setup(NamedTuple):
