@@ -29,7 +29,7 @@ class Server(NamedTuple):
     limits: rate.Limits = rate.Limits()
 
 
-READY = 8192  # signed answers in one generation of the memory, about 10 MB
+READY = 50_000  # signed answers in one generation of the memory, about 40 MiB
 
 
 class Spot(NamedTuple):
