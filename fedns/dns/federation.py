@@ -189,8 +189,7 @@ class _Compiler:
         ]
         self._stems: dict[tuple[int, int], bytes] = {}
         self._told: dict[tuple[int, str], bytes] = {}
-        local = selection.local(service.policy) and not self._v1
-        self._elsewhere = [self._outcomes.at(place) for place in layout.places[1:]] if local else []
+        self._placed: dict[int, tuple[list[outcome.Outcome], list[int]]] = {}
 
     def entries(self, differing: frozenset[str] | None) -> Iterator[tuple[bytes, bytes | None]]:
         """(name, entry) of the levels that answer otherwise since these members differ (None: of all).
@@ -217,15 +216,23 @@ class _Compiler:
         """The node of a level; where the place decides, one view for each outcome that there is."""
         steps = chain(self._outcomes, self._layout.levels, index)
         last = steps[-1] if steps else index
-        if not self._elsewhere:
+        if not self._outcomes.local or len(self._layout.places) < 2:
             return self._view(index, owner, steps, self._outcomes[last])
-        seen: dict[outcome.Outcome, int] = {}  # -> which view
-        choices = [seen.setdefault(found[last], len(seen)) for found in (self._outcomes, *self._elsewhere)]
-        if len(seen) < 2:
+        outcomes, choices = self._by_place(last)
+        if len(outcomes) < 2:
             return self._view(index, owner, steps, self._outcomes[last])
-        whom = [inband.whom(self._layout.places, choices, each) for each in seen.values()]
-        views = [self._view(index, owner, steps, *each) for each in zip(seen, whom, strict=True)]
+        whom = [inband.whom(self._layout.places, choices, each) for each in range(len(outcomes))]
+        views = [self._view(index, owner, steps, *each) for each in zip(outcomes, whom, strict=True)]
         return node.locate(views, choices)
+
+    def _by_place(self, index: int) -> tuple[list[outcome.Outcome], list[int]]:
+        """The outcomes that a level has at any place, the default one first, and which of them each has."""
+        if index not in self._placed:
+            found = self._outcomes.by_place(index, self._layout.places)
+            numbers: dict[int, int] = {}
+            choices = [numbers.setdefault(id(each), len(numbers)) for each in found]
+            self._placed[index] = list({id(each): each for each in found}.values()), choices
+        return self._placed[index]
 
     def _view(
         self, index: int, owner: bytes, steps: list[int], final: outcome.Outcome, whom: str = ""

@@ -75,9 +75,10 @@ def _count(serving: int, there: int, ttl: int) -> bytes:
 
 def whom(known: Sequence[selection.Place], choices: Sequence[int], choice: int) -> str:
     """Which clients see one view: `choices` say by place which one it is."""
-    there = [places.text(place[:2]) for place, each in zip(known, choices, strict=True) if each == choice]
+    there = [number for number, each in enumerate(choices) if each == choice]
     rest = f" and {len(there) - MAX_PLACES} more places" if len(there) > MAX_PLACES else ""
-    return f"the nearest to clients {', '.join(there[:MAX_PLACES])}{rest}"
+    named = ", ".join(places.text(known[each][:2]) for each in there[:MAX_PLACES])
+    return f"the nearest to clients {named}{rest}"
 
 
 def moment(at: float) -> str:

@@ -6,7 +6,6 @@ same shards serve, so that what is built from it is built once.
 """
 
 from collections.abc import Sequence
-from copy import copy
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Literal, NamedTuple
@@ -48,9 +47,10 @@ def outcomes(
     service: model.Service, layout: names.Layout, now: float, place: selection.Place | None = None
 ) -> list[Outcome]:
     """One outcome per level of the layout, in its order, for clients at a place (None: the default one)."""
-    found = Outcomes(service, layout, now)
-    found = found if place is None else found.at(place)
-    return [found[index] for index in range(len(layout.levels))]
+    found, levels = Outcomes(service, layout, now), range(len(layout.levels))
+    if place is None or not found.local:
+        return [found[index] for index in levels]
+    return [found.by_place(index, [place])[0] for index in levels]
 
 
 class Outcomes:
@@ -65,21 +65,44 @@ class Outcomes:
         self._packed: dict[str, tuple[Family, Family]] = {}
         self._built: dict[Shares, Outcome] = {(): FALLBACK}
         self._place = layout.places[0]
-        self._default: Outcomes | None = None
+        self.local = selection.local(service.policy) and not self._v1
 
-    def at(self, place: selection.Place) -> "Outcomes":
-        """The outcomes for clients at a place; where it would have none, the default ones."""
-        other = copy(self)
-        other._place, other._found, other._default = place, {}, self
-        return other
+    def by_place(self, index: int, places: Sequence[selection.Place]) -> list[Outcome]:
+        """A level's outcome for clients at each of these places; for a place without one, the default one."""
+        default, members = self[index], self._choosable(index)
+        shards = [self._shards[member] for member in members]
+        zones = {zone for shard in shards for zone in shard.zones}
+        regions = {shard.region for shard in shards}
+        made: dict[tuple[str, ...], Outcome] = {}
+        found = []
+        for place in places:
+            alike = len(members) < 2 or (len(regions) == 1 and place.zone not in zones)
+            ring = members if alike else selection.nearest(shards, place)
+            if ring not in made:
+                made[ring] = self._nearest(ring, default) if len(members) > 1 else default
+            found.append(made[ring])
+        return found
+
+    def _choosable(self, index: int) -> tuple[str, ...]:
+        """The members among which a place may choose."""
+        rule = self[index].rule
+        if rule == "open":
+            return tuple([shard.member for shard in selection.once_good(self._service)])
+        if rule != "serve":
+            return ()
+        return self._here(self._layout.levels[index]) if index else tuple(self._able)
+
+    def _nearest(self, ring: tuple[str, ...], default: Outcome) -> Outcome:
+        """The outcome of the members that are nearest."""
+        shards = [self._shards[member] for member in ring]
+        found = self._serving(_first(selection.share_out(shards, self._service.policy)), default.rule)
+        return found if found.serves and found != default else default
 
     def __getitem__(self, index: int) -> Outcome:
         level = self._layout.levels[index]
         found = self._found.get(level.same)
         if found is None:
             found = self._choose(self._here(level)) if index else self._everywhere()
-            if self._default is not None and not found.serves:
-                found = self._default[index]
             self._found[level.same] = found
         return found
 

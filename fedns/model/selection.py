@@ -6,6 +6,7 @@ a narrow level without an able shard is simply empty and its name leads to the w
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from fedns.model.facts import ZoneReadiness
@@ -179,12 +180,17 @@ def last_resort(service: Service, place: Place | None = None) -> Selection:
     if policy.on_all_unhealthy == "backup" and policy.backup:
         rule = "all shards are down: the policy's backup " + ", ".join(policy.backup)
         return Selection((), "backup", rule)
-    good = [shard for shard in service.shards if shard.member in service.last_good and candidate(shard)]
+    good = once_good(service)
     if not good:
         return Selection((), "open", "no shard can serve and none was ever good: no data")
     tiers = share_out(good, policy, place)
     rule = "all shards are down: fail open to the last good set"
     return Selection(tiers, "open", rule, tuple(map(_told, tiers)))
+
+
+def once_good(service: Service) -> list[Shard]:
+    """The last set that was known good, as far as it still has addresses."""
+    return [shard for shard in service.shards if shard.member in service.last_good and candidate(shard)]
 
 
 def flat(selection: Selection) -> tuple[Share, ...]:
@@ -299,17 +305,33 @@ def _nearest(shards: Sequence[Shard], policy: TrafficPolicy, place: Place | None
     """Zone, then region, then region by region as they come, then the rest. Without a place everybody is
     equally near."""
     rings: dict[int, list[Shard]] = {}
-    for shard in shards:
-        rings.setdefault(_distance(shard, place or Place()), []).append(shard)
+    for shard, distance in zip(shards, _distances(shards, place or Place()), strict=True):
+        rings.setdefault(distance, []).append(shard)
     return _strict(_by_replicas(rings[distance]) for distance in sorted(rings))
 
 
-def _distance(shard: Shard, place: Place) -> int:
-    if place.zone and not outside(shard, Level(place.region, place.zone)):
-        return 0
-    if place.region and shard.region == place.region:
-        return 1
-    return 2 + (place.near.index(shard.region) if shard.region in place.near else len(place.near))
+def nearest(shards: Sequence[Shard], place: Place) -> tuple[str, ...]:
+    """Members of those shards that `Nearest` has in its first tier; cheap, for it is asked place by place."""
+    distances = _distances(shards, place)
+    least = min(distances)
+    return tuple([shard.member for shard, each in zip(shards, distances, strict=True) if each == least])
+
+
+def _distances(shards: Sequence[Shard], place: Place) -> list[int]:
+    """0: in the client's zone. Other distances are by region alone."""
+    ranks, far, zone = _ranks(place.region, place.near), len(place.near) + 2, place.zone
+    return [
+        0
+        if zone and zone in shard.zones and not outside(shard, Level(place.region, zone))
+        else ranks.get(shard.region, far)
+        for shard in shards
+    ]
+
+
+@lru_cache(maxsize=4096)
+def _ranks(region: str, near: tuple[str, ...]) -> Mapping[str, int]:
+    ranks = {each: number for number, each in enumerate(near, 2)}
+    return {**ranks, region: 1} if region else ranks
 
 
 def local(policy: TrafficPolicy) -> bool:

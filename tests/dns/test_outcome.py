@@ -4,6 +4,7 @@ import pytest
 
 from fedns.dns import outcome
 from fedns.model import selection
+from tests.dns import test_places as places
 from tests.golden import fleet
 
 MEMBERS = {
@@ -108,3 +109,18 @@ def test_last_resorts() -> None:
     backup = outcomes(down, policy={"on_all_unhealthy": "backup", "backup": ["192.0.2.99"]})["."]
     assert (backup.rule, last_octets(backup)) == ("backup", [99])
     assert outcomes(down, last_good=["c"], compat="v1")["."].rule == "nothing"
+
+
+def test_places_that_the_law_tells_apart_have_outcomes_of_their_own() -> None:
+    """Each is what the selection law says of that place, worked out once for all who are alike."""
+    built = fleet.build(places.WORLD)
+    service = built.snapshot.services["n/s"]
+    found = outcome.Outcomes(service, built.layout, fleet.NOW)
+    for index, level in enumerate(built.layout.levels):
+        each = found.by_place(index, built.layout.places)
+        for place, one in zip(built.layout.places, each, strict=True):
+            chosen = selection.select(service, place, fleet.NOW, level.place)
+            assert one.shares == (chosen.tiers[0].shares if chosen.tiers else ())
+        assert each[0] == found[index]
+    everywhere = found.by_place(0, built.layout.places)
+    assert len({id(one) for one in everywhere}) == len(set(everywhere)) == 5
