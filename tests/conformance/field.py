@@ -27,7 +27,7 @@ STATIC = {
 PATIENCE = 1.0  # seconds; BIND limits what it says in class CHAOS, and drops the rest
 
 KEY, SECRET = "field.example.", "c2VjcmV0IG9mIHRoZSBmaWVsZCwgMzIgb2N0ZXRzIGxvbmc="
-TRANSFER = f"keys: [{{name: {KEY}, secret: {SECRET}}}]\ntransfer: {{allow: ['key {KEY}']}}\n"
+TRANSFER = f"transfer: {{keys: [{{name: {KEY}, secret: {SECRET}}}], allow: ['key {KEY}']}}\n"
 
 Find = Callable[[str], str]
 

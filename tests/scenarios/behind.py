@@ -73,7 +73,8 @@ def laid(zone: Sequence[str], fedns: str, port: int, named: str = "") -> Iterato
         nsd = next(each for each in peers.PEERS if each.name == "NSD")
         stack.enter_context(peers.serving(nsd, _path("nsd"), above, {".": _ROOT}, ((ROOT,), 53)))
         served = stack.enter_context(world.serve(_place(home / "ours", fedns, port)))
-        shows(SERVICE, ALL, host=FEDNS[0], port=port)
+        for _ in range(world.PORTS):  # every worker: BIND waits long after one that knows nothing yet
+            shows(SERVICE, ALL, host=FEDNS[0], port=port)
         stack.enter_context(_running(_bind(home / "bind", "".join((_ACME, *zone)), named)))
         stack.enter_context(_running(_unbound(home / "unbound")))
         shows(SERVICE, ALL)
