@@ -38,9 +38,12 @@ def _identity(port: int) -> bytes:
     """What the server says of itself: a worker that knows it knows its limits."""
     question = struct.pack(">6H", 7, 0, 1, 0, 0, 0) + b"\x02id\x06server\0" + struct.pack(">HH", 16, 3)
     with socket.socket(type=socket.SOCK_DGRAM) as sock:
-        sock.settimeout(world.LONG)
+        sock.settimeout(0.2)
         sock.sendto(question, ("127.0.0.1", port))
-        return sock.recv(999)
+        try:
+            return sock.recv(999)
+        except TimeoutError:  # it does know them
+            return b""
 
 
 def flood(port: int, name: str, count: int, source: str = FLOODER) -> list[bytes]:
