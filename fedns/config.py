@@ -70,7 +70,8 @@ class Tls(Struct, frozen=True):
 class RateLimit(Struct, frozen=True):
     """What one network may be told per second over UDP by each worker, as `rate.Limits` has it: `queries` are
     all together, the rest are replies by class, 0 is no limit. `slip`: every so many-th limited reply is sent
-    cut (TC=1), so that whoever is really there asks over TCP. `exempt` is never limited."""
+    cut (TC=1), so that whoever is really there asks over TCP. `exempt` is never limited. `connections` are
+    those of one network over TCP."""
 
     enabled: bool = True
     queries: Rate = 5000
@@ -83,6 +84,7 @@ class RateLimit(Struct, frozen=True):
     prefix4: Bits4 = 24
     prefix6: Bits6 = 56
     exempt: tuple[Prefix, ...] = ("127.0.0.0/8", "::1/128")
+    connections: Rate = 250
 
 
 class Dns(Struct, frozen=True):

@@ -20,6 +20,10 @@ CONVERGENCE_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10
 TURN_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 30)
 
 
+CLOSED = ("idled", "crowded", "evicted")
+"""Why a connection was ended: quiet for too long; its network beyond its share; no place left."""
+
+
 class ShardState(NamedTuple):
     """One shard as the gauges show it."""
 
@@ -64,6 +68,8 @@ class Workers(NamedTuple):
     """Worker -> generation of the table it answers from."""
     limited: Mapping[tuple[str, str], int] = {}
     """(class, dropped or slipped) -> replies beyond a rate limit."""
+    connections: Mapping[str, int] = {}
+    """`open` ones, and those ended for a reason of `CLOSED`."""
     sizes: Mapping[tuple[str, str], Histogram] = {}
     """(transport, query or reply) -> octets of messages."""
     transfers: Mapping[str, int] = {}
@@ -144,6 +150,14 @@ def _dns(workers: Workers) -> Iterator[Metric]:
         limited.add_metric(pair, count)
     yield limited
     yield from _sizes(workers.sizes)
+    if workers.connections:
+        yield _gauge("fedns_dns_connections", "Open TCP and TLS connections.", workers.connections["open"])
+    closed = CounterMetricFamily(
+        "fedns_dns_connections_closed", "Connections that we ended, by reason.", labels=("reason",)
+    )
+    for reason in CLOSED:
+        closed.add_metric((reason,), workers.connections.get(reason, 0))
+    yield closed
     transfers = CounterMetricFamily("fedns_transfers", "Zones given to secondaries.", labels=("kind",))
     for kind, count in workers.transfers.items():
         transfers.add_metric((kind,), count)

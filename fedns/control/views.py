@@ -170,6 +170,7 @@ def workers(directory: str) -> metrics.Workers:
         queries=whole.queries,
         dropped={**dropped, "dropped": max(dropped["dropped"] - held, 0)},
         limited=whole.limited,
+        connections={name: whole.fields.get(f"tcp_{name}", 0) for name in ("open", *metrics.CLOSED)},
         transfers={kind: whole.fields.get(kind, 0) for kind in counters.COPIES},
         sizes={key: metrics.Histogram(counters.SIZES, row[1:], row[0]) for key, row in whole.sizes.items()},
         latency=metrics.Histogram(bounds, whole.latency, spent) if whole.latency else None,

@@ -37,6 +37,7 @@ class Limits(NamedTuple):
 
     `queries` counts all of its queries, the rest replies by class. `slip`: every so many-th limited reply is
     sent with TC=1 (1: each, 0: none). `exempt`: prefixes that are not limited; of IPv6, 64 bits count.
+    `connections`: how many one prefix may have over TCP and TLS in each worker.
     """
 
     enabled: bool = True
@@ -50,6 +51,7 @@ class Limits(NamedTuple):
     prefix4: int = 24
     prefix6: int = 56
     exempt: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    connections: int = 250
 
     @property
     def rates(self) -> tuple[int, ...]:

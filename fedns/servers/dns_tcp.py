@@ -2,9 +2,10 @@
 
 Law: no connection costs more than its two bounded buffers. A client that asks without reading is not
 read from; one that neither completes a query (nor its handshake before) nor reads its replies for
-`Server.idle` seconds is closed; beyond CONNECTIONS the one idle longest makes room. At the end, what had
-arrived is answered, our half is closed, and the client gets the time to close its own: a close with
-something unread would reset what is on its way.
+`Server.idle` seconds is closed, sooner the fewer places are left. A network beyond its share, or where no
+place is left the one with the most, loses its connection that was idle longest. At the end, what had arrived
+is answered, our half is closed, and the client gets the time to close its own: a close with something unread
+would reset what is on its way.
 """
 
 import select
@@ -17,7 +18,7 @@ from time import monotonic
 from typing import NamedTuple, Protocol
 
 from fedns.dns import client, padding, wire
-from fedns.servers import counters
+from fedns.servers import counters, crowd
 
 Copy = Callable[[bytes, client.Client], Iterator[bytes] | None]
 """A request for a zone -> the messages with it; None: it gets an ordinary reply."""
@@ -30,6 +31,7 @@ class Limits:
     unsent: int = 1 << 18  # octets of replies kept for a slow reader; at least two of the largest
     ahead: int = 1 << 16  # octets of a zone that are made before the client has taken them
     read: int = 8192  # octets per read, about 200 queries: UDP waits no longer than that
+    patience: float = 2.0  # seconds that even the last place lives while it is quiet
     last: int = 32  # reads of one connection at the end: 256 KiB, more than a receive buffer holds
 
 
@@ -100,6 +102,7 @@ class Connection(client.Client):
         "ended",
         "events",
         "inbox",
+        "network",
         "outbox",
         "parted",
         "seen",
@@ -113,6 +116,7 @@ class Connection(client.Client):
         self.inbox, self.outbox = bytearray(), bytearray()
         self.copy: Iterator[bytes] | None = None  # a zone on its way
         self.behind: Sequence[bytes] = ()  # what was asked after it
+        self.network = crowd.EXEMPT
         self.events = select.EPOLLIN
         self.ended = False  # the client has closed its half
         self.parted = False  # we have closed ours: what still comes is not read as DNS
@@ -157,6 +161,7 @@ class Streams:
         self._limits = limits
         self._listeners: dict[int, tuple[socket.socket, Transport]] = {}
         self._connections: dict[int, Connection] = {}  # the one idle longest comes first
+        self._crowd = crowd.Crowd()
         self._stopping = False
 
     def listen(self, listener: socket.socket, transport: Transport = TCP) -> None:
@@ -196,12 +201,17 @@ class Streams:
 
     def expire(self) -> None:
         """Closes connections idle too long; called about once a second."""
-        horizon = monotonic() - self._host.server.idle
+        horizon = monotonic() - self._patience()
         for connection in list(self._connections.values()):
             if connection.seen > horizon:
                 break
             self._cells.add("tcp_idled")
             self._close(connection)
+
+    def _patience(self) -> float:
+        """How long a connection may be quiet: as promised while half of the places are free, then less."""
+        idle, free = self._host.server.idle, 1 - len(self._connections) / self._limits.connections
+        return idle if free >= 0.5 else min(idle, max(idle * 2 * free, self._limits.patience))
 
     def stop(self) -> None:
         """No new connections, and a last look at each: replies to what had arrived may still leave."""
@@ -232,10 +242,14 @@ class Streams:
         except BlockingIOError:
             return
         except OSError:  # aborted meanwhile, or no descriptors left: give one back
-            self._evict()
+            self._evict(self._crowd.largest(), "tcp_evicted")
             return
-        if len(self._connections) >= self._limits.connections:
-            self._evict()
+        limits = self._host.server.limits
+        network = self._crowd.network(peer[0], limits)
+        if self._crowd.full(network, limits):
+            self._evict(network, "tcp_crowded")
+        elif len(self._connections) >= self._limits.connections:
+            self._evict(self._crowd.largest(), "tcp_evicted")
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -246,17 +260,21 @@ class Streams:
             sock.close()
             return
         connection = Connection(channel, transport.name, peer[0], self._host)
+        connection.network = network
+        self._crowd.enter(network)
         fd = channel.socket.fileno()
         self._connections[fd] = connection
         self._poll.register(fd, connection.events)
         self._cells.add(transport.name + "_accepted")
         self._cells.set("tcp_open", len(self._connections))
 
-    def _evict(self) -> None:
+    def _evict(self, network: crowd.Network, reason: str) -> None:
+        """Of this network, the connection idle longest makes room."""
         for connection in self._connections.values():
-            self._cells.add("tcp_evicted")
-            self._close(connection)
-            return
+            if connection.network == network:
+                self._cells.add(reason)
+                self._close(connection)
+                return
 
     def _exchange(self, connection: Connection, events: int) -> None:
         if events & select.EPOLLOUT:
@@ -357,6 +375,7 @@ class Streams:
     def _close(self, connection: Connection) -> None:
         fd = connection.channel.socket.fileno()
         self._connections.pop(fd, None)
+        self._crowd.leave(connection.network)
         self._poll.unregister(fd)
         connection.channel.close()
         connection.copy = None  # gives the transfer's reading of the tables back

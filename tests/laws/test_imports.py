@@ -38,6 +38,7 @@ WORKER_MAY_LOAD = {
     "fedns.servers",
     "fedns.servers.batch",
     "fedns.servers.counters",
+    "fedns.servers.crowd",
     "fedns.servers.dns_copy",
     "fedns.servers.dns_tcp",
     "fedns.servers.dns_udp",

@@ -28,6 +28,7 @@ def families() -> list[Metric]:
         dropped={"short": 1},
         latency=metrics.Histogram((0.1,), (1, 0), 0.05),
         generations={"0": 1},
+        connections={"open": 1, "idled": 1},
         limited={("answers", "slipped"): 1},
         sizes={("udp", "query"): metrics.Histogram((64,), (1, 0), 40)},
     )

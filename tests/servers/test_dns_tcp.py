@@ -5,12 +5,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from fedns.dns import client
+from fedns.dns import client, rate
 from fedns.servers import counters, dns_tcp, dns_worker
 from tests.servers import running
 
@@ -27,11 +27,11 @@ def _echo(packets: Sequence[bytes], _limit: int, _clients: object) -> list[bytes
 class Loop(threading.Thread):
     """The streams of one worker, in a loop as the worker has it."""
 
-    def __init__(self, path: Path, idle: float, limits: dns_tcp.Limits) -> None:
+    def __init__(self, path: Path, server: client.Server, limits: dns_tcp.Limits) -> None:
         super().__init__()
         self.path = str(path / "w")
         self._poll = select.epoll()
-        host = client.Host(client.Server(idle=idle))
+        host = client.Host(server)
         self.streams = dns_tcp.Streams(
             self._poll,
             dns_tcp.Desk(_echo, lambda _packet, _asker: None),
@@ -55,8 +55,9 @@ class Loop(threading.Thread):
                 self.streams.ready(fd, events)
         self.streams.close()
 
-    def connect(self) -> socket.socket:
-        sock = socket.create_connection(self.listener.getsockname(), timeout=running.LONG)
+    def connect(self, source: str = "127.0.0.1") -> socket.socket:
+        there = self.listener.getsockname()
+        sock = socket.create_connection(there, timeout=running.LONG, source_address=(source, 0))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
@@ -72,8 +73,9 @@ Starter = Callable[..., Loop]
 def start(tmp_path: Path) -> Iterator[Starter]:
     loops: list[Loop] = []
 
-    def begin(idle: float = 10.0, **limits: float) -> Loop:
-        loop = Loop(tmp_path, idle, dns_tcp.Limits(**limits))  # type: ignore[arg-type]
+    def begin(idle: float = 10.0, rates: rate.Limits | None = None, **limits: float) -> Loop:
+        server = client.Server(idle=idle, limits=rates or rate.Limits())
+        loop = Loop(tmp_path, server, dns_tcp.Limits(**limits))  # type: ignore[arg-type]
         loops.append(loop)
         loop.start()
         return loop
@@ -169,6 +171,50 @@ def test_beyond_the_limit_the_longest_idle_makes_room(start: Starter) -> None:
     assert (loop.counted("tcp_accepted"), loop.counted("tcp_evicted")) == (4, 1)
     for each in clients:
         each.close()
+
+
+def _asks(sock: socket.socket) -> bool:
+    """Whether the connection still lives."""
+    try:
+        sock.sendall(_framed(b"here"))
+        return sock.recv(6) == _framed(b"here")
+    except OSError:
+        return False
+
+
+def test_a_network_beyond_its_share_loses_its_own_connections(start: Starter) -> None:
+    loop = start(rates=rate.Limits(connections=2, exempt=("127.1.0.0/16",)))
+    with ExitStack() as closing:
+        one, two, other = (
+            closing.enter_context(loop.connect(source)) for source in ("127.0.0.1", "127.0.0.2", "127.0.1.1")
+        )
+        free = [closing.enter_context(loop.connect("127.1.0.1")) for _ in range(4)]
+        assert all(_asks(each) for each in (two, one, other, *free))
+        three = closing.enter_context(loop.connect("127.0.0.3"))
+        assert _asks(three) and not _asks(two)
+        assert all(_asks(each) for each in (one, three, other, *free))
+    assert (loop.counted("tcp_crowded"), loop.counted("tcp_evicted")) == (1, 0)
+
+
+def test_when_all_places_are_taken_the_largest_network_gives_one_back(start: Starter) -> None:
+    loop = start(rates=rate.Limits(exempt=()), connections=4)
+    with ExitStack() as closing:
+        lone = closing.enter_context(loop.connect("127.0.9.1"))
+        assert _asks(lone)
+        many = [closing.enter_context(loop.connect()) for _ in range(3)]
+        assert all(map(_asks, many))
+        late = closing.enter_context(loop.connect("127.0.8.1"))
+        assert _asks(late) and _asks(lone)
+        assert not _asks(many[0]) and _asks(many[1])
+    assert loop.counted("tcp_evicted") == 1
+
+
+def test_the_fewer_places_are_left_the_shorter_a_connection_may_be_quiet(start: Starter) -> None:
+    loop = start(idle=3600.0, connections=2, patience=0.2)
+    with _client(loop) as one, _client(loop) as two:
+        assert _asks(one) and one.recv(1) == b""
+        assert _asks(two)  # half of the places are free again
+    assert loop.counted("tcp_idled") == 1
 
 
 def test_replies_on_their_way_leave_after_stop(start: Starter) -> None:
