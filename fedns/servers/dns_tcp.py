@@ -201,9 +201,9 @@ class Streams:
 
     def expire(self) -> None:
         """Closes connections idle too long; called about once a second."""
-        horizon = monotonic() - self._patience()
+        now = monotonic()
         for connection in list(self._connections.values()):
-            if connection.seen > horizon:
+            if connection.seen > now - self._patience():
                 break
             self._cells.add("tcp_idled")
             self._close(connection)
