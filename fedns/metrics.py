@@ -32,6 +32,16 @@ class ShardState(NamedTuple):
     state: str
 
 
+class SignedZone(NamedTuple):
+    """`keys`: (tag, role, state) -> 1. `next`: when the next step of a key is due (0: none by itself);
+    `expires`: when the signatures over its keys do; Unix seconds."""
+
+    zone: str
+    keys: Mapping[tuple[str, str, str], float]
+    next: float
+    expires: float
+
+
 class State(NamedTuple):
     """What holds at the time of a scrape. `published` and `now` are Unix seconds."""
 
@@ -46,6 +56,7 @@ class State(NamedTuple):
     """Shard state -> how many."""
     shards: Iterable[ShardState]
     problems: Mapping[str, int]
+    signed: Iterable[SignedZone] = ()
 
 
 class Histogram(NamedTuple):
@@ -85,6 +96,7 @@ class Snapshot(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from _table(state := self._state())
         yield from _fleet(state)
+        yield from _dnssec(state)
         yield from _dns(self._workers())
 
 
@@ -118,13 +130,26 @@ def _fleet(state: State) -> Iterator[Metric]:
     )
 
 
+def _dnssec(state: State) -> Iterator[Metric]:
+    signed = list(state.signed)
+    keys: dict[tuple[str, ...], float] = {
+        (one.zone, *key): value for one in signed for key, value in one.keys.items()
+    }
+    yield _labelled("fedns_dnssec_key", "1 for the state each key of a signed zone is in.",
+                    ("zone", "tag", "role", "state"), keys)  # fmt: skip
+    yield _labelled("fedns_dnssec_next_step_timestamp_seconds", "When a key changes its state by itself.",
+                    ("zone",), {(one.zone,): one.next for one in signed if one.next})  # fmt: skip
+    yield _labelled("fedns_dnssec_expiry_timestamp_seconds", "When the signatures over a zone's keys expire.",
+                    ("zone",), {(one.zone,): one.expires for one in signed})  # fmt: skip
+
+
 def _shown(state: State) -> Iterator[ShardState]:
     whole = sum(state.states.values()) <= SHARD_SERIES
     return islice((one for one in state.shards if whole or one.state != "healthy"), SHARD_SERIES)
 
 
 def _labelled(
-    name: str, help: str, labels: Sequence[str], values: Mapping[tuple[str, ...], int]
+    name: str, help: str, labels: Sequence[str], values: Mapping[tuple[str, ...], float]
 ) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, help, labels=labels)
     for key, value in values.items():

@@ -11,7 +11,8 @@ import time
 import msgspec
 
 from fedns import config, tables
-from fedns.control import certificates, doubts, known, turn
+from fedns.control import certificates, doubts, keys, known, signatures, turn, vault
+from fedns.dns import names, signing
 from fedns.errors import Problem
 from fedns.model import snapshot
 from fedns.sources import change, cluster, geodata, manifests, policies, watch, zonefiles
@@ -67,8 +68,15 @@ def _compile(settings: config.Config, read: known.Known, folder: str) -> list[Pr
     try:
         server, copies = config.server(settings), settings.transfer
         once = turn.Turn(writer, config.naming(settings), snapshot.Snapshot(), server, copies)
+        signed = (signing.Zone(names.wire(zone), 1) for zone in settings.dns.dnssec.zones)
+        once.signing = signing.encode(list(signed))
         once.run(read, time.time())
     finally:
         writer.close()
     compiled = [problem for found in once.problems.values() for problem in found]
-    return [*compiled, *doubts.policies(once.snapshot, read.policies)]
+    return [
+        *compiled,
+        *doubts.policies(once.snapshot, read.policies),
+        *signatures.problems(settings.dns.dnssec, once.zones, read.zones),
+        *keys.faults(vault.Vault(os.path.join(settings.state, "keys")), settings.dns.dnssec),
+    ]

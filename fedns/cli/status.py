@@ -19,7 +19,7 @@ ROWS = 200
 """Shards shown at most; the ones that need attention come first."""
 ATTENTION = ("unhealthy", "draining", "degraded", "unknown", "healthy")
 
-WRAPPED = ("ZONES", "SHARDS", "ADDRESSES", "WHY", "REASON", "WHAT", "HINT", "WHERE")
+WRAPPED = ("ZONES", "SHARDS", "ADDRESSES", "WHY", "REASON", "WHAT", "HINT", "WHERE", "KEYS")
 """Columns that give way in a narrow window; names do not."""
 
 View = Mapping[str, Any]
@@ -49,6 +49,7 @@ def gather(api: client.Client) -> dict[str, Any]:
         "members": api.get("/api/v1/members")["items"],
         "shards": _worst(api),
         "orders": api.get("/api/v1/orders")["items"],
+        "signed": api.get("/api/v1/signed")["items"],
         "problems": api.get("/api/v1/problems")["items"],
     }
 
@@ -89,6 +90,8 @@ def render(view: View) -> Group:
         _members(view["members"]),
         _shards(view["shards"], sum(view["status"]["shards"].values())),
     ]
+    if view["signed"]:
+        parts.append(_signed(view["signed"], view["status"]["at"]))
     if view["orders"]:
         parts.append(_orders(view["orders"], view["status"]["at"]))
     if view["problems"]:
@@ -146,6 +149,20 @@ def _shards(shards: list[View], count: int) -> Table:
             addresses, Text(why),
         )  # fmt: skip
     return table
+
+
+def _signed(zones: list[View], now: float) -> Table:
+    table = _table("\nSigned zones", "ZONE", "ALGORITHM", "KEYS", "NEXT", "WHAT")
+    for one in zones:
+        algorithms = ", ".join(sorted({key["algorithm"] for key in one["keys"]})) or "-"
+        keys = ", ".join(f"{key['role']} {key['tag']} {key['state']}" for key in one["keys"]) or "-"
+        steps = [(_when(step["at"], now), step["what"]) for step in one["next"]] or [("-", "-")]
+        table.add_row(one["zone"], algorithms, keys, steps[0][0], Text(steps[0][1]))
+    return table
+
+
+def _when(at: float | None, now: float) -> str:
+    return "to be done" if at is None else f"in {output.span(at - now)}"
 
 
 def _orders(orders: list[View], now: float) -> Table:

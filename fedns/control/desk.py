@@ -13,7 +13,7 @@ from typing import Protocol
 
 from fedns import config, tables
 from fedns import metrics as measures
-from fedns.control import doubts, known, masterfile, turn, views
+from fedns.control import doubts, keys, known, masterfile, signatures, turn, views
 from fedns.dns import client, explain, explanation, names
 from fedns.errors import Problem
 from fedns.model import snapshot
@@ -36,6 +36,7 @@ class Parts(Protocol):
     operator: operator.Operator
     prober: probes.Prober
     metrics: measures.Metrics
+    keys: keys.Keeper
 
 
 class Desk:
@@ -87,6 +88,9 @@ class Desk:
     def orders(self) -> Iterable[api.Order]:
         return [views.order(one) for one in self._parts.operator.orders]
 
+    def signed(self) -> Iterable[api.Signed]:
+        return (signatures.told(name, each) for name, each in sorted(self._parts.keys.held.items()))
+
     def metrics(self) -> bytes:
         return self._parts.metrics.render()
 
@@ -133,6 +137,7 @@ class Desk:
             services=len(snap.services),
             states=views.states(snap),
             shards=views.shard_states(snap),
+            signed=signatures.measured(self._parts.keys.held),
             problems={source: len(found) for source, found in self._problems().items() if found},
         )
 
@@ -153,6 +158,7 @@ class Desk:
             return found
         found["policies"] = doubts.policies(done.snapshot, known.policies)
         found["hostnames"] = doubts.hostnames(done.snapshot, known.hostnames)
+        found["dnssec"] = signatures.problems(self._parts.config.dns.dnssec, done.zones, known.zones)
         found["targets"] = doubts.orders(done.snapshot, self._parts.operator.orders)
         return found
 

@@ -165,6 +165,19 @@ def read(home: vault.Vault, told: keyring.Settings, name: str) -> Held:
     return Held(zone, rules, None, bool(given and rules.signed))
 
 
+def faults(home: vault.Vault, told: keyring.Settings) -> tuple[Problem, ...]:
+    """What is wrong with keys that are there, or should be."""
+    found = []
+    for name in sorted({*told.zones, *home.zones()}):
+        try:
+            held = read(home, told, name)
+            for key in () if held.given else held.keys.keys:
+                home.secret(name, key)
+        except StateError as error:
+            found.append(_problem(name, error))
+    return tuple(found)
+
+
 def make(home: vault.Vault, name: str, rules: rollover.Settings, now: float) -> rollover.Zone:
     """Makes the keys that the zone is to have now, and writes them down; the zone with them."""
     with home.lock():

@@ -165,7 +165,7 @@ def keep(path: str, data: bytes) -> None:
             file.flush()
             os.fsync(fd)
         os.replace(fresh, path)
-        folder = os.open(os.path.dirname(path), os.O_RDONLY)
+        folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:

@@ -94,6 +94,33 @@ class NewOrder(Struct, frozen=True, forbid_unknown_fields=True):
     reason: str = ""
 
 
+class Key(Struct, frozen=True):
+    """A key of a signed zone. `until`: when its state ends by itself (null: something must happen first)."""
+
+    tag: int
+    role: str
+    algorithm: str
+    state: str
+    since: float
+    until: float | None
+
+
+class Step(Struct, frozen=True):
+    """What comes next to keys; `at` null: when somebody acts."""
+
+    at: float | None
+    what: str
+
+
+class Signed(Struct, frozen=True):
+    """A signed zone. `expires`: when the signatures over its key sets do, which are renewed long before."""
+
+    zone: str
+    keys: list[Key]
+    next: list[Step]
+    expires: float
+
+
 class Table(Struct, frozen=True):
     """The published answers: generation, how old, and the size in names (null: not counted)."""
 
@@ -146,6 +173,10 @@ class Problems(Page, frozen=True):
 
 class Orders(Page, frozen=True):
     items: list[Order]
+
+
+class SignedZones(Page, frozen=True):
+    items: list[Signed]
 
 
 class Fault(Struct, frozen=True):

@@ -21,6 +21,7 @@ PARAMETERS = {
     "source": "only problems of this source",
     "origin": "zone name; empty: the federation's zone",
     "target": "MEMBER, MEMBER/NAMESPACE/NAME, region:REGION or zone:ZONE",
+    "zone": "only this zone, without its last dot",
     "word": "up, down or drain",
     "limit": "at most so many rows",
 }

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from fedns import config, metrics, tables
-from fedns.control import desk, known, turn
+from fedns.control import desk, keys, known, turn, vault
 from fedns.errors import FednsError, Problem
 from fedns.model import assemble, snapshot
 from fedns.model.facts import MemberFacts, ShardFacts, ZoneReadiness
@@ -48,6 +48,7 @@ def parts(tmp_path: Path) -> Iterator[Any]:
         writer=writer,
         operator=operator.Operator(str(tmp_path / "state/orders.json")),
         prober=probes.Prober({}),
+        keys=keys.Keeper(vault.Vault(str(tmp_path / "keys")), loaded.config.dns.dnssec, None),
     )
     told = desk.Desk(made)
     made.metrics = metrics.Metrics(told.state, told.workers, desk.VERSION)

@@ -46,6 +46,10 @@ class Values:
     def orders(self) -> Iterable[api.Order]:
         return self.given.values()
 
+    def signed(self) -> Iterable[api.Signed]:
+        keys = [api.Key(1234, "csk", "ED25519", "ready", 1.0, None)]
+        yield api.Signed("example.com", keys, [api.Step(None, "CSK 1234 waits")], 9.0)
+
     def metrics(self) -> bytes:
         return b"fedns_ready 1\n"
 

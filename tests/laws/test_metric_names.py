@@ -22,6 +22,7 @@ def families() -> list[Metric]:
         states={"healthy": 1},
         shards=[metrics.ShardState("n/s", "a", "healthy")],
         problems={"config": 1},
+        signed=[metrics.SignedZone("example.com", {("1", "csk", "active"): 1}, 3.0, 4.0)],
     )
     workers = metrics.Workers(
         queries={("udp", "A", "NOERROR"): 1},

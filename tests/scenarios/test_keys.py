@@ -13,6 +13,7 @@ import dns.flags
 import dns.message
 import dns.query
 import dns.rcode
+import pytest
 
 from tests.fakes import resolver
 from tests.scenarios import world
@@ -137,6 +138,7 @@ def running(
             yield served, lambda: delved(delv, served, anchor, folder)
 
 
+@pytest.mark.timeout(300)
 def test_a_single_key_and_then_the_algorithm_are_exchanged_unnoticed(
     tmp_path: Path, tool: Callable[[str], str]
 ) -> None:
@@ -161,6 +163,7 @@ def test_a_single_key_and_then_the_algorithm_are_exchanged_unnoticed(
         assert {key["algorithm"] for key in place.held()} == {"ED25519"}
 
 
+@pytest.mark.timeout(300)
 def test_two_keys_roll_each_in_its_own_way_unnoticed(tmp_path: Path, tool: Callable[[str], str]) -> None:
     place = Place(tmp_path / "w", "ksk+zsk")
     with running(place, tool, tmp_path / "u") as (served, delve):
