@@ -139,7 +139,7 @@ def _dnssec(state: State) -> Iterator[Metric]:
                     ("zone", "tag", "role", "state"), keys)  # fmt: skip
     yield _labelled("fedns_dnssec_next_step_timestamp_seconds", "When a key changes its state by itself.",
                     ("zone",), {(one.zone,): one.next for one in signed if one.next})  # fmt: skip
-    yield _labelled("fedns_dnssec_expiry_timestamp_seconds", "When the signatures over a zone's keys expire.",
+    yield _labelled("fedns_dnssec_expiry_timestamp_seconds", "When the signatures over key sets expire.",
                     ("zone",), {(one.zone,): one.expires for one in signed})  # fmt: skip
 
 

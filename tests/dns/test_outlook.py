@@ -6,6 +6,7 @@ import pytest
 
 from fedns.dns import outlook, rollover
 
+ENDING = [state for state in get_args(rollover.State) if state not in ("created", "active", "ready")]
 RULES = rollover.Settings()
 
 
@@ -14,9 +15,7 @@ def key(role: rollover.Role, state: rollover.State, until: float = 0.0, tag: int
 
 
 @pytest.mark.parametrize("role", ["csk", "ksk", "zsk"])
-@pytest.mark.parametrize(
-    "state", [s for s in get_args(rollover.State) if s not in ("created", "active", "ready")]
-)
+@pytest.mark.parametrize("state", ENDING)
 def test_every_state_that_ends_says_how(role: rollover.Role, state: rollover.State) -> None:
     (step,) = outlook.steps(rollover.Zone((key(role, state, 200.0),)), RULES, "example.com")
     assert step.at == 200.0 and step.what.startswith(f"{role.upper()} 7 ")
