@@ -92,6 +92,8 @@ def render(view: View) -> Group:
     ]
     if view["signed"]:
         parts.append(_signed(view["signed"], view["status"]["at"]))
+    if view["status"].get("secondaries"):
+        parts.append(_secondaries(view["status"]["secondaries"]))
     if view["orders"]:
         parts.append(_orders(view["orders"], view["status"]["at"]))
     if view["problems"]:
@@ -163,6 +165,15 @@ def _signed(zones: list[View], now: float) -> Table:
 
 def _when(at: float | None, now: float) -> str:
     return "to be done" if at is None else f"in {output.span(at - now)}"
+
+
+def _secondaries(copies: list[View]) -> Table:
+    table = _table("\nSecondaries", "ADDRESS", "ZONE", "SERIAL", "BEHIND", "BY", "TAKEN")
+    for one in copies:
+        behind = "not served" if one["behind"] is None else str(one["behind"])
+        taken = f"{output.span(one['age'])} ago"
+        table.add_row(one["address"], one["zone"], str(one["serial"]), behind, one["kind"].upper(), taken)
+    return table
 
 
 def _orders(orders: list[View], now: float) -> Table:

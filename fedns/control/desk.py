@@ -71,6 +71,7 @@ class Desk:
             shards=views.states(snap),
             problems=sum(map(len, self._problems().values())),
             orders=len(parts.operator.orders),
+            secondaries=views.secondaries(self._counters(), parts.turn.zones, now),
         )
 
     def members(self) -> Iterable[api.Member]:
@@ -142,7 +143,10 @@ class Desk:
         )
 
     def workers(self) -> measures.Workers:
-        return views.workers(os.path.join(self._parts.config.state, "counters"))
+        return views.workers(self._counters())
+
+    def _counters(self) -> str:
+        return os.path.join(self._parts.config.state, "counters")
 
     def _published(self) -> tuple[int, float]:
         view = self._parts.writer.view()

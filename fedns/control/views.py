@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import structs
 
 from fedns import metrics
-from fedns.dns import explanation
+from fedns.dns import explanation, journal, node, zones
 from fedns.errors import Problem
 from fedns.model import facts, snapshot
-from fedns.servers import api, counters
+from fedns.servers import api, copied, counters
 
 Probes = Mapping[tuple[str, str], facts.ProbeCount]
 """(member, `namespace/name`) -> where the prober stands."""
@@ -156,6 +156,22 @@ def shard_states(snap: snapshot.Snapshot) -> Iterator[metrics.ShardState]:
     for name, value in snap.services.items():
         for one in value.shards:
             yield metrics.ShardState(name, one.member, one.verdict.state)
+
+
+def secondaries(directory: str, served: Iterable[node.Zone], now: float) -> list[api.Secondary]:
+    """Who copied which zone last, as the workers tell, beside the serials of now."""
+    serials = {zone.apex: journal.number(zone) for zone in served}
+    return [
+        api.Secondary(
+            one.address,
+            zones.text(one.apex),
+            one.serial,
+            max(serials[one.apex] - one.serial, 0) if one.apex in serials else None,
+            one.kind,
+            max(0.0, now - one.at),
+        )
+        for one in copied.read_all(directory)
+    ]
 
 
 def workers(directory: str) -> metrics.Workers:

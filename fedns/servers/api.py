@@ -130,6 +130,18 @@ class Table(Struct, frozen=True):
     names: int | None = None
 
 
+class Secondary(Struct, frozen=True):
+    """Who copied a zone last. `behind`: serials between that copy and what is served now (null: the zone is
+    not served any more); `kind`: axfr, ixfr, or soa where there was nothing new."""
+
+    address: str
+    zone: str
+    serial: int
+    behind: int | None
+    kind: str
+    age: float
+
+
 class Status(Struct, frozen=True):
     """The whole at a glance. `ready` is empty when queries can be answered, else it says why not."""
 
@@ -146,6 +158,7 @@ class Status(Struct, frozen=True):
     shards: dict[str, int]
     problems: int
     orders: int
+    secondaries: list[Secondary] = []
 
 
 class Page(Struct, frozen=True):

@@ -69,6 +69,7 @@ class Cells:
     """One worker's numbers, in a file mapped into memory."""
 
     def __init__(self, path: str) -> None:
+        self.path = path
         try:
             memory = _mapped(path)
         except OSError as error:  # a full disk must not keep anybody from answering

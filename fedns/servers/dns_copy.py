@@ -7,12 +7,13 @@ connection is closed, and the client comes again.
 
 import errno
 from collections.abc import Iterator
-from time import monotonic
+from ipaddress import ip_address
+from time import monotonic, time
 from typing import Protocol
 
 from fedns import tables
-from fedns.dns import client, transfer
-from fedns.servers import counters
+from fedns.dns import client, journal, transfer
+from fedns.servers import copied, counters
 
 LONGEST = 300.0  # seconds; a million names take a tenth of it on a quick line
 TOGETHER = 8  # per worker
@@ -25,8 +26,8 @@ class Source(Protocol):
 class Copies:
     """The transfers that are under way."""
 
-    def __init__(self, source: Source, cells: counters.Cells) -> None:
-        self._source, self._cells = source, cells
+    def __init__(self, source: Source, cells: counters.Cells, log: copied.Log) -> None:
+        self._source, self._cells, self._log = source, cells, log
         self._open = 0
 
     def begin(self, packet: bytes, asker: client.Client) -> Iterator[bytes] | None:
@@ -47,9 +48,14 @@ class Copies:
                 raise OSError(errno.EBUSY, "too many transfers")
             return None
         self._cells.add(found.kind)
-        return self._run(found.messages, snapshot)
+        address = str(ip_address(asker.address()))
+        serial = journal.number(found.zone)
+        given = copied.Copied(address, found.zone.apex, serial, found.kind, time())
+        return self._run(found.messages, snapshot, given)
 
-    def _run(self, messages: Iterator[bytes], snapshot: tables.Snapshot) -> Iterator[bytes]:
+    def _run(
+        self, messages: Iterator[bytes], snapshot: tables.Snapshot, given: copied.Copied
+    ) -> Iterator[bytes]:
         self._open += 1
         end = monotonic() + LONGEST
         try:
@@ -57,6 +63,7 @@ class Copies:
                 if monotonic() > end:
                     raise OSError(errno.ETIMEDOUT, "the transfer takes too long")
                 yield each
+            self._log.note(given)
         except tables.DAMAGE:
             raise
         except tables.GONE as error:

@@ -20,7 +20,7 @@ from time import monotonic, time
 from fedns import logs, tables
 from fedns.dns import client, rate, respond
 from fedns.errors import StateError
-from fedns.servers import counters, dns_copy, dns_tcp, dns_udp, geodata, prompt, tls
+from fedns.servers import copied, counters, dns_copy, dns_tcp, dns_udp, geodata, prompt, tls
 
 TICK = 1.0  # seconds between looks at the tables' file and at idle connections
 FINISH = 3.0  # seconds that TCP replies get to leave after SIGTERM
@@ -97,13 +97,14 @@ class Worker:
 
     def __init__(self, source: Source, cells: counters.Cells) -> None:
         self._source, self._cells = source, cells
+        self._copied = copied.Log(cells.path)
         self._host = client.Host(client.Server(), int(time()))
         self._host.geo = geodata.Shelf()
         seed = int.from_bytes(os.urandom(8), "little")
         self._limiters = {
             version: rate.Limiter(self._host.server.limits, seed, version) for version in (4, 6)
         }
-        self._desk = dns_tcp.Desk(self.answer, dns_copy.Copies(source, cells).begin)
+        self._desk = dns_tcp.Desk(self.answer, dns_copy.Copies(source, cells, self._copied).begin)
         self._poll = select.epoll()
         self._udp: dict[int, dns_udp.Listener] = {}
         self._tcp = dns_tcp.Streams(self._poll, self._desk, cells, self._host, dns_tcp.Limits())
@@ -185,6 +186,7 @@ class Worker:
         if self._certificate:
             self._certificate.look()
         self._tcp.expire()
+        self._copied.save()
         view = self._source.view()
         generation, published = view.published()
         self._cells.set("ready", int(view.get(tables.READY) is not None))

@@ -37,6 +37,7 @@ WORKER_MAY_LOAD = {
     "fedns.logs",
     "fedns.servers",
     "fedns.servers.batch",
+    "fedns.servers.copied",
     "fedns.servers.counters",
     "fedns.servers.crowd",
     "fedns.servers.dns_copy",

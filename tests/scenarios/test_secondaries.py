@@ -140,6 +140,8 @@ def test_all_follow_a_thousand_health_changes_and_answer_as_we_do(
                 _followed(served, copies, FEDERATED)
                 asked += _same(served, copies, FEDERATED)
         print(f"{asked} questions, {_counted(served, 'ixfr')} differences")
+        known = served.api("/api/v1/status")["secondaries"]
+        assert {(one["zone"], one["behind"]) for one in known} == {(FEDERATED, 0), (STATIC, 0)}
         assert _counted(served, "axfr") == whole + SAMPLES  # our own look at the names
         assert _counted(served, "ixfr") >= len(copies) * SAMPLES
 

@@ -12,7 +12,7 @@ import pytest
 
 from fedns import tables
 from fedns.dns import permit
-from fedns.servers import counters, dns_copy
+from fedns.servers import copied, counters, dns_copy
 from tests.conformance import worlds
 from tests.fakes import copying
 from tests.servers import running, test_dns_worker
@@ -44,6 +44,10 @@ def _pull(worker: test_dns_worker.Worker) -> dns.zone.Zone:
 def test_a_zone_is_copied_and_counted(worker: test_dns_worker.Worker) -> None:
     assert len(_pull(worker).nodes) == HOSTS + 2
     running.until(lambda: worker.totals().fields["axfr"] == 1, "counted")
+    running.until(lambda: copied.read_all(str(worker.counters)), "told")
+    assert [each[:4] for each in copied.read_all(str(worker.counters))] == [
+        ("127.0.0.1", b"\x07example\x03com\0", 1, "axfr")
+    ]
 
 
 def test_questions_behind_a_request_for_a_zone_wait_and_are_answered(worker: test_dns_worker.Worker) -> None:
@@ -84,6 +88,7 @@ def test_without_tables_nothing_is_copied(tmp_path: Path) -> None:
         def snapshot(self) -> None:
             return None
 
-    copies = dns_copy.Copies(Nowhere(), counters.Cells(str(tmp_path / "cells")))
+    path = str(tmp_path / "cells")
+    copies = dns_copy.Copies(Nowhere(), counters.Cells(path), copied.Log(path))
     packet = dns.message.make_query(ORIGIN, "AXFR").to_wire()
     assert copies.begin(packet, copying.asker()) is None
