@@ -167,12 +167,13 @@ def test_tables_damaged_while_down_are_set_aside_and_rebuilt(
     tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     place = world.World(tmp_path)
-    with world.settled(place):
-        pass
+    with world.settled(place) as served:
+        before = _serial(served)
     damage(tmp_path / "state" / "tables" / "data.mdb")
     with world.serve(place) as served:
         world.until(lambda: _honest(served), "the right answer")
         served.shows(world.GLOBAL, world.records(world.SERVING), "from every worker")
+        assert _serial(served) > before
         assert list((tmp_path / "state").glob("tables.corrupt-*"))
         assert "the tables are damaged" in place.log
         assert tables.verify(str(tmp_path / "state" / "tables")) is None
@@ -184,13 +185,19 @@ def test_tables_damaged_while_serving_are_set_aside_and_rebuilt(
 ) -> None:
     place = world.World(tmp_path)
     with world.settled(place) as served:
+        before = _serial(served)
         damage(tmp_path / "state" / "tables" / "data.mdb")
         world.until(
             lambda: _honest(served) and list((tmp_path / "state").glob("tables.corrupt-*")), "new tables"
         )
         place.write("us-central1-a", [FRESH])
         served.shows(PLACE, world.records([FRESH]), "a change afterwards")
+        assert _serial(served) > before
         assert "the tables are damaged" in place.log
+
+
+def _serial(served: world.Served) -> int:
+    return int(served.ask("example.com", "SOA").answer[0][0].serial)
 
 
 KILLS = 20
