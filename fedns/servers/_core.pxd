@@ -32,6 +32,10 @@ cdef class Rows:
     cdef Py_ssize_t find(self, Py_ssize_t size, int rtype) except? -2
     @cython.locals(tag=cython.ulonglong, row=cython.Py_ssize_t, place=cython.Py_ssize_t, at=cython.Py_ssize_t)
     cdef Py_ssize_t _known(self, Py_ssize_t size, int rtype) noexcept
+    @cython.locals(tag=cython.ulonglong)
+    cdef unsigned long long foresee(self, Py_ssize_t size, int rtype) noexcept
+    @cython.locals(row=cython.Py_ssize_t, place=cython.Py_ssize_t)
+    cdef void fetch(self, unsigned long long tag) noexcept
     @cython.locals(tag=cython.ulonglong, row=cython.Py_ssize_t, place=cython.Py_ssize_t)
     cdef Py_ssize_t _place(self, Py_ssize_t size, int rtype) noexcept
     @cython.locals(slot=cython.Py_ssize_t, kind=cython.int, start=cython.Py_ssize_t, zone=cython.int,
@@ -68,6 +72,7 @@ cdef class Core:
     cdef Py_ssize_t _asked, _told, _latency, _total, _batches
     cdef unsigned char[::1] _requests, _replies, _names
     cdef unsigned int[:] _received
+    cdef unsigned long long[::1] _foreseen
     cdef unsigned long long[:] _lengths
     cdef int _fd
     cdef size_t _in, _out
@@ -79,6 +84,8 @@ cdef class Core:
     cpdef Py_ssize_t turn(self) except -1
     @cython.locals(left=cython.Py_ssize_t, place=cython.Py_ssize_t, length=cython.Py_ssize_t)
     cpdef Py_ssize_t answer(self, Py_ssize_t count) except -1
+    @cython.locals(place=cython.Py_ssize_t, at=cython.Py_ssize_t, named=cython.Py_ssize_t)
+    cdef void _foresee(self, Py_ssize_t count) noexcept
     @cython.locals(kind=cython.int, size=cython.Py_ssize_t)
     cdef void _count(self, Py_ssize_t place, Py_ssize_t length) noexcept
     @cython.locals(microseconds=cython.longlong, bucket=cython.Py_ssize_t)

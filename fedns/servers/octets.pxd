@@ -45,12 +45,16 @@ cdef extern from *:
         memcpy(&word, from, size);
         return word;
     }
+    static void octets_fetch(const void *at) {
+        __builtin_prefetch(at);
+    }
     static long long octets_clock(void) {
         struct timespec now;
         clock_gettime(CLOCK_MONOTONIC, &now);
         return now.tv_sec * 1000000000LL + now.tv_nsec;
     }
     """
+    void octets_fetch(const void *) noexcept nogil
     long long clock "octets_clock" () noexcept nogil
     int receive "octets_receive" (int fd, size_t headers, unsigned int count) noexcept nogil
     int send "octets_send" (int fd, size_t headers, unsigned int count) noexcept nogil
@@ -91,3 +95,9 @@ cdef inline unsigned long long number(bytes data, Py_ssize_t at, Py_ssize_t size
 
 cdef inline unsigned long long word(unsigned char[::1] source, Py_ssize_t at, Py_ssize_t size) noexcept nogil:
     return octets_number(<char *>&source[at], size)
+
+cdef inline void fetch(unsigned char[::1] source, Py_ssize_t at) noexcept nogil:
+    octets_fetch(&source[at])
+
+cdef inline void fetch_word(unsigned long long[::1] words, Py_ssize_t at) noexcept nogil:
+    octets_fetch(&words[at])

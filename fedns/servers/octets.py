@@ -53,6 +53,14 @@ def word(source: Memory, at: int, size: int) -> int:
     return int.from_bytes(source[at : at + size], "little")
 
 
+def fetch(source: Memory, at: int) -> None:
+    """Has the cache line there on its way from memory."""
+
+
+def fetch_word(words: Memory, at: int) -> None:
+    """The same of words."""
+
+
 def clock() -> int:
     """Nanoseconds, as `time.perf_counter_ns` has them."""
     return time.perf_counter_ns()

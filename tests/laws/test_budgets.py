@@ -24,7 +24,11 @@ class Allowance(NamedTuple):
     reason: str
 
 
-ALLOWED: tuple[Allowance, ...] = ()
+ALLOWED: tuple[Allowance, ...] = (
+    Allowance(
+        "fedns/servers/core.py lines", 430, "2027-03-31", "what is compiled together calls itself as C does"
+    ),
+)
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match)
