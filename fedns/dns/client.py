@@ -74,8 +74,9 @@ class Host:
             self.jar.tick(now)
         told = zones or b""
         if told != self._told:
-            self.signers = {zone.apex: signing.Signer(zone) for zone in signing.decode(told)} if told else {}
-            self.ready = signing.Memory(READY)
+            before, self.signers = self.signers, signing.renewed(self.signers, told)
+            if before != self.signers:
+                self.ready = signing.Memory(READY)
             self._told = told
         for signer in self.signers.values():
             signer.now = now

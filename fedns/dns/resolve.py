@@ -39,6 +39,8 @@ def resolve(
     if tsig.signed(packet):
         rules = permit.rules(view)
         verdict = tsig.verify(packet, rules.keys, asker.host.now)
+        if verdict is not None and view.get(node.READY) is None:  # the keys may not be here yet
+            return _error(_Case(query.parse(packet), limit, asker), wire.SERVFAIL, edns.NOT_READY)
         if verdict is not None:
             return _verified(view, packet, verdict, _Case(query.parse(packet), limit, asker))
     return _resolved(view, _Case(query.parse(packet), limit, asker))

@@ -124,6 +124,19 @@ Signers = Mapping[bytes, Signer]
 """By apex."""
 
 
+def renewed(known: Signers, told: bytes) -> Signers:
+    """The signers of what `encode` wrote; who signs as before keeps all its signatures."""
+    zones = decode(told) if told else ()
+    return {zone.apex: _signer(known.get(zone.apex), zone) for zone in zones}
+
+
+def _signer(known: Signer | None, zone: Zone) -> Signer:
+    if known is None or (known.zone.validity, known.zone.secrets) != (zone.validity, zone.secrets):
+        return Signer(zone)
+    known.zone = zone
+    return known
+
+
 def signature(
     owner: bytes, rrset: node.RRset, span: tuple[int, int], by: tuple[bytes, int, int], sign: Sign
 ) -> bytes:

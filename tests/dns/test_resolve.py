@@ -1,6 +1,7 @@
 """What the slow path decides before any name is looked up, and the zone version."""
 
 import dns.message
+import dns.tsig
 import pytest
 
 from fedns.dns import node, resolve, wire
@@ -42,6 +43,13 @@ def test_a_zone_version_with_content_is_malformed() -> None:
 def test_nothing_to_serve_yet(missing: bytes) -> None:
     view = {key: value for key, value in _VIEW.items() if key != missing}
     reply = resolve.resolve(view, probes.query("@", wire.SOA), wire.OWN_SIZE)
+    assert reply is not None and reply[3] & 15 == wire.SERVFAIL
+
+
+def test_a_signed_request_before_the_keys_are_known_is_no_forgery() -> None:
+    asked = dns.message.make_query("example.com.", "AXFR")
+    asked.use_tsig(dns.tsig.Key("copy.", b"secret" * 6))
+    reply = resolve.resolve({}, asked.to_wire(), wire.STREAM)
     assert reply is not None and reply[3] & 15 == wire.SERVFAIL
 
 

@@ -96,6 +96,15 @@ def test_other_keys_mean_other_answers() -> None:
     dns.dnssec.validate(reply.answer[0], reply.answer[1], signed.keys(other), now=signed.NOW)
 
 
+def test_key_sets_signed_anew_leave_the_answers() -> None:
+    view, asker = _view(), _asker()
+    first = _ask(view, asker)
+    later = _KEYS._replace(rrsets=_KEYS.rrsets[:1])
+    asker.host.renew(client.Server(), signed.NOW + 1, signing.encode([later]))
+    assert _ask(view, asker) == first and _made(asker) == 1
+    assert asker.host.signers[_KEYS.apex].zone == later
+
+
 def test_what_does_not_fit_is_truncated() -> None:
     text = _TEXT.format(1, "192.0.2.7") + "".join(f"www A 192.0.2.{each}\n" for each in range(20, 60))
     view, asker = worlds.view({"example.com.": text}), _asker()
