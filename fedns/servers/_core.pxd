@@ -19,8 +19,7 @@ cdef class Rows:
     cdef int _age
     cdef bint _opened, _marked, _ready
     cdef object _tables
-    cdef tuple _denials
-    cdef dict _below
+    cdef dict _denials, _below
 
     cpdef renew(self)
     @cython.locals(mark=cython.ulonglong)
@@ -38,7 +37,8 @@ cdef class Rows:
     cdef void fetch(self, unsigned long long tag) noexcept
     @cython.locals(tag=cython.ulonglong, row=cython.Py_ssize_t, place=cython.Py_ssize_t)
     cdef Py_ssize_t _place(self, Py_ssize_t size, int rtype) noexcept
-    @cython.locals(slot=cython.Py_ssize_t, kind=cython.int, start=cython.Py_ssize_t, zone=cython.int,
+    @cython.locals(slot=cython.Py_ssize_t, kind=cython.int, start=cython.Py_ssize_t, turn=cython.Py_ssize_t,
+                   unit=cython.int,
                    value=bytes, body=bytes)
     cdef bint _learn(self, Py_ssize_t at, bytes name, int rtype) except -1
     cdef bint _missing(self, Py_ssize_t at, bytes name) except -1

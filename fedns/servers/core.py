@@ -68,7 +68,7 @@ class Rows:
         self._stamp = -1
         self._age = 0
         self._mark = 0
-        self._denials: tuple[tuple[int, bytes], ...] = ()
+        self._denials: dict[int, tuple[int, bytes]] = {}
         self._below: dict[bytes, tuple[int, bytes]] = {}
         self.renew()
 
@@ -101,7 +101,7 @@ class Rows:
             self._seed = self._seed + 256 & _WORD  # of one question, no digest is what it was
             self._age = self._age % 255 + 1  # 0: never used
             self._ready = get(node.READY) is not None
-            self._denials = node.denials(get(node.ZONES) or b"")
+            self._denials = dict(enumerate(node.denials(get(node.ZONES) or b"")))
             self._below = {}
             self._stamp = stamp
 
@@ -159,18 +159,22 @@ class Rows:
         value = self._tables.get(name)
         if value is None:
             return self._missing(at, name)
+        if len(value) < node.BODIES:
+            return False
         slot = _AAAA_SLOT if rtype == _AAAA else 0
         kind = octets.number(value, slot, 1)
         start = octets.number(value, slot + _START, 4)
+        turn = octets.number(value, slot + _TURN, 2)
+        unit = octets.number(value, slot + _UNIT, 1) if kind == _ROTATE else 0
         body = value[start : octets.number(value, slot + _END, 4)]
         octets.put(self.octets, at + _ANSWERS, value, slot + _ANCOUNT, 2)
         octets.put(self.octets, at + _TURNS, value, slot + _TURN, 2)
-        self.octets[at + _UNITS] = octets.number(value, slot + _UNIT, 1) if kind == _ROTATE else 0
+        self.octets[at + _UNITS] = unit
         self.octets[at + _AUTHORITY] = kind == _NODATA
         if kind == _NODATA:
-            zone = octets.number(value, 2 * _AAAA_SLOT, 2)
-            return self._keep(at, name, body + _denial(name, self._denials[zone]), 0)
-        return kind in (_PLAIN, _ROTATE) and self._keep(at, name, body, 0)
+            denial = self._denials.get(octets.number(value, 2 * _AAAA_SLOT, 2), _NEVER)
+            return denial is not _NEVER and self._keep(at, name, body + _denial(name, denial), 0)
+        return kind in (_PLAIN, _ROTATE) and turn + unit <= len(body) and self._keep(at, name, body, 0)
 
     def _missing(self, at: int, name: bytes) -> bool:
         """NXDOMAIN, if the closest name above exists and is a plain one."""
@@ -182,7 +186,8 @@ class Rows:
                 value = self._tables.get(above)
                 if value is None:
                     continue
-                denial = self._denials[node.place(value)[0]] if lookup.ends(value) else _NEVER
+                zone = node.place(value)[0] if lookup.ends(value) else -1
+                denial = self._denials.get(zone, _NEVER)
                 if len(self._below) >= PARENTS:
                     self._below.clear()
                 self._below[above] = denial

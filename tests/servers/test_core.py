@@ -183,6 +183,20 @@ def test_sources_are_counted_by_network(form: ModuleType, nowhere: str) -> None:
 
 
 @FORMS
+def test_a_damaged_entry_is_left(form: ModuleType, nowhere: str) -> None:
+    name, whole = b"\4host\5probe\7example\0", _VIEW[b"\4host\5probe\7example\0"]
+    kinds = (node.PLAIN, node.ROTATE, node.NODATA)
+    slots = [node.SLOT.pack(kind, b"\0\1", 50, 60, 9999, 200) for kind in kinds]
+    zone = whole[: 2 * node.SLOT.size] + b"\xff\xff" + whole[2 * node.SLOT.size + 2 :]
+    broken = [whole[:9], b"", *(slot + whole[node.SLOT.size :] for slot in slots[1:])]
+    broken += [slots[2] + zone[node.SLOT.size :]]
+    bench, packet = Bench(form, nowhere), probes.query("host", wire.A)
+    replies = [bench.ask({**_VIEW, name: each}, [packet], at + 1) for at, each in enumerate(broken)]
+    assert [None] in replies and len(replies) == 5
+    assert replies[0] == replies[1] == replies[2] == replies[4] == [None]
+
+
+@FORMS
 def test_dnssec_is_left_where_there_are_keys(form: ModuleType, nowhere: str) -> None:
     bench = Bench(form, nowhere)
     bench.hand.has_keys = True

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import lmdb
 import pytest
 
 from fedns.dns import client, rate, respond
@@ -112,6 +113,30 @@ def test_who_asks_too_much_is_limited_though_the_core_could_answer(form: Any, tm
     assert 4 <= len(whole) <= 10 and len(cut) >= 10 and len(whole) + len(cut) == len(heard)
     totals = counters.read(str(tmp_path / "w"))
     assert totals and sum(totals.limited.values()) + len(whole) == 40
+
+
+@pytest.mark.parametrize("form", _MODULES, ids=lambda form: form.__name__)
+def test_damage_ends_the_worker_and_any_other_failure_is_left(form: Any, tmp_path: Path) -> None:
+    cells = counters.Cells(str(tmp_path / "w"))
+    troubles: list[Exception] = [RuntimeError("a bug"), lmdb.CorruptedError("rot")]
+
+    class Broken(dict[bytes, bytes | None]):
+        def get(self, key: bytes, default: object = None) -> Any:
+            raise troubles[0]
+
+    with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as asker:
+        server.bind(("127.0.0.1", 0))
+        asker.settimeout(running.LONG)
+        asker.connect(server.getsockname())
+        plain = dns_udp.Plain(server, _plain, cells, HOST, rate.Limiter(rate.Limits(), 5))
+        listener = prompt.Listener(plain, _kit(form, Broken()))
+        asker.send(running.query())
+        listener.ready()
+        assert asker.recv(999) == b"left " + running.query()
+        del troubles[0]
+        asker.send(running.query())
+        with pytest.raises(lmdb.CorruptedError):
+            listener.ready()
 
 
 def test_the_core_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
