@@ -77,6 +77,6 @@ def test_the_report_has_a_row_a_scenario_and_a_cell_a_server() -> None:
         results.add("mix", server, load.Round(answers, 0, 1.0, 1.0))
     results.add("mix", "coredns", load.Round(5, 0, 1.0, 0.0))
     told = report.text(results)
-    assert "| ordinary mix, 10 % NXDOMAIN | 300 | 100 | – | 200 | – | – |" in told
+    assert "| ordinary mix, 10 % NXDOMAIN | 300 | – | 100 | – | 200 | – | – |" in told
     assert "| ordinary mix, 10 % NXDOMAIN | 3.00 | – | 1.50 | – | – | 1.50 |" in told
     assert report.verdict(results) == 0

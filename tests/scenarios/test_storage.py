@@ -43,7 +43,7 @@ def _small_disk(path: Path, size: str) -> Iterator[None]:
 
 def test_a_full_disk_is_told_and_old_answers_go_on_until_there_is_space(tmp_path: Path) -> None:
     place = world.World(tmp_path)
-    with _small_disk(tmp_path / "state", "4m"), world.settled(place) as served:
+    with _small_disk(tmp_path / "state", "8m"), world.settled(place) as served:
         filler = tmp_path / "state" / "filler"
         _fill(filler)
         _refused(served, "No space left on device")
