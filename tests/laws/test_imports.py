@@ -80,6 +80,11 @@ def test_a_worker_loads_tables_and_the_hot_path_only() -> None:
     assert not loaded & WORKER_NEVER_LOADS, sorted(loaded & WORKER_NEVER_LOADS)
 
 
+def test_the_kubernetes_library_is_loaded_only_by_who_reads_a_kubeconfig() -> None:
+    loaded = loaded_by("fedns.kube.informer")
+    assert "fedns.kube.access" in loaded and "kubernetes" not in loaded
+
+
 def test_init_files_are_empty() -> None:
     full = [path for path in (ROOT / "fedns").rglob("__init__.py") if path.read_text().strip()]
     assert not full, full

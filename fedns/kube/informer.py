@@ -1,0 +1,340 @@
+"""List and watch of one resource: what there is, and then what differs, for as long as it runs.
+
+Law: the cache is never emptied because something failed; a new list is compared with it, and only differences
+are told. Lists are read in pages or as a stream, decoded 200 objects at a time. A watch that breaks goes on
+where it was; one that expired, or that was silent for all its life (a version of the future: the server was
+restored), is begun anew with a list. 403 and 404 switch this one resource off until they pass.
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Raw, Struct
+
+from fedns.kube import backoff, client
+from fedns.kube.failure import ApiError, Failure, Unreachable
+from fedns.kube.resource import Resource
+
+CHUNK = 200
+"""Objects decoded before everything else has its turn: a few milliseconds."""
+END = "k8s.io/initial-events-end"
+"""The annotation of the bookmark that ends a streamed list (KEP 3157)."""
+NOT_SO = (400, 422)
+"""How servers that do not stream lists say so."""
+
+Key = tuple[str, str, str]
+"""(kind, namespace, name)."""
+Changes = Sequence[tuple[Key, Any]]
+"""What differs: the new value, or None where it is gone."""
+
+
+class Item(NamedTuple):
+    """One object decoded. `value` None: it does not concern us; `trouble`: why it cannot be read."""
+
+    key: Key
+    value: Any
+    trouble: str = ""
+
+
+class Pace(NamedTuple):
+    """Objects a page, and seconds: a watch's life, how much longer a silent one is borne, the longest
+    streamed list, and until a resource that was refused is asked for again."""
+
+    page: int = 500
+    life: float = 240.0
+    slack: float = 15.0
+    stream: float = 120.0
+    refused: float = 60.0
+    bounds: backoff.Bounds = backoff.Bounds()
+
+
+class Subject(NamedTuple):
+    """What to watch, and how an object of it is read. Selectors as the API has them."""
+
+    resource: Resource
+    decode: Callable[[bytes], Item]
+    labels: str = ""
+    fields: str = ""
+
+
+class Ears(NamedTuple):
+    """Who hears. `changed` is told differences, and nothing at all (an empty sequence) where only the state
+    of the informer differs; `admit` is awaited before each list and watch, and refuses by Failure."""
+
+    changed: Callable[[Changes], None]
+    admit: Callable[[], Awaitable[None]]
+
+
+class _ListMeta(Struct, gc=False):
+    resourceVersion: str = ""
+    after: str = msgspec.field(default="", name="continue")
+
+
+class _Page(Struct, gc=False):
+    metadata: _ListMeta
+    items: list[Raw] | None = None
+
+
+class _Event(Struct, gc=False):
+    type: str
+    object: Raw
+
+
+class _Meta(Struct, gc=False):
+    resourceVersion: str = ""
+    annotations: dict[str, str] | None = None
+
+
+class _Versioned(Struct, gc=False):
+    metadata: _Meta
+
+
+_page = msgspec.json.Decoder(_Page)
+_event = msgspec.json.Decoder(_Event)
+_versioned = msgspec.json.Decoder(_Versioned)
+
+
+class Informer:
+    """One resource of one cluster. `run` goes on until cancelled; the rest is for who asks how it does."""
+
+    def __init__(self, api: client.Client, subject: Subject, ears: Ears, pace: Pace | None = None) -> None:
+        self.subject = subject
+        self.synced_at = self.heard_at = 0.0
+        """Unix seconds of the last whole list, and of the last word from the server; 0: never."""
+        self.lists = 0
+        self.errors: Counter[str] = Counter()
+        self.trouble = ""
+        """Why it does not go on at the moment."""
+        self.off = ""
+        """The refusal that switched it off."""
+        self.troubles: dict[Key, str] = {}
+        """Objects that cannot be read; what was known of them stays."""
+        self._api, self._ears, self._pace = api, ears, pace or Pace()
+        self._backoff = backoff.Backoff(self._pace.bounds)
+        self._cache: dict[Key, Any] = {}
+        self._found: dict[Key, Item] | None = None
+        self._version = ""
+
+    def __len__(self) -> int:
+        return len(self._cache)
+
+    @property
+    def settled(self) -> bool:
+        """Whether all there is is known, or it is known that nothing can be."""
+        return bool(self.synced_at or self.off)
+
+    async def run(self) -> None:
+        while True:
+            begun = time.monotonic()
+            try:
+                await self._once()
+                least = 0.0
+                if time.monotonic() - begun >= self._pace.bounds.first:
+                    continue  # a watch that lived; one that ends at once is as good as a failure
+            except Failure as failure:
+                least = self._failed(failure)
+            await asyncio.sleep(self._backoff.failed(time.monotonic(), least) if least >= 0 else -least)
+
+    def _failed(self, failure: Failure) -> float:
+        """Takes note; how long to stay away at least (negative: exactly so long)."""
+        self.errors[failure.kind] += 1
+        self.trouble = str(failure)
+        status = failure.status if isinstance(failure, ApiError) else 0
+        if status in (410, 504):  # gone, or a version that this server has not reached
+            self._version = ""
+        if status in (403, 404):
+            self.off, self._version = str(failure), ""
+            self._ears.changed(())
+            return -self._pace.refused * random.uniform(0.8, 1.2)
+        self._ears.changed(())
+        return failure.retry_after
+
+    async def _once(self) -> None:
+        """A list where one is needed, and a watch to its end."""
+        await self._ears.admit()
+        if not self._version and not self._api.streams:
+            async with self._api.gate:
+                await self._list()
+            await self._ears.admit()
+        try:
+            await self._watch()
+        except ApiError as error:
+            if self._found is None or error.status not in NOT_SO:
+                raise
+            self._api.streams = False
+            await self._once()
+        finally:
+            self._found = None
+
+    async def _list(self) -> None:
+        for limit in (self._pace.page, self._pace.page, 0):
+            try:
+                found, version = await self._pages(limit)
+                break
+            except ApiError as error:  # compacted in the middle: begin again, at last in one go
+                if error.status != 410 or not limit:
+                    raise
+        self._replace(found, version)
+
+    async def _pages(self, limit: int) -> tuple[dict[Key, Item], str]:
+        found: dict[Key, Item] = {}
+        query, path = self._query(), self.subject.resource.path()
+        if limit:
+            query["limit"] = str(limit)
+        while True:
+            page = client.decoded(_page, await self._api.get(path, query))
+            for chunk in _chunks(page.items or ()):
+                for raw in chunk:
+                    item = self.subject.decode(bytes(raw))
+                    found[item.key] = item
+                await asyncio.sleep(0)
+            if not page.metadata.after:
+                return found, page.metadata.resourceVersion
+            query["continue"] = page.metadata.after
+
+    async def _watch(self) -> None:
+        """A watch to its end; without a version, one that begins with all there is."""
+        life = self._pace.life * random.uniform(1.0, 1.25)
+        query = {**self._query(), "watch": "1", "allowWatchBookmarks": "true"}
+        query["timeoutSeconds"] = str(max(1, round(life)))
+        if self._version:
+            await self._follow({**query, "resourceVersion": self._version}, life)
+        else:
+            begin = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+            await self._stream({**query, **begin}, life)
+
+    async def _follow(self, query: client.Query, life: float) -> None:
+        heard, begun = False, time.monotonic()
+        try:
+            async with contextlib.aclosing(self._lines(query, life)) as batches:
+                async for lines in batches:
+                    heard = heard or bool(lines)
+                    await self._take(lines)
+        finally:
+            if not heard and time.monotonic() - begun >= round(life):
+                self._version = ""
+
+    async def _stream(self, query: client.Query, life: float) -> None:
+        """A list that comes as events up to a bookmark, and the watch that it turns into."""
+        self._found, gate = {}, _Gate(self._api.gate)
+        await gate.enter()
+        try:
+            await self._begin(query, life, gate)
+        except TimeoutError:
+            self._api.streams = False
+            raise Unreachable("the streamed list had no end: it is read in pages from now on") from None
+        finally:
+            gate.leave()
+        if self._found is not None:
+            self._api.streams = False
+            raise Unreachable("the streamed list broke off: it is read in pages from now on")
+
+    async def _begin(self, query: client.Query, life: float, gate: "_Gate") -> None:
+        async with (
+            asyncio.timeout(self._pace.stream) as limit,
+            contextlib.aclosing(self._lines(query, life)) as batches,
+        ):
+            async for lines in batches:
+                await self._take(lines)
+                if self._found is None and gate.leave():
+                    limit.reschedule(None)
+
+    def _lines(self, query: client.Query, life: float) -> AsyncGenerator[list[bytes], None]:
+        return self._api.lines(self.subject.resource.path(), query, life + self._pace.slack)
+
+    def _query(self) -> dict[str, str]:
+        given = {"labelSelector": self.subject.labels, "fieldSelector": self.subject.fields}
+        return {name: value for name, value in given.items() if value}
+
+    async def _take(self, lines: Sequence[bytes]) -> None:
+        """Events into the cache, or into the list that is being streamed."""
+        self.heard_at, self.trouble = time.time(), ""
+        for chunk in _chunks(lines):
+            changes: dict[Key, Any] = {}
+            try:
+                for line in filter(None, chunk):
+                    self._hear(line, changes)
+            finally:
+                if changes:
+                    self._ears.changed(tuple(changes.items()))
+            await asyncio.sleep(0)
+
+    def _hear(self, line: bytes, changes: dict[Key, Any]) -> None:
+        event = client.decoded(_event, line)
+        if event.type == "ERROR":
+            raise client.refusal(event.object)
+        meta = client.decoded(_versioned, event.object).metadata
+        if event.type != "BOOKMARK":
+            item = self.subject.decode(bytes(event.object))
+            self._apply(item._replace(value=None, trouble="") if event.type == "DELETED" else item, changes)
+        elif self._found is not None and END in (meta.annotations or ()):
+            found, self._found = self._found, None
+            self._replace(found, meta.resourceVersion)
+        if self._found is None:
+            self._version = meta.resourceVersion or self._version
+
+    def _apply(self, item: Item, changes: dict[Key, Any]) -> None:
+        if self._found is not None:
+            self._found[item.key] = item
+        elif item.trouble:
+            if self.troubles.get(item.key) != item.trouble:
+                self.troubles[item.key] = item.trouble
+                self._ears.changed(())
+        else:
+            if self.troubles.pop(item.key, None):
+                self._ears.changed(())
+            if item.value != self._cache.get(item.key):
+                changes[item.key] = item.value
+                _put(self._cache, item)
+
+    def _replace(self, found: Mapping[Key, Item], version: str) -> None:
+        """Takes a whole list for what there is, and tells what differs."""
+        before, after = self._cache, dict[Key, Any]()
+        for key, item in found.items():
+            value = before.get(key) if item.trouble else item.value
+            if value is not None:
+                after[key] = value
+        changes = [(key, value) for key, value in after.items() if before.get(key) != value]
+        changes += [(key, None) for key in before if key not in after]
+        self.troubles = {key: item.trouble for key, item in found.items() if item.trouble}
+        self._cache, self._version = after, version
+        self.synced_at = self.heard_at = time.time()
+        self.lists += 1
+        self.off = self.trouble = ""
+        self._ears.changed(changes)
+
+
+class _Gate:
+    """One passage through a gate; who has left may leave again."""
+
+    def __init__(self, gate: asyncio.Semaphore) -> None:
+        self._gate, self._inside = gate, False
+
+    async def enter(self) -> None:
+        await self._gate.acquire()
+        self._inside = True
+
+    def leave(self) -> bool:
+        """Whether that was the passage's end."""
+        if not self._inside:
+            return False
+        self._inside = False
+        self._gate.release()
+        return True
+
+
+def _put(cache: dict[Key, Any], item: Item) -> None:
+    if item.value is None:
+        cache.pop(item.key, None)
+    else:
+        cache[item.key] = item.value
+
+
+def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (items[at : at + CHUNK] for at in range(0, len(items), CHUNK))

@@ -1,0 +1,112 @@
+"""Requests to a fake API server: what they bring back, and what failures say."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fedns.kube import access, client
+from fedns.kube.failure import ApiError, Failure, Unreachable
+from fedns.kube.resource import Resource
+from tests.fakes import kubecluster
+
+SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+
+
+def talk(where: access.Where, test: Callable[[client.Client], Awaitable[Any]]) -> Any:
+    async def main() -> Any:
+        api = client.Client(where, asyncio.Semaphore(client.AT_ONCE))
+        try:
+            return await test(api)
+        finally:
+            await api.close()
+
+    return asyncio.run(main())
+
+
+def test_bodies_versions_and_what_is_served() -> None:
+    with kubecluster.running() as cluster:
+        cluster.faults(absent=["discovery.k8s.io/v1"])
+        cluster.put(kubecluster.service("a", "192.0.2.1"))
+
+        async def test(api: client.Client) -> None:
+            await api.ready(5.0)
+            assert await api.version() == "v1.34.1"
+            assert not await api.serves(SLICES) and await api.serves(SLICES._replace(version="v1beta1"))
+            assert json.loads(await api.get("/api/v1/services"))["items"][0]["metadata"]["name"] == "a"
+            with pytest.raises(ApiError) as failure:
+                await api.get("/api/v1/namespaces/x/services/none")
+            assert (failure.value.status, failure.value.reason) == (404, "NotFound")
+            patch = b'{"metadata": {"labels": {"a": "b"}}}'
+            path = "/api/v1/namespaces/mynamespace/services/a"
+            await api.send("PATCH", path, patch, "application/merge-patch+json")
+            assert json.loads(await api.get(path))["metadata"]["labels"] == {"a": "b"}
+
+        talk(access.Where(server=cluster.url), test)
+
+
+def test_refusals_carry_what_the_server_said() -> None:
+    with kubecluster.running() as cluster:
+        cluster.faults(refuse=[429, "TooManyRequests", 7], unready=True)
+
+        async def test(api: client.Client) -> None:
+            with pytest.raises(ApiError) as failure:
+                await api.get("/api/v1/services")
+            assert (failure.value.status, failure.value.retry_after) == (429, 7.0)
+            with pytest.raises(ApiError, match="500"):
+                await api.ready(5.0)
+
+        talk(access.Where(server=cluster.url), test)
+
+
+def test_a_slow_and_an_absent_server_are_unreachable() -> None:
+    with kubecluster.running() as cluster:
+        cluster.faults(delay=5.0)
+
+        async def slow(api: client.Client) -> None:
+            with pytest.raises(Unreachable, match="no answer within"):
+                await api.ready(0.1)
+
+        talk(access.Where(server=cluster.url), slow)
+
+    async def absent(api: client.Client) -> None:
+        with pytest.raises(Unreachable):
+            await api.get("/version")
+
+    talk(access.Where(server=cluster.url), absent)
+
+
+def test_a_rotated_token_is_taken_up_after_401(tmp_path: Path) -> None:
+    with kubecluster.running() as cluster:
+        token = tmp_path / "token"
+        token.write_text("old")
+        cluster.faults(tokens=["old"])
+
+        async def test(api: client.Client) -> None:
+            await api.version()
+            await asyncio.to_thread(cluster.faults, tokens=["new"])
+            with pytest.raises(ApiError, match="401"):
+                await api.version()
+            token.write_text("new")
+            async with asyncio.timeout(20):
+                while True:
+                    try:
+                        return await api.version()
+                    except Failure:
+                        await asyncio.sleep(0.1)
+
+        assert talk(access.Where(server=cluster.url, token_file=str(token)), test) == "v1.34.1"
+        assert len(cluster.log()) < 200
+
+
+def test_what_is_no_api_server_is_said_to_be_none() -> None:
+    with kubecluster.running() as cluster:
+
+        async def test(api: client.Client) -> None:
+            with pytest.raises(Unreachable, match="not what an API server says"):
+                client.decoded(client._version, await api.get("/readyz"))
+
+        talk(access.Where(server=cluster.url), test)
