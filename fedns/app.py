@@ -15,13 +15,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 
-from fedns import config, logs, metrics, tables
+from fedns import config, fleet, logs, metrics, tables
 from fedns.control import aims, certificates, desk, keys, known, notices, secrets, turn, vault
-from fedns.dns import client
+from fedns.dns import client as asker
 from fedns.errors import Problem, StateError
+from fedns.kube import client, informer
 from fedns.model import snapshot, state
 from fedns.model.facts import ProbeCount, ShardFacts
 from fedns.servers import admin
@@ -30,6 +31,8 @@ from fedns.sources import (
     cluster,
     geodata,
     hostnames,
+    identity,
+    kubernetes,
     manifests,
     operator,
     policies,
@@ -73,6 +76,8 @@ class Control:
         # edges
         self.watcher = watch.Watcher()
         self.operator = operator.Operator(os.path.join(settings.state, "orders.json"))
+        self.gate = asyncio.Semaphore(client.AT_ONCE)
+        self.feeds: Mapping[str, Sequence[informer.Informer]] = {}
         self.prober = probes.Prober(counts)
         self.resolver = hostnames.Resolver()
         self.aims = aims.Aims()
@@ -93,7 +98,7 @@ class Control:
             log.error("the persisted verdicts are left aside", extra=logs.fields(error=str(error)))
             return snapshot.Snapshot(), {}
 
-    def _server(self) -> client.Server:
+    def _server(self) -> asker.Server:
         """How workers answer for themselves as of now."""
         cookies = self.secrets.words(time.time()) if self.config.dns.cookies.enabled else ""
         return config.server(self.config)._replace(cookies=cookies)
@@ -136,12 +141,10 @@ class Control:
         """All that runs for as long as this configuration does."""
         settings, shards = self.config, _shards(self.turn.snapshot)
         for member in settings.members:
-            about = cluster.Member(member.name, member.region, member.zones, member.labels)
-            known = shards.get(member.name)
-            yield manifests.Directory(about, member.manifests, self.watcher, known).run(self.hear)
+            yield self._member(member, shards.get(member.name)).run(self.hear)
         defaults, probe = config.defaults(settings), config.probe(settings)
-        fleet = policies.Fleet(settings.fleet.manifests, self.watcher, defaults, probe, self.known.policies)
-        yield fleet.run(self.hear)
+        rules = policies.Fleet(settings.fleet.manifests, self.watcher, defaults, probe, self.known.policies)
+        yield rules.run(self.hear)
         yield zonefiles.Zones(settings.zones, self.watcher, self.known.zones.values()).run(self.hear)
         if settings.dns.tls.listen:
             yield certificates.watch(settings.dns.tls.certificate, settings.dns.tls.key, self.hear)
@@ -155,6 +158,19 @@ class Control:
         yield self.notices.run()
         yield self._rolls()
         yield self._turns()
+
+    def _member(
+        self, told: fleet.Member, known: dict[str, ShardFacts] | None
+    ) -> manifests.Directory | kubernetes.Member:
+        about = cluster.Member(told.name, told.region, told.zones, told.labels)
+        where = fleet.where(told)
+        if where is None:
+            return manifests.Directory(about, told.manifests, self.watcher, known)
+        register = identity.Register(os.path.join(self.config.state, "identities"))
+        source = kubernetes.Source(client.Client(where, self.gate), register, told.selector)
+        member = kubernetes.Member(about, source, known)
+        self.feeds = {**self.feeds, told.name: member.feeds}
+        return member
 
     async def _rollovers(self) -> None:
         """New cookie secrets when it is time for them."""

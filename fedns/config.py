@@ -13,6 +13,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Struct, structs
 
+from fedns import fleet as fleets
 from fedns import geography, hosts, keyring, replicas, schema, values
 from fedns.dns import atlas, client, names, rate
 from fedns.errors import Problem
@@ -132,27 +133,6 @@ class Health(Struct, frozen=True):
     degraded_below: Fraction = 0.5
 
 
-class Fleet(Struct, frozen=True):
-    """Where fleet-wide objects (`TrafficPolicy`) are; empty: nowhere."""
-
-    manifests: Directory = ""
-    kubeconfig: Annotated[str, schema.anywhere] = ""
-    context: str = ""
-
-
-class Member(Struct, frozen=True):
-    """One cluster. `region` and `zones` may be left to the labels of its nodes."""
-
-    name: Host
-    region: Label = ""
-    zones: tuple[Label, ...] = ()
-    labels: Mapping[str, str] = {}
-    manifests: Directory = ""
-    kubeconfig: Annotated[str, schema.anywhere] = ""
-    context: str = ""
-    clients: tuple[Prefix, ...] = ()
-
-
 class Config(Struct, frozen=True):
     """The whole file; paths are absolute, times are seconds."""
 
@@ -162,8 +142,8 @@ class Config(Struct, frozen=True):
     aliases: Mapping[str, Host] = {}
     state: Annotated[str, schema.anywhere] = ""
     zones: tuple[Directory, ...] = ()
-    fleet: Fleet = Fleet()
-    members: tuple[Member, ...] = ()
+    fleet: fleets.Fleet = fleets.Fleet()
+    members: tuple[fleets.Member, ...] = ()
     places: tuple[geography.Place, ...] = ()
     geo: geography.Geo = geography.Geo()
     dns: Dns = Dns()
@@ -253,26 +233,8 @@ def _complete(config: Config, base: str) -> Config:
     return Config(**values)
 
 
-def _check_members(config: Config, reader: schema.Reader) -> None:
-    seen: set[str] = set()
-    for index, member in enumerate(config.members):
-        path: schema.Path = ("members", index)
-        if member.name in seen:
-            reader.bad((*path, "name"), f"member {member.name!r} is written twice")
-        seen.add(member.name)
-        if member.kubeconfig:
-            hint = "write `manifests:` with a directory of `kubectl get svc,endpointslices,nodes -A -o yaml`"
-            reader.bad((*path, "kubeconfig"), f"member {member.name!r}: kubeconfig is not served yet", hint)
-        elif not member.manifests:
-            hint = "write `manifests: members/NAME/`"
-            reader.bad(path, f"member {member.name!r} has no source", hint)
-
-
-def _check_fleet(config: Config, reader: schema.Reader) -> None:
-    if config.fleet.kubeconfig:
-        reader.bad(
-            ("fleet", "kubeconfig"), "fleet.kubeconfig is not served yet", "write `manifests:` instead"
-        )
+def _check_sources(config: Config, reader: schema.Reader) -> None:
+    fleets.check(config.fleet, config.members, reader)
 
 
 def _check_names(config: Config, reader: schema.Reader) -> None:
@@ -306,8 +268,7 @@ def _check_dnssec(config: Config, reader: schema.Reader) -> None:
 
 
 CHECKS = (
-    _check_members,
-    _check_fleet,
+    _check_sources,
     _check_names,
     _check_numbers,
     _check_places,

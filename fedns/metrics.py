@@ -42,6 +42,18 @@ class SignedZone(NamedTuple):
     expires: float
 
 
+class Watch(NamedTuple):
+    """One resource watched on one member's API server. `heard`: seconds since its last word (None: never)."""
+
+    member: str
+    resource: str
+    objects: int
+    synced: bool
+    heard: float | None
+    lists: int
+    errors: Mapping[str, int]
+
+
 class State(NamedTuple):
     """What holds at the time of a scrape. `published` and `now` are Unix seconds."""
 
@@ -57,6 +69,7 @@ class State(NamedTuple):
     shards: Iterable[ShardState]
     problems: Mapping[str, int]
     signed: Iterable[SignedZone] = ()
+    watches: Sequence[Watch] = ()
 
 
 class Histogram(NamedTuple):
@@ -96,6 +109,7 @@ class Snapshot(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from _table(state := self._state())
         yield from _fleet(state)
+        yield from _watches(state.watches)
         yield from _dnssec(state)
         yield from _dns(self._workers())
 
@@ -141,6 +155,29 @@ def _dnssec(state: State) -> Iterator[Metric]:
                     ("zone",), {(one.zone,): one.next for one in signed if one.next})  # fmt: skip
     yield _labelled("fedns_dnssec_expiry_timestamp_seconds", "When the signatures over key sets expire.",
                     ("zone",), {(one.zone,): one.expires for one in signed})  # fmt: skip
+
+
+def _watches(watches: Sequence[Watch]) -> Iterator[Metric]:
+    """The API servers of members, by resource."""
+    labels, at = ("member", "resource"), [(one.member, one.resource) for one in watches]
+    yield _labelled("fedns_member_objects", "Objects known from a member's API server.", labels,
+                    {key: one.objects for key, one in zip(at, watches, strict=True)})  # fmt: skip
+    yield _labelled("fedns_member_synced", "1 where all objects were listed, and none is refused.", labels,
+                    {key: int(one.synced) for key, one in zip(at, watches, strict=True)})  # fmt: skip
+    age = GaugeMetricFamily(
+        "fedns_member_event_age_seconds", "Since an API server's last word on a resource.", labels=labels
+    )
+    lists = CounterMetricFamily("fedns_member_lists", "Whole lists read from API servers.", labels=labels)
+    errors = CounterMetricFamily(
+        "fedns_member_errors", "Failures of lists and watches, by kind.", labels=(*labels, "kind")
+    )
+    for key, one in zip(at, watches, strict=True):
+        lists.add_metric(key, one.lists)
+        if one.heard is not None:
+            age.add_metric(key, one.heard)
+        for kind, count in one.errors.items():
+            errors.add_metric((*key, kind), count)
+    yield from (age, lists, errors)
 
 
 def _shown(state: State) -> Iterator[ShardState]:

@@ -154,13 +154,11 @@ def test_an_unreachable_directory_is_a_problem_but_the_configuration_stands(home
     assert loaded.problems[0].where.endswith("fedns.yaml:12")
 
 
-def test_two_members_of_one_name_and_clusters_by_kubeconfig_are_problems() -> None:
+def test_two_members_of_one_name_are_a_problem() -> None:
     found = complaints(
-        "federation: f\ndomain: example.com\nmembers:\n"
-        "- {name: a, manifests: .}\n- {name: a, manifests: .}\n- {name: b, kubeconfig: ~/.kube/config}\n"
+        "federation: f\ndomain: example.com\nmembers:\n- {name: a, manifests: .}\n- {name: a, manifests: .}\n"
     )
     assert found[0].startswith("fedns.yaml:5: member 'a' is written twice")
-    assert "kubeconfig is not served yet" in found[1]
 
 
 @pytest.mark.parametrize(

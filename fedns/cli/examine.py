@@ -10,12 +10,26 @@ import time
 
 import msgspec
 
-from fedns import config, tables
+from fedns import config, fleet, tables
 from fedns.control import certificates, doubts, keys, known, signatures, turn, vault
 from fedns.dns import names, signing
 from fedns.errors import Problem
+from fedns.kube import client
 from fedns.model import snapshot
-from fedns.sources import change, cluster, geodata, manifests, policies, watch, zonefiles
+from fedns.sources import (
+    change,
+    cluster,
+    geodata,
+    identity,
+    kubernetes,
+    manifests,
+    policies,
+    watch,
+    zonefiles,
+)
+
+PATIENCE = 15.0
+"""Seconds for API servers to tell what they have; all are asked at once."""
 
 
 def problems(file: str) -> list[Problem]:
@@ -42,21 +56,29 @@ def _reachable(settings: config.Config) -> config.Config:
     """Without the directories that are not there: those are the configuration's problems already."""
     return msgspec.structs.replace(
         settings,
-        members=tuple(one for one in settings.members if os.path.isdir(one.manifests)),
+        members=tuple(one for one in settings.members if fleet.where(one) or os.path.isdir(one.manifests)),
         zones=tuple(path for path in settings.zones if os.path.isdir(path)),
-        fleet=settings.fleet if os.path.isdir(settings.fleet.manifests) else config.Fleet(),
+        fleet=settings.fleet if os.path.isdir(settings.fleet.manifests) else fleet.Fleet(),
     )
 
 
 async def _look(settings: config.Config, read: known.Known) -> None:
     """Reads every source once."""
     watcher = watch.Watcher()
+    gate = asyncio.Semaphore(client.AT_ONCE)
+    register = identity.Register(os.path.join(settings.state, "identities"), learns=False)
+    asked = []
     for one in settings.members:
         about = cluster.Member(one.name, one.region, one.zones, one.labels)
-        await manifests.Directory(about, one.manifests, watcher).look(None, read.put)
+        if where := fleet.where(one):
+            source = kubernetes.Source(client.Client(where, gate), register, one.selector)
+            asked.append(kubernetes.Member(about, source).once(read.put, PATIENCE))
+        else:
+            await manifests.Directory(about, one.manifests, watcher).look(None, read.put)
+    await asyncio.gather(*asked)
     if settings.fleet.manifests:
-        fleet = settings.fleet.manifests
-        policies.Fleet(fleet, watcher, config.defaults(settings), config.probe(settings)).look(None, read.put)
+        rules = settings.fleet.manifests
+        policies.Fleet(rules, watcher, config.defaults(settings), config.probe(settings)).look(None, read.put)
     await zonefiles.Zones(settings.zones, watcher).look(read.put)
     if settings.geo.database:
         read.put(change.ProblemsChange("geo", geodata.problems(settings.geo.database)))

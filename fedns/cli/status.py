@@ -19,7 +19,7 @@ ROWS = 200
 """Shards shown at most; the ones that need attention come first."""
 ATTENTION = ("unhealthy", "draining", "degraded", "unknown", "healthy")
 
-WRAPPED = ("ZONES", "SHARDS", "ADDRESSES", "WHY", "REASON", "WHAT", "HINT", "WHERE", "KEYS")
+WRAPPED = ("ZONES", "SHARDS", "ADDRESSES", "WHY", "REASON", "WHAT", "HINT", "WHERE", "KEYS", "WATCHES")
 """Columns that give way in a narrow window; names do not."""
 
 View = Mapping[str, Any]
@@ -123,7 +123,7 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _members(members: list[View]) -> Table:
-    table = _table("\nMembers", "MEMBER", "REGION", "ZONES", "API", "READ", "NODES", "SHARDS")
+    table = _table("\nMembers", "MEMBER", "REGION", "ZONES", "API", "READ", "NODES", "SHARDS", "WATCHES")
     for one in members:
         states = ", ".join(
             f"{count} {output.styled(state)}" for state, count in sorted(one["states"].items())
@@ -132,9 +132,21 @@ def _members(members: list[View]) -> Table:
         read = f"{output.span(one['age'])} ago" if one["age"] is not None else "never"
         zones = ",".join(one["zones"]) or "-"
         table.add_row(
-            one["name"], one["region"] or "-", zones, output.styled(one["api"]), read, nodes, states or "-"
-        )
+            one["name"], one["region"] or "-", zones, output.styled(one["api"]), read, nodes, states or "-",
+            ", ".join(map(_watch_of, one["watches"])) or "-",
+        )  # fmt: skip
     return table
+
+
+def _watch_of(watch: View) -> str:
+    """`31 services 2s ago`; what is wrong with it where something is."""
+    if watch["off"]:
+        return f"{watch['resource']} [red]off[/]"
+    if watch["synced"] is None:
+        return f"{watch['resource']} [yellow]not listed yet[/]"
+    heard = output.span(watch["heard"])
+    late = " [yellow](reconnecting)[/]" if watch["trouble"] else ""
+    return f"{watch['objects']} {watch['resource']} {heard} ago{late}"
 
 
 def _shards(shards: list[View], count: int) -> Table:

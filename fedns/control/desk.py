@@ -37,6 +37,7 @@ class Parts(Protocol):
     prober: probes.Prober
     metrics: measures.Metrics
     keys: keys.Keeper
+    feeds: views.Feeds
 
 
 class Desk:
@@ -75,7 +76,7 @@ class Desk:
         )
 
     def members(self) -> Iterable[api.Member]:
-        return views.members(self._parts.turn.snapshot, time.time())
+        return views.members(self._parts.turn.snapshot, time.time(), self._parts.feeds)
 
     def services(self) -> Iterable[api.Service]:
         return views.services(self._parts.turn.snapshot)
@@ -140,6 +141,7 @@ class Desk:
             shards=views.shard_states(snap),
             signed=signatures.measured(self._parts.keys.held),
             problems={source: len(found) for source, found in self._problems().items() if found},
+            watches=tuple(views.watched(self._parts.feeds, time.time())),
         )
 
     def workers(self) -> measures.Workers:

@@ -4,13 +4,14 @@ Law: pure; nothing is judged here. What may serve is asked of the model, never w
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import structs
 
 from fedns import metrics
 from fedns.dns import explanation, journal, node, zones
 from fedns.errors import Problem
+from fedns.kube import informer
 from fedns.model import facts, snapshot
 from fedns.servers import api, copied, counters
 
@@ -18,6 +19,9 @@ Probes = Mapping[tuple[str, str], facts.ProbeCount]
 """(member, `namespace/name`) -> where the prober stands."""
 EVERYTHING: Mapping[str, str] = {}
 UNPROBED: Probes = {}
+Feeds = Mapping[str, Sequence[informer.Informer]]
+"""Member -> what is watched on its API server."""
+UNWATCHED: Feeds = {}
 
 
 def member(value: snapshot.Member, states: Mapping[str, int], now: float) -> api.Member:
@@ -36,14 +40,29 @@ def member(value: snapshot.Member, states: Mapping[str, int], now: float) -> api
     )
 
 
-def members(snap: snapshot.Snapshot, now: float) -> Iterator[api.Member]:
-    """All members by name."""
+def watch(feed: informer.Informer, now: float) -> api.Watch:
+    return api.Watch(
+        resource=feed.subject.resource.plural,
+        objects=len(feed),
+        synced=now - feed.synced_at if feed.synced_at else None,
+        heard=now - feed.heard_at if feed.heard_at else None,
+        lists=feed.lists,
+        errors=dict(feed.errors),
+        off=feed.off,
+        trouble=feed.trouble,
+    )
+
+
+def members(snap: snapshot.Snapshot, now: float, feeds: Feeds = UNWATCHED) -> Iterator[api.Member]:
+    """All members by name; `feeds`: the watches on their API servers."""
     counts: dict[str, Counter[str]] = {}
     for service in snap.services.values():
         for one in service.shards:
             counts.setdefault(one.member, Counter())[one.verdict.state] += 1
     for name in sorted(snap.members):
-        yield member(snap.members[name], counts.get(name, {}), now)
+        told = member(snap.members[name], counts.get(name, {}), now)
+        watches = [watch(feed, now) for feed in feeds.get(name, ())]
+        yield structs.replace(told, watches=watches) if watches else told
 
 
 def key(service: snapshot.Service) -> str:
@@ -172,6 +191,16 @@ def secondaries(directory: str, served: Iterable[node.Zone], now: float) -> list
         )
         for one in copied.read_all(directory)
     ]
+
+
+def watched(feeds: Feeds, now: float) -> Iterator[metrics.Watch]:
+    """What the gauges of watches show."""
+    for name, each in feeds.items():
+        for feed in each:
+            resource = feed.subject.resource.plural
+            heard = now - feed.heard_at if feed.heard_at else None
+            synced = bool(feed.synced_at) and not feed.off
+            yield metrics.Watch(name, resource, len(feed), synced, heard, feed.lists, feed.errors)
 
 
 def workers(directory: str) -> metrics.Workers:

@@ -120,6 +120,8 @@ class Informer:
         self._cache: dict[Key, Any] = {}
         self._found: dict[Key, Item] | None = None
         self._version = ""
+        self._turn: asyncio.Task[None] | None = None
+        self._again = False
 
     def __len__(self) -> int:
         return len(self._cache)
@@ -129,11 +131,31 @@ class Informer:
         """Whether all there is is known, or it is known that nothing can be."""
         return bool(self.synced_at or self.off)
 
+    def relist(self) -> None:
+        """Reads everything again, now; what is known stays until then."""
+        self._version = ""
+        if self._turn is not None:
+            self._again = True
+            self._turn.cancel()
+
+    async def _turns(self) -> None:
+        """`_once`, which `relist` may end."""
+        self._turn = asyncio.ensure_future(self._once())
+        try:
+            await self._turn
+        except asyncio.CancelledError:
+            if not self._again:
+                raise
+            self._version = ""
+        finally:
+            self._turn.cancel()
+            self._turn, self._again = None, False
+
     async def run(self) -> None:
         while True:
             begun = time.monotonic()
             try:
-                await self._once()
+                await self._turns()
                 least = 0.0
                 if time.monotonic() - begun >= self._pace.bounds.first:
                     continue  # a watch that lived; one that ends at once is as good as a failure

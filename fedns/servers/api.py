@@ -50,8 +50,24 @@ class Service(Struct, frozen=True):
     declared: bool
 
 
+class Watch(Struct, frozen=True):
+    """One resource of a member's API server: how many objects are known, seconds since the last whole list
+    (`synced`) and since the last word (`heard`; null: never), lists read, errors by kind. `off`: the refusal
+    that switched it off; `trouble`: why it does not go on just now."""
+
+    resource: str
+    objects: int
+    synced: float | None
+    heard: float | None
+    lists: int
+    errors: dict[str, int]
+    off: str
+    trouble: str
+
+
 class Member(Struct, frozen=True):
-    """A cluster. `api` is its API's reachability, `age` how long ago its facts were last read."""
+    """A cluster. `api` is its API's reachability, `age` how long ago its facts were last read; `watches` are
+    those on its API server, if it has one."""
 
     name: str
     region: str
@@ -64,6 +80,7 @@ class Member(Struct, frozen=True):
     states: dict[str, int]
     nodes_ready: int
     nodes_total: int
+    watches: list[Watch] = []
 
 
 class Problem(Struct, frozen=True):

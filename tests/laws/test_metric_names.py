@@ -22,6 +22,7 @@ def families() -> list[Metric]:
         states={"healthy": 1},
         shards=[metrics.ShardState("n/s", "a", "healthy")],
         problems={"config": 1},
+        watches=[metrics.Watch("a", "services", 1, True, 1.0, 1, {"410": 1})],
         signed=[metrics.SignedZone("example.com", {("1", "csk", "active"): 1}, 3.0, 4.0)],
     )
     workers = metrics.Workers(

@@ -1,0 +1,96 @@
+"""The parts of `fedns.yaml` about where objects come from: the members, and the fleet's own place.
+
+Law: each is read from one place, a directory or an API server; which one is said by what is written.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from msgspec import Struct
+
+from fedns import schema
+from fedns.kube import access
+from fedns.values import Directory, File, Host, Label, Prefix
+
+PLACES = "write `manifests: DIRECTORY`, `kubeconfig: FILE` (and `context:`), or `api: {in_cluster: true}`"
+
+
+class Api(Struct, frozen=True):
+    """An API server written out: its URL, the file of its CA, and a token or a file of one; or, `in_cluster`,
+    that of the cluster whose pod this is."""
+
+    server: str = ""
+    ca: File = ""
+    token: str = ""
+    token_file: File = ""
+    in_cluster: bool = False
+
+
+class Fleet(Struct, frozen=True):
+    """Where fleet-wide objects (`TrafficPolicy`) are; empty: nowhere."""
+
+    manifests: Directory = ""
+    kubeconfig: Annotated[str, schema.anywhere] = ""
+    context: str = ""
+    api: Api = Api()
+
+
+class Member(Struct, frozen=True):
+    """One cluster. `region` and `zones` may be left to the labels of its nodes. `selector`: of labels, so
+    that an API server is asked for some services only."""
+
+    name: Host
+    region: Label = ""
+    zones: tuple[Label, ...] = ()
+    labels: Mapping[str, str] = {}
+    manifests: Directory = ""
+    kubeconfig: Annotated[str, schema.anywhere] = ""
+    context: str = ""
+    api: Api = Api()
+    selector: str = ""
+    clients: tuple[Prefix, ...] = ()
+
+
+def where(told: Fleet | Member) -> access.Where | None:
+    """The API server to be asked; None: it is a directory, or nothing."""
+    if told.kubeconfig:
+        return access.Where(kubeconfig=told.kubeconfig, context=told.context)
+    api = told.api
+    if api == Api():
+        return None
+    return access.Where(
+        server=api.server, ca=api.ca, token=api.token, token_file=api.token_file, in_cluster=api.in_cluster
+    )
+
+
+def check(fleet: Fleet, members: tuple[Member, ...], reader: schema.Reader) -> None:
+    """What one of them cannot say about itself."""
+    seen: set[str] = set()
+    for index, member in enumerate(members):
+        path: schema.Path = ("members", index)
+        if member.name in seen:
+            reader.bad((*path, "name"), f"member {member.name!r} is written twice")
+        seen.add(member.name)
+        if not member.manifests and where(member) is None:
+            reader.bad(path, f"member {member.name!r} has no source", PLACES)
+        _check(member, path, reader)
+    if where(fleet) is not None:
+        reader.bad(("fleet",), "a fleet on an API server is not served yet", "write `manifests:` instead")
+    _check(fleet, ("fleet",), reader)
+
+
+def _check(told: Fleet | Member, path: schema.Path, reader: schema.Reader) -> None:
+    whose = f"member {told.name!r}" if isinstance(told, Member) else "fleet"
+    api = told.api
+    if sum(map(bool, (told.manifests, told.kubeconfig, api != Api()))) > 1:
+        reader.bad(path, f"{whose} has more than one source", PLACES)
+    if told.context and not told.kubeconfig:
+        reader.bad((*path, "context"), f"{whose}: context without kubeconfig", "name the file that has it")
+    if api.in_cluster and api != Api(in_cluster=True):
+        reader.bad((*path, "api"), f"{whose}: api.in_cluster says it all", "leave the others out")
+    elif api != Api() and not api.in_cluster and not api.server.startswith(("https://", "http://")):
+        reader.bad((*path, "api"), f"{whose}: api.server is no URL", "write https://HOST:PORT")
+    if api.token and api.token_file:
+        reader.bad((*path, "api"), f"{whose}: both api.token and api.token_file", "keep the file")
+    if isinstance(told, Member) and told.selector and told.manifests:
+        reader.bad((*path, "selector"), f"{whose}: a directory has no selector", "all in it is read")

@@ -1,0 +1,263 @@
+"""A member read from its API server: services, endpoints and nodes, watched.
+
+Law: nothing is published half read: at first what was known before a restart stays, until everything is
+listed. What the server refuses (403, 404) switches off one kind, visibly; what cannot be reached freezes.
+Nothing is taken from a cluster that is not the one this name has always meant.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from fedns.errors import Problem
+from fedns.kube import client, informer
+from fedns.kube.resource import Resource
+from fedns.model import guard
+from fedns.model.facts import ShardFacts
+from fedns.sources import cluster, identity, ledger, manifests, objects, reachability
+from fedns.sources.change import Change, MemberChange, ProblemsChange, Publish
+
+SETTLE = 0.02
+"""Seconds between two publications at least: a burst of events is one piece of news."""
+STUCK = 3.0
+"""Seconds until one that is known to be in trouble does not."""
+HELD = 0.2
+"""Seconds between looks at what waits in the change guard."""
+START = 120.0
+"""Seconds until a member that answers, but cannot be listed, no longer holds up all others."""
+SHOWN = 20
+"""Objects in trouble that are told one by one."""
+BLOCK = 500
+"""Changes taken in at a time: some milliseconds."""
+LOST = "the last known facts stay in use"
+
+
+class Kind(NamedTuple):
+    """What is watched, in the versions we read, the best first; and what is missing without it."""
+
+    versions: tuple[Resource, ...]
+    missing: str
+
+
+SERVICES = Kind((Resource("", "v1", "services", "Service"),), "none of its services is taken up")
+SLICES = Kind(
+    (
+        Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice"),
+        Resource("discovery.k8s.io", "v1beta1", "endpointslices", "EndpointSlice"),
+        Resource("", "v1", "endpoints", "Endpoints"),
+    ),
+    "the readiness of its services is unknown",
+)
+NODES = Kind((Resource("", "v1", "nodes", "Node", False),), "region and zones are those of the configuration")
+
+
+class Source(NamedTuple):
+    """Where a member's facts come from. `selector`: of the labels of its services."""
+
+    api: client.Client
+    identities: identity.Register
+    selector: str = ""
+
+
+class _Named(Struct, gc=False):
+    metadata: objects.Meta
+
+
+_named = msgspec.json.Decoder(_Named)
+
+
+class Member:
+    """One member's API server. `run` goes on until cancelled; `feeds` and `reach` tell how it does."""
+
+    def __init__(
+        self,
+        member: cluster.Member,
+        source: Source,
+        known: Mapping[str, ShardFacts] | None = None,
+        reach: reachability.Pace | None = None,
+        pace: informer.Pace | None = None,
+    ) -> None:
+        self.name, self._source, self._ledger = member.name, source, ledger.Ledger(member, known)
+        self._news = asyncio.Event()
+        self.reach = reachability.Reachability(source.api, self._news.set, reach)
+        self.identity = identity.Identity(source.api, source.identities, member.name)
+        self.feeds = tuple(self._feed(kind, pace) for kind in (SERVICES, SLICES, NODES))
+        self._pending: list[tuple[informer.Key, Any]] = []
+        self._touched: cluster.Touched = frozenset()
+        self._begun = self._whole = False
+        self._second: dict[informer.Informer, int] = {}
+        """Feeds that are listed again because the guard holds something, and their lists before."""
+        self._second_at = 0.0
+        self._problems: tuple[Problem, ...] | None = None
+
+    async def run(self, publish: Publish) -> None:
+        """Publishes the member whole at first, then what differs."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.reach.run())
+                for feed in self.feeds:
+                    group.create_task(feed.run())
+                group.create_task(self._publishing(publish))
+        finally:
+            await self._source.api.close()
+
+    async def once(self, publish: Publish, patience: float) -> None:
+        """One look: until there is a first word of it, or `patience` seconds are over."""
+        heard = asyncio.Event()
+
+        def hear(news: Change) -> None:
+            publish(news)
+            if isinstance(news, ProblemsChange):
+                heard.set()
+
+        task = asyncio.ensure_future(self.run(hear))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(heard.wait(), patience)
+        if not heard.is_set():
+            self._begun = True
+            self._tell(publish)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    def _feed(self, kind: Kind, pace: informer.Pace | None) -> informer.Informer:
+        labels = self._source.selector if kind is SERVICES else ""
+        subject = _subject(kind.versions[0], labels)
+
+        async def admit() -> None:
+            await self.identity.check()
+            if not feed.synced_at or feed.off:
+                feed.subject = _subject(await self._served(kind), labels)
+
+        feed = informer.Informer(self._source.api, subject, informer.Ears(self._hear, admit), pace)
+        return feed
+
+    async def _served(self, kind: Kind) -> Resource:
+        """The best version that the server knows, else the best of all: its refusal tells why."""
+        if len(kind.versions) > 1:
+            for resource in kind.versions:
+                if await self._source.api.serves(resource):
+                    return resource
+        return kind.versions[0]
+
+    def _hear(self, changes: informer.Changes) -> None:
+        self._pending += changes
+        self._news.set()
+
+    async def _publishing(self, publish: Publish) -> None:
+        begun = time.time()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), self._patience(begun))
+            self._news.clear()
+            await self._take()
+            bound = STUCK if any(feed.trouble for feed in self.feeds) else START
+            self._look(publish, late=time.time() - begun > bound)
+            await asyncio.sleep(SETTLE)
+
+    def _patience(self, begun: float) -> float:
+        """Seconds until a look without any news."""
+        until = [manifests.SWEEP_S]
+        if self._ledger.again is not None:
+            until.append(max(self._ledger.again - time.time(), HELD))
+        if not self._begun:
+            until.append(max(begun + START - time.time(), SETTLE) + SETTLE)
+        return min(until)
+
+    async def _take(self) -> None:
+        """What the feeds said, into the cluster."""
+        changes, self._pending = self._pending, []
+        for at in range(0, len(changes), BLOCK):
+            touched = self._ledger.cluster.update(changes[at : at + BLOCK])
+            self._touch(touched)
+            await asyncio.sleep(0)
+
+    def _touch(self, touched: cluster.Touched) -> None:
+        both = self._touched is not None and touched is not None
+        self._touched = self._touched | touched if both else None  # type: ignore[operator]
+
+    def _look(self, publish: Publish, late: bool) -> None:
+        """Publishes what differs, if there is anything to be said yet."""
+        first, book = not self._begun, self._ledger
+        verdict, confirmed = self.reach.verdict, self._confirmed()
+        settled = all(feed.settled for feed in self.feeds)
+        whole = self._whole or (settled and bool(self.feeds[0].synced_at))
+        if first and not settled and not late and verdict != "unreachable":
+            return
+        news = book.reach(verdict, time.time())
+        book.read_at, stale = max(book.read_at, confirmed), confirmed - book.read_at > manifests.SWEEP_S / 2
+        more = frozenset(book.shards) if news else frozenset[str]()
+        touched = self._admit(more) if whole else more
+        self._begun, self._whole = True, whole
+        if first or touched is None or touched or stale:
+            publish(MemberChange(book.facts, None if first else touched))
+        self._tell(publish)
+
+    def _confirmed(self) -> float:
+        """When the facts were last known to be so: a watch that is open tells all there is."""
+        if any(feed.trouble for feed in self.feeds):
+            return 0.0
+        return max((feed.heard_at for feed in self.feeds), default=0.0)
+
+    def _admit(self, more: frozenset[str]) -> cluster.Touched:
+        """What was taken in, through the guard. A removal that it holds waits for lists that confirm it."""
+        book, touched = self._ledger, self._touched
+        if not self._whole and touched is not None:
+            touched |= book.shards.keys()  # what was known before a restart may be gone
+        self._touched = frozenset()
+        self._second = {feed: lists for feed, lists in self._second.items() if feed.lists == lists}
+        told = book.admit(touched, self._second_at if self._second else time.time())
+        if book.again is None:
+            self._second = {}
+        elif not self._second and book.again - guard.APART > self._second_at + SETTLE:
+            self._second_at = book.again - guard.APART
+            self._second = {feed: feed.lists for feed in self.feeds[:2] if not feed.off}
+            for feed in self._second:
+                feed.relist()
+        return None if told is None else told | more
+
+    def _tell(self, publish: Publish) -> None:
+        problems = tuple(sorted(self._found()))
+        if problems != self._problems:
+            self._problems = problems
+            publish(ProblemsChange(f"member:{self.name}", problems))
+
+    def _found(self) -> Iterator[Problem]:
+        where = str(self._source.api.where)
+        if self.reach.verdict == "unreachable":
+            yield Problem(where, f"the API server cannot be reached: {self.reach.evidence}", LOST)
+        yield from self.identity.problems(where)
+        yield from self._ledger.held(where)
+        for feed, kind in zip(self.feeds, (SERVICES, SLICES, NODES), strict=True):
+            if feed.off:
+                hint = kind.missing if not feed.synced_at else LOST
+                yield Problem(where, f"{feed.subject.resource.plural}: {feed.off}", hint)
+            elif feed.trouble and not feed.synced_at and self.reach.verdict == "reachable":
+                yield Problem(where, f"{feed.subject.resource.plural}: {feed.trouble}", kind.missing)
+            for key, what in sorted(feed.troubles.items())[:SHOWN]:
+                called = f"{key[0]} {key[1]}/{key[2]}" if key[1] else f"{key[0]} {key[2]}"
+                yield Problem(f"{where}: {called}", what, "what was known of it stays in use")
+
+
+def _subject(resource: Resource, labels: str) -> informer.Subject:
+    kind = objects.KINDS[(resource.api_version, resource.kind)]
+    return informer.Subject(resource, decoding(resource.kind, kind), labels)
+
+
+def decoding(name: str, kind: objects.Kind) -> Callable[[bytes], informer.Item]:
+    """How an object of a kind is read: its identity at any rate, then what we take of it."""
+    shape = msgspec.json.Decoder(kind.shape)
+
+    def decode(data: bytes) -> informer.Item:
+        meta = client.decoded(_named, data).metadata
+        key = (name, meta.namespace or "", meta.name)
+        try:
+            return informer.Item(key, kind.strip(shape.decode(data)))
+        except (msgspec.MsgspecError, objects.WrongShape, UnicodeDecodeError) as error:
+            return informer.Item(key, None, str(error))
+
+    return decode

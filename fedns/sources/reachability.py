@@ -1,0 +1,65 @@
+"""Whether a member's API server answers: asked for itself, not guessed from watches.
+
+Law: `/readyz` at a steady pace. One good answer is enough at first; after that it takes several in a row to
+change the verdict, so that one lost packet is no news. A refusal is an answer: who says no is there.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from fedns.kube import client
+from fedns.kube.failure import ApiError, Failure
+from fedns.model.facts import Api
+
+
+class Pace(NamedTuple):
+    """Seconds between questions (`first`: until there is a verdict), and for an answer; answers in a row."""
+
+    interval: float = 5.0
+    first: float = 1.0
+    timeout: float = 3.0
+    fall: int = 3
+    rise: int = 2
+
+
+class Reachability:
+    """One member's. `verdict` changes, then `changed` is called."""
+
+    def __init__(self, api: client.Client, changed: Callable[[], None], pace: Pace | None = None) -> None:
+        self.verdict: Api = "unknown"
+        self.evidence = ""
+        """What the last question that failed met with; empty after one that did not."""
+        self.answered_at = 0.0
+        """Unix seconds of the last good answer."""
+        self._api, self._changed, self._pace = api, changed, pace or Pace()
+        self._run = 0
+
+    async def run(self) -> None:
+        while True:
+            self._judge(await self._ask())
+            await asyncio.sleep(self._pace.first if self.verdict == "unknown" else self._pace.interval)
+
+    async def _ask(self) -> bool:
+        try:
+            await self._api.ready(self._pace.timeout)
+        except Failure as failure:
+            if not (isinstance(failure, ApiError) and failure.status < 500):
+                self.evidence = str(failure)
+                return False
+        self.answered_at, self.evidence = time.time(), ""
+        return True
+
+    def _judge(self, good: bool) -> None:
+        now: Api = "reachable" if good else "unreachable"
+        if self.verdict == now:
+            self._run = 0
+            return
+        self._run += 1
+        needed = self._pace.rise if good else self._pace.fall
+        if good and self.verdict == "unknown":
+            needed = 1
+        if self._run >= needed:
+            self.verdict, self._run = now, 0
+            self._changed()

@@ -1,0 +1,197 @@
+"""A member's API server as a source: a fake one in a process of its own."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from fedns.kube import access, backoff, client, informer
+from fedns.model.facts import MemberFacts, ShardFacts
+from fedns.sources import cluster, identity, kubernetes, reachability
+from fedns.sources.change import MemberChange, ProblemsChange
+from tests.fakes import kubecluster
+from tests.sources.listening import Listener
+
+MEMBER = cluster.Member("m")
+REACH = reachability.Pace(interval=0.1, first=0.05, timeout=1.0, fall=2, rise=2)
+PACE = informer.Pace(page=50, life=3.0, slack=1.0, refused=0.2, bounds=backoff.Bounds(0.05, 0.2))
+
+
+@pytest.fixture
+def server() -> Iterator[kubecluster.Cluster]:
+    with kubecluster.running() as found:
+        found.put(
+            kubecluster.service("web", "192.0.2.1"),
+            kubecluster.endpoints("web", "r1-a"),
+            kubecluster.node("n1", "r1", "r1-a"),
+        )
+        yield found
+
+
+def watched(
+    server: kubecluster.Cluster,
+    folder: Path,
+    test: Callable[[Listener], Awaitable[None]],
+    known: Mapping[str, ShardFacts] | None = None,
+    selector: str = "",
+) -> Listener:
+    """Runs `test` beside a running source."""
+
+    async def main() -> Listener:
+        listener = Listener()
+        api = client.Client(access.Where(server=server.url), asyncio.Semaphore(client.AT_ONCE))
+        source = kubernetes.Source(api, identity.Register(str(folder / "identities")), selector)
+        member = kubernetes.Member(MEMBER, source, known, REACH, PACE)
+        task = asyncio.ensure_future(member.run(listener))
+        try:
+            await listener.until(lambda: listener.all(MemberChange))
+            await test(listener)
+            assert not task.done(), task.exception()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        return listener
+
+    return asyncio.run(main())
+
+
+def facts(listener: Listener) -> MemberFacts:
+    return listener.last(MemberChange).facts
+
+
+def problems(listener: Listener) -> str:
+    found = listener.all(ProblemsChange)
+    return "\n".join(map(str, found[-1].problems)) if found else ""
+
+
+async def act(what: Callable[..., None], *values: object, **named: object) -> None:
+    await asyncio.to_thread(what, *values, **named)
+
+
+async def nothing(listener: Listener) -> None:
+    pass
+
+
+@pytest.mark.parametrize("absent", [[], ["discovery.k8s.io/v1"]], ids=["v1", "v1beta1"])
+def test_the_first_word_is_whole(server: kubecluster.Cluster, tmp_path: Path, absent: list[str]) -> None:
+    server.faults(absent=absent)
+    listener = watched(server, tmp_path, nothing)
+    first = listener.all(MemberChange)[0]
+    assert first.touched is None
+    assert (first.facts.region, first.facts.zones, first.facts.api) == ("r1", ("r1-a",), "reachable")
+    shard = first.facts.shards["mynamespace/web"]
+    assert shard.addresses == ("192.0.2.1",)
+    assert shard.readiness is not None and shard.readiness[0].ready == 1
+    assert problems(listener) == ""
+
+
+def test_changes_touch_what_they_are_about(server: kubecluster.Cluster, tmp_path: Path) -> None:
+    async def test(listener: Listener) -> None:
+        await act(server.put, kubecluster.service("shop", "192.0.2.2"))
+        await listener.until(lambda: "mynamespace/shop" in facts(listener).shards)
+        assert listener.last(MemberChange).touched == {"mynamespace/shop"}
+        await act(server.delete, kubecluster.service("web"))
+        await listener.until(lambda: "mynamespace/web" not in facts(listener).shards)
+
+    watched(server, tmp_path, test)
+
+
+def test_a_lost_server_freezes_its_facts_and_is_told(server: kubecluster.Cluster, tmp_path: Path) -> None:
+    async def test(listener: Listener) -> None:
+        await act(server.faults, unready=True)
+        await listener.until(lambda: facts(listener).api == "unreachable")
+        assert "mynamespace/web" in facts(listener).shards
+        await listener.until(lambda: "cannot be reached" in problems(listener))
+        await act(server.faults, unready=False)
+        await listener.until(lambda: facts(listener).api == "reachable" and not problems(listener))
+
+    watched(server, tmp_path, test)
+
+
+def test_a_member_never_reached_is_what_it_was_before_the_restart(tmp_path: Path) -> None:
+    with kubecluster.running() as server:
+        server.stop()
+        known = {"mynamespace/old": ShardFacts(("192.0.2.9",))}
+        listener = watched(server, tmp_path, nothing, known)
+    assert facts(listener).api == "unreachable" and set(facts(listener).shards) == {"mynamespace/old"}
+
+
+def test_what_was_known_before_a_restart_goes_when_the_server_no_longer_has_it(
+    server: kubecluster.Cluster, tmp_path: Path
+) -> None:
+    listener = watched(server, tmp_path, nothing, {"mynamespace/old": ShardFacts(("192.0.2.9",))})
+    assert set(facts(listener).shards) == {"mynamespace/web"}
+
+
+@pytest.mark.parametrize(
+    ("plural", "told"), [("nodes", "region and zones"), ("endpointslices", "readiness of its services")]
+)
+def test_a_refusal_switches_off_one_feature_until_it_passes(
+    server: kubecluster.Cluster, tmp_path: Path, plural: str, told: str
+) -> None:
+    server.faults(forbidden=[plural])
+
+    async def test(listener: Listener) -> None:
+        assert facts(listener).shards["mynamespace/web"].addresses == ("192.0.2.1",)
+        assert (facts(listener).shards["mynamespace/web"].readiness is None) == (plural == "endpointslices")
+        await listener.until(lambda: f"{plural}: 403 Forbidden" in problems(listener))
+        assert told in problems(listener)
+        await act(server.faults, forbidden=[])
+        await listener.until(lambda: not problems(listener))
+        assert facts(listener).shards["mynamespace/web"].readiness is not None
+        assert facts(listener).region == "r1"
+
+    watched(server, tmp_path, test)
+
+
+def test_nothing_is_taken_from_another_cluster(server: kubecluster.Cluster, tmp_path: Path) -> None:
+    register = identity.Register(str(tmp_path / "identities"))
+    register.learn("m", "another-uid")
+
+    async def test(listener: Listener) -> None:
+        await listener.until(lambda: "this is another cluster" in problems(listener))
+        assert register.path("m") in problems(listener)
+        assert set(facts(listener).shards) == {"mynamespace/old"}
+        await act(os.remove, register.path("m"))
+        await listener.until(lambda: set(facts(listener).shards) == {"mynamespace/web"})
+        await listener.until(lambda: not problems(listener))
+        assert register.known("m")
+
+    listener = watched(server, tmp_path, test, {"mynamespace/old": ShardFacts(("192.0.2.9",))})
+    assert listener.heard
+
+
+def test_a_mass_removal_waits_until_another_list_agrees(server: kubecluster.Cluster, tmp_path: Path) -> None:
+    many = [kubecluster.service(f"s{number}", "192.0.2.3") for number in range(20)]
+    server.put(*many)
+
+    async def test(listener: Listener) -> None:
+        assert len(facts(listener).shards) == 21
+        lists = len([line for line in server.log() if "/services?" in line and "sendInitial" in line])
+        await act(server.delete, *many)
+        await listener.until(lambda: "held back" in problems(listener))
+        assert len(facts(listener).shards) == 21
+        await listener.until(lambda: len(facts(listener).shards) == 1)
+        again = len([line for line in server.log() if "/services?" in line and "sendInitial" in line])
+        assert again == lists + 1
+        await listener.until(lambda: not problems(listener))
+
+    watched(server, tmp_path, test)
+
+
+def test_only_selected_services_are_asked_for(server: kubecluster.Cluster, tmp_path: Path) -> None:
+    server.put(kubecluster.service("public", "192.0.2.4", exported="yes"))
+    listener = watched(server, tmp_path, nothing, selector="exported=yes")
+    assert set(facts(listener).shards) == {"mynamespace/public"}
+
+
+def test_an_object_that_cannot_be_read_is_told_and_stays(server: kubecluster.Cluster, tmp_path: Path) -> None:
+    async def test(listener: Listener) -> None:
+        await act(server.put, kubecluster.service("web", "no-address"))
+        await listener.until(lambda: "Service mynamespace/web" in problems(listener))
+        assert "`no-address` is no IP address" in problems(listener)
+        assert facts(listener).shards["mynamespace/web"].addresses == ("192.0.2.1",)
+
+    watched(server, tmp_path, test)
