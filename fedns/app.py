@@ -22,9 +22,10 @@ from fedns import config, fleet, logs, metrics, tables
 from fedns.control import aims, certificates, desk, keys, known, notices, secrets, turn, vault
 from fedns.dns import client as asker
 from fedns.errors import Problem, StateError
-from fedns.kube import client, informer
+from fedns.kube import access, client, informer
 from fedns.model import snapshot, state
 from fedns.model.facts import ProbeCount, ShardFacts
+from fedns.model.policy import ProbeSpec, TrafficPolicy
 from fedns.servers import admin
 from fedns.sources import (
     change,
@@ -40,6 +41,7 @@ from fedns.sources import (
     watch,
     zonefiles,
 )
+from fedns.sources import fleet as fleets
 
 SETTLE = 0.01
 """Seconds between two turns at least: news that arrives meanwhile is one turn's work."""
@@ -143,8 +145,7 @@ class Control:
         for member in settings.members:
             yield self._member(member, shards.get(member.name)).run(self.hear)
         defaults, probe = config.defaults(settings), config.probe(settings)
-        rules = policies.Fleet(settings.fleet.manifests, self.watcher, defaults, probe, self.known.policies)
-        yield rules.run(self.hear)
+        yield self._fleet(defaults, probe).run(self.hear)
         yield zonefiles.Zones(settings.zones, self.watcher, self.known.zones.values()).run(self.hear)
         if settings.dns.tls.listen:
             yield certificates.watch(settings.dns.tls.certificate, settings.dns.tls.key, self.hear)
@@ -166,11 +167,21 @@ class Control:
         where = fleet.where(told)
         if where is None:
             return manifests.Directory(about, told.manifests, self.watcher, known)
-        register = identity.Register(os.path.join(self.config.state, "identities"))
-        source = kubernetes.Source(client.Client(where, self.gate), register, told.selector)
-        member = kubernetes.Member(about, source, known)
+        member = kubernetes.Member(about, self._source(where, told.selector), known)
         self.feeds = {**self.feeds, told.name: member.feeds}
         return member
+
+    def _fleet(self, defaults: TrafficPolicy, probe: ProbeSpec) -> policies.Fleet | fleets.Fleet:
+        told, where = self.config.fleet, fleet.where(self.config.fleet)
+        if where is None:
+            return policies.Fleet(told.manifests, self.watcher, defaults, probe, self.known.policies)
+        found = fleets.Fleet(self._source(where), policies.kinds(defaults, probe))
+        self.feeds = {**self.feeds, fleets.NAME: (found.feed,)}
+        return found
+
+    def _source(self, where: access.Where, selector: str = "") -> kubernetes.Source:
+        register = identity.Register(os.path.join(self.config.state, "identities"))
+        return kubernetes.Source(client.Client(where, self.gate), register, selector)
 
     async def _rollovers(self) -> None:
         """New cookie secrets when it is time for them."""

@@ -74,8 +74,6 @@ def check(fleet: Fleet, members: tuple[Member, ...], reader: schema.Reader) -> N
         if not member.manifests and where(member) is None:
             reader.bad(path, f"member {member.name!r} has no source", PLACES)
         _check(member, path, reader)
-    if where(fleet) is not None:
-        reader.bad(("fleet",), "a fleet on an API server is not served yet", "write `manifests:` instead")
     _check(fleet, ("fleet",), reader)
 
 

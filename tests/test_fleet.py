@@ -22,10 +22,10 @@ def loaded(text: str) -> config.Loaded:
         ("manifests: /", None),
     ],
 )
-def test_where_a_member_is(written: str, where: access.Where | None) -> None:
-    found = loaded(f"members: [{{name: a, {written}}}]\n").config
+def test_where_a_member_and_the_fleet_are(written: str, where: access.Where | None) -> None:
+    found = loaded(f"members: [{{name: a, {written}}}]\nfleet: {{{written}}}\n").config
     assert found is not None
-    assert fleet.where(found.members[0]) == where
+    assert fleet.where(found.members[0]) == where == fleet.where(found.fleet)
 
 
 @pytest.mark.parametrize(

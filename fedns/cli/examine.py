@@ -27,6 +27,7 @@ from fedns.sources import (
     watch,
     zonefiles,
 )
+from fedns.sources import fleet as fleets
 
 PATIENCE = 15.0
 """Seconds for API servers to tell what they have; all are asked at once."""
@@ -58,7 +59,9 @@ def _reachable(settings: config.Config) -> config.Config:
         settings,
         members=tuple(one for one in settings.members if fleet.where(one) or os.path.isdir(one.manifests)),
         zones=tuple(path for path in settings.zones if os.path.isdir(path)),
-        fleet=settings.fleet if os.path.isdir(settings.fleet.manifests) else fleet.Fleet(),
+        fleet=settings.fleet
+        if fleet.where(settings.fleet) or os.path.isdir(settings.fleet.manifests)
+        else fleet.Fleet(),
     )
 
 
@@ -72,13 +75,18 @@ async def _look(settings: config.Config, read: known.Known) -> None:
         about = cluster.Member(one.name, one.region, one.zones, one.labels)
         if where := fleet.where(one):
             source = kubernetes.Source(client.Client(where, gate), register, one.selector)
-            asked.append(kubernetes.Member(about, source).once(read.put, PATIENCE))
+            asked.append(kubernetes.once(kubernetes.Member(about, source), read.put, PATIENCE))
         else:
             await manifests.Directory(about, one.manifests, watcher).look(None, read.put)
+    rules, defaults, probe = settings.fleet.manifests, config.defaults(settings), config.probe(settings)
+    if where := fleet.where(settings.fleet):
+        source = kubernetes.Source(client.Client(where, gate), register)
+        asked.append(
+            kubernetes.once(fleets.Fleet(source, policies.kinds(defaults, probe)), read.put, PATIENCE)
+        )
+    elif rules:
+        policies.Fleet(rules, watcher, defaults, probe).look(None, read.put)
     await asyncio.gather(*asked)
-    if settings.fleet.manifests:
-        rules = settings.fleet.manifests
-        policies.Fleet(rules, watcher, config.defaults(settings), config.probe(settings)).look(None, read.put)
     await zonefiles.Zones(settings.zones, watcher).look(read.put)
     if settings.geo.database:
         read.put(change.ProblemsChange("geo", geodata.problems(settings.geo.database)))

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -106,24 +106,6 @@ class Member:
         finally:
             await self._source.api.close()
 
-    async def once(self, publish: Publish, patience: float) -> None:
-        """One look: until there is a first word of it, or `patience` seconds are over."""
-        heard = asyncio.Event()
-
-        def hear(news: Change) -> None:
-            publish(news)
-            if isinstance(news, ProblemsChange):
-                heard.set()
-
-        task = asyncio.ensure_future(self.run(hear))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(heard.wait(), patience)
-        if not heard.is_set():
-            self._begun = True
-            self._tell(publish)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
     def _feed(self, kind: Kind, pace: informer.Pace | None) -> informer.Informer:
         labels = self._source.selector if kind is SERVICES else ""
         subject = _subject(kind.versions[0], labels)
@@ -195,7 +177,7 @@ class Member:
         self._begun, self._whole = True, whole
         if first or touched is None or touched or stale:
             publish(MemberChange(book.facts, None if first else touched))
-        self._tell(publish)
+        self.tell(publish)
 
     def _confirmed(self) -> float:
         """When the facts were last known to be so: a watch that is open tells all there is."""
@@ -220,7 +202,8 @@ class Member:
                 feed.relist()
         return None if told is None else told | more
 
-    def _tell(self, publish: Publish) -> None:
+    def tell(self, publish: Publish) -> None:
+        """Publishes the problems that there are, if they differ."""
         problems = tuple(sorted(self._found()))
         if problems != self._problems:
             self._problems = problems
@@ -228,19 +211,55 @@ class Member:
 
     def _found(self) -> Iterator[Problem]:
         where = str(self._source.api.where)
-        if self.reach.verdict == "unreachable":
-            yield Problem(where, f"the API server cannot be reached: {self.reach.evidence}", LOST)
+        yield from lost(self.reach, where)
         yield from self.identity.problems(where)
         yield from self._ledger.held(where)
         for feed, kind in zip(self.feeds, (SERVICES, SLICES, NODES), strict=True):
-            if feed.off:
-                hint = kind.missing if not feed.synced_at else LOST
-                yield Problem(where, f"{feed.subject.resource.plural}: {feed.off}", hint)
-            elif feed.trouble and not feed.synced_at and self.reach.verdict == "reachable":
-                yield Problem(where, f"{feed.subject.resource.plural}: {feed.trouble}", kind.missing)
-            for key, what in sorted(feed.troubles.items())[:SHOWN]:
-                called = f"{key[0]} {key[1]}/{key[2]}" if key[1] else f"{key[0]} {key[2]}"
-                yield Problem(f"{where}: {called}", what, "what was known of it stays in use")
+            yield from complaints(feed, kind.missing, where)
+
+
+class Asked(Protocol):
+    """A source that asks an API server."""
+
+    async def run(self, publish: Publish) -> None: ...
+
+    def tell(self, publish: Publish) -> None: ...
+
+
+async def once(source: Asked, publish: Publish, patience: float) -> None:
+    """One look: until there is a first word of it, or `patience` seconds are over."""
+    heard = asyncio.Event()
+
+    def hear(news: Change) -> None:
+        publish(news)
+        if isinstance(news, ProblemsChange):
+            heard.set()
+
+    task = asyncio.ensure_future(source.run(hear))
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(heard.wait(), patience)
+    if not heard.is_set():
+        source.tell(publish)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def lost(reach: reachability.Reachability, where: str) -> Iterator[Problem]:
+    """That nobody answers, as a problem of `where`."""
+    if reach.verdict == "unreachable":
+        yield Problem(where, f"the API server cannot be reached: {reach.evidence}", LOST)
+
+
+def complaints(feed: informer.Informer, missing: str, where: str) -> Iterator[Problem]:
+    """What is wrong with a watch, and with single objects; `missing` is what there is not without it."""
+    plural = feed.subject.resource.plural
+    if feed.off:
+        yield Problem(where, f"{plural}: {feed.off}", LOST if feed.synced_at else missing)
+    elif feed.trouble and not feed.synced_at:
+        yield Problem(where, f"{plural}: {feed.trouble}", missing)
+    for key, what in sorted(feed.troubles.items())[:SHOWN]:
+        called = f"{key[0]} {key[1]}/{key[2]}" if key[1] else f"{key[0]} {key[2]}"
+        yield Problem(f"{where}: {called}", what, "what was known of it stays in use")
 
 
 def _subject(resource: Resource, labels: str) -> informer.Subject:

@@ -31,6 +31,9 @@ EVERY = "*"
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h)?\Z")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 
+Policies = Mapping[str, TrafficPolicy]
+"""By `namespace/name` of the service, or `*`."""
+ObjectKey = tuple[str, str, str]
 Duration = str | float | UnsetType
 Number = int | UnsetType
 Text = str | UnsetType
@@ -123,7 +126,7 @@ class Fleet:
         self._path, self._watcher = path, watcher
         self._catalog = catalog.Catalog(path, kinds(defaults, probe))
         self._known = known or {}
-        self._policies: dict[str, TrafficPolicy] | None = None
+        self._policies: Policies | None = None
         self._problems: tuple[Problem, ...] | None = None
 
     async def run(self, publish: Publish) -> None:
@@ -150,11 +153,11 @@ class Fleet:
             return
         for path in (*difference.changed, *difference.removed):
             self._catalog.read(path)
-        policies, rivals = self._aimed()
+        policies, rivals = chosen(self._catalog.values())
         if self._catalog.blind:
             policies = {**self._known, **policies}
         if policies != self._policies:
-            publish(PolicyChange(policies, self._touched(policies)))
+            publish(PolicyChange(policies, touched(self._policies, policies)))
             self._policies = policies
         self._tell((*rivals, *self._catalog.problems()), publish)
 
@@ -164,23 +167,24 @@ class Fleet:
             self._problems = found
             publish(ProblemsChange("fleet", found))
 
-    def _aimed(self) -> tuple[dict[str, TrafficPolicy], list[Problem]]:
-        policies: dict[str, TrafficPolicy] = {}
-        rivals = []
-        for key, aimed in sorted(self._catalog.values(), key=lambda item: item[0]):
-            if aimed.target in policies:
-                what = f"another TrafficPolicy for {aimed.target} comes first by name"
-                rivals.append(Problem(f"TrafficPolicy {key[1]}/{key[2]}", what, "remove one of them"))
-            policies.setdefault(aimed.target, aimed.policy)
-        return policies, rivals
 
-    def _touched(self, policies: Mapping[str, TrafficPolicy]) -> frozenset[str] | None:
-        before = self._policies
-        if before is None or before.get(EVERY) != policies.get(EVERY):
-            return None
-        return frozenset(
-            key for key in before.keys() | policies.keys() if before.get(key) != policies.get(key)
-        )
+def chosen(values: Iterable[tuple[ObjectKey, Aimed]]) -> tuple[Policies, list[Problem]]:
+    """The policy of each target, the first by name where there are several; the others are problems."""
+    found: dict[str, TrafficPolicy] = {}
+    rivals = []
+    for key, aimed in sorted(values, key=lambda item: item[0]):
+        if aimed.target in found:
+            what = f"another TrafficPolicy for {aimed.target} comes first by name"
+            rivals.append(Problem(f"TrafficPolicy {key[1]}/{key[2]}", what, "remove one of them"))
+        found.setdefault(aimed.target, aimed.policy)
+    return found, rivals
+
+
+def touched(before: Policies | None, after: Policies) -> frozenset[str] | None:
+    """The services whose policy differs; None: any may be."""
+    if before is None or before.get(EVERY) != after.get(EVERY):
+        return None
+    return frozenset(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
 
 
 def _aimed(found: _TrafficPolicy, defaults: TrafficPolicy, default: ProbeSpec) -> Aimed:

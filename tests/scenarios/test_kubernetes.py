@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.fakes import kubecluster
 from tests.scenarios import world
 
@@ -100,6 +102,29 @@ def test_another_cluster_under_a_known_name_is_a_problem(tmp_path: Path) -> None
             cluster.put(kubecluster.service("nginx", "198.51.100.8"))
             served.replaced("control", served.kill("control"))
             served.shows(PLACE, world.records(["198.51.100.8"]), "the right one again")
+
+
+def test_a_policy_on_the_fleets_api_server_is_followed(tmp_path: Path) -> None:
+    with fleet(tmp_path) as (place, cluster):
+        text = place.config.read_text()
+        place.put("fedns.yaml", text.replace("{manifests: fleet/}", f"{{api: {{server: '{cluster.url}'}}}}"))
+        policy = yaml.safe_load(world.POLICY)
+        cluster.put(policy)
+        with world.settled(place) as served:
+            ttl = served.ask(world.GLOBAL).answer[0].ttl
+            assert 5 < ttl <= 180
+            policy["spec"]["ttl"] = {"min": "7s", "max": "7s"}
+            cluster.put(policy)
+            world.until(lambda: served.ask(world.GLOBAL).answer[0].ttl == 7, "the new policy's TTL")
+            assert served.problems() == ""
+            policy["spec"]["ttl"] = {"min": "9s", "max": "8s"}
+            cluster.put(policy)
+            world.until(lambda: "TrafficPolicy mynamespace/nginx" in served.problems(), "told")
+            assert served.ask(world.GLOBAL).answer[0].ttl == 7
+            assert "TrafficPolicy mynamespace/nginx" in check(place).stdout
+            cluster.put(yaml.safe_load(world.POLICY))
+            world.until(lambda: not served.problems(), "no problem is left")
+            assert check(place).returncode == 0
 
 
 def test_check_asks_the_api_servers_once(tmp_path: Path) -> None:
