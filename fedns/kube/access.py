@@ -9,17 +9,19 @@ takes most of a second to load, so only who has one pays for it.
 import asyncio
 import contextlib
 import functools
+import logging
 import os
 import shutil
 import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from fedns import logs
 from fedns.kube.failure import NoAccess
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -30,8 +32,12 @@ LIFE = 0.8
 """Share of its life after which a credential is renewed."""
 PATIENCE = 60.0
 """Seconds for an exec plugin: some of them ask a login server on the other side of the world."""
+RETRY = 10.0
+"""Seconds between two tries to renew what ends soon."""
 AGAIN = 2.0
 """Seconds between two renewals because of 401: a revoked user must not start a plugin per request."""
+
+log = logging.getLogger("fedns.kube.access")
 
 
 class Where(Struct, frozen=True):
@@ -68,33 +74,40 @@ class Access(NamedTuple):
 class Keeper:
     """The access of one cluster."""
 
-    def __init__(self, where: Where) -> None:
-        self.where = where
+    def __init__(self, where: Where, clock: Callable[[], float] = time.time) -> None:
+        self.where, self._clock = where, clock
         self._access: Access | None = None
         self._lock = asyncio.Lock()
         self._looked = self._renewed = 0.0
 
     async def get(self) -> Access:
-        """What holds now. NoAccess, unless what was good before may still serve."""
-        now, found = time.time(), self._access
+        """What holds now; while it cannot be renewed, what was good before: the server will say whether it
+        still is. NoAccess where there never was any."""
+        now, found = self._clock(), self._access
         if found is not None and not self._due(found, now):
             return found
         async with self._lock:
             if self._access is not found and self._access is not None:
                 return self._access  # somebody else renewed it while we waited
-            return await self._renew()
+            try:
+                return await self._renew()
+            except NoAccess as failure:
+                if found is None:
+                    raise
+                log.warning("what was good before is used", extra=logs.fields(error=str(failure)))
+                return found
 
     async def renewed(self, refused: Access) -> Access:
         """What holds after the server refused `refused` (401); the same if there is nothing newer."""
         async with self._lock:
             if self._access is not refused and self._access is not None:
                 return self._access
-            if time.time() - self._renewed < AGAIN:
+            if self._clock() - self._renewed < AGAIN:
                 return refused
             return await self._renew()
 
     def _due(self, found: Access, now: float) -> bool:
-        if found.until and now >= found.until:
+        if found.until and now >= found.until and now - self._renewed >= RETRY:
             return True
         if now - self._looked < LOOK:
             return False
@@ -102,7 +115,7 @@ class Keeper:
         return any(_stamp(path) != stamp for path, stamp in found.files.items())
 
     async def _renew(self) -> Access:
-        self._looked = self._renewed = time.time()
+        self._looked = self._renewed = self._clock()
         try:
             async with asyncio.timeout(PATIENCE):
                 self._access = await asyncio.to_thread(read, self.where)

@@ -184,15 +184,14 @@ class Informer:
             async with self._api.gate:
                 await self._list()
             await self._ears.admit()
+        begins = not self._version
         try:
             await self._watch()
         except ApiError as error:
-            if self._found is None or error.status not in NOT_SO:
+            if not begins or error.status not in NOT_SO:
                 raise
             self._api.streams = False
             await self._once()
-        finally:
-            self._found = None
 
     async def _list(self) -> None:
         for limit in (self._pace.page, self._pace.page, 0):
@@ -253,7 +252,8 @@ class Informer:
             raise Unreachable("the streamed list had no end: it is read in pages from now on") from None
         finally:
             gate.leave()
-        if self._found is not None:
+            broken, self._found = self._found is not None, None
+        if broken:
             self._api.streams = False
             raise Unreachable("the streamed list broke off: it is read in pages from now on")
 

@@ -5,6 +5,7 @@ change the verdict, so that one lost packet is no news. A refusal is an answer: 
 """
 
 import asyncio
+import random
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -39,7 +40,8 @@ class Reachability:
     async def run(self) -> None:
         while True:
             self._judge(await self._ask())
-            await asyncio.sleep(self._pace.first if self.verdict == "unknown" else self._pace.interval)
+            wait = self._pace.first if self.verdict == "unknown" else self._pace.interval
+            await asyncio.sleep(wait * random.uniform(0.9, 1.1))  # a hundred members take turns
 
     async def _ask(self) -> bool:
         try:

@@ -129,6 +129,44 @@ def test_what_was_refused_is_renewed_once_and_not_for_every_request(tmp_path: Pa
     asyncio.run(main())
 
 
+def test_files_that_changed_are_read_again_at_the_next_look(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("first")
+    where, now = kubeconfig(tmp_path / "k", {"tokenFile": "token"}), [1000.0]
+
+    async def main() -> None:
+        keeper = access.Keeper(where, lambda: now[0])
+        first = await keeper.get()
+        await asyncio.to_thread((tmp_path / "token").write_text, "second")
+        assert await keeper.get() is first
+        now[0] += access.LOOK
+        assert (await keeper.get()).headers["Authorization"] == "Bearer second"
+        os.remove(tmp_path / "token")
+        now[0] += access.LOOK
+        second = await keeper.get()
+        assert second.headers["Authorization"] == "Bearer second"
+        now[0] += access.AGAIN
+        with pytest.raises(NoAccess):
+            await keeper.renewed(second)
+
+    asyncio.run(main())
+
+
+def test_what_ends_is_renewed_at_four_fifths_of_its_life(tmp_path: Path) -> None:
+    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
+    user = plugin(tmp_path / "p", {"token": "t", "expirationTimestamp": until.strftime("%Y-%m-%dT%H:%M:%SZ")})
+    where, now = kubeconfig(tmp_path / "k", user), [datetime.datetime.now().timestamp()]
+
+    async def main() -> None:
+        keeper = access.Keeper(where, lambda: now[0])
+        for later, asked in ((0, 1), (2400, 1), (2900, 2)):
+            begun, now[0] = now[0], now[0] + later
+            await keeper.get()
+            now[0] = begun
+            assert calls(tmp_path / "p") == asked
+
+    asyncio.run(main())
+
+
 def test_a_server_written_out(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("abc\n")
     where = access.Where(server="https://h:6443/", ca=str(PEM), token_file=str(tmp_path / "token"))

@@ -12,6 +12,7 @@ from fedns.kube import access, client
 from fedns.kube.failure import ApiError, Failure, Unreachable
 from fedns.kube.resource import Resource
 from tests.fakes import kubecluster
+from tests.servers import certificates
 
 SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 
@@ -25,6 +26,16 @@ def talk(where: access.Where, test: Callable[[client.Client], Awaitable[Any]]) -
             await api.close()
 
     return asyncio.run(main())
+
+
+async def patient(api: client.Client) -> str:
+    """The server's version, as soon as it tells it."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await api.version()
+            except Failure:
+                await asyncio.sleep(0.1)
 
 
 def test_bodies_versions_and_what_is_served() -> None:
@@ -85,21 +96,68 @@ def test_a_rotated_token_is_taken_up_after_401(tmp_path: Path) -> None:
         token.write_text("old")
         cluster.faults(tokens=["old"])
 
-        async def test(api: client.Client) -> None:
+        async def test(api: client.Client) -> str:
             await api.version()
             await asyncio.to_thread(cluster.faults, tokens=["new"])
             with pytest.raises(ApiError, match="401"):
                 await api.version()
             token.write_text("new")
-            async with asyncio.timeout(20):
-                while True:
-                    try:
-                        return await api.version()
-                    except Failure:
-                        await asyncio.sleep(0.1)
+            return await patient(api)
 
         assert talk(access.Where(server=cluster.url, token_file=str(token)), test) == "v1.34.1"
         assert len(cluster.log()) < 200
+
+
+def test_an_exec_plugin_is_asked_again_after_401(tmp_path: Path) -> None:
+    """Its first token is one that the server no longer knows."""
+    version = "client.authentication.k8s.io/v1"
+    new, old = (
+        json.dumps({"apiVersion": version, "kind": "ExecCredential", "status": {"token": token}})
+        for token in ("new", "old")
+    )
+    plugin, asked = tmp_path / "plugin", tmp_path / "asked"
+    plugin.write_text(
+        f"#!/bin/sh\nif [ -e {asked} ]; then echo '{new}'; else touch {asked}; echo '{old}'; fi\n"
+    )
+    plugin.chmod(0o755)
+    user = {"exec": {"apiVersion": version, "command": str(plugin)}}
+    with kubecluster.running() as cluster:
+        cluster.faults(tokens=["new"])
+        where = access.Where(
+            kubeconfig=str(cluster.kubeconfig(tmp_path / "kubeconfig", user)), context="main"
+        )
+        assert talk(where, patient) == "v1.34.1"
+        assert len(cluster.log()) < 100
+
+
+def test_tls_with_a_client_certificate_a_ca_and_another_name(tmp_path: Path) -> None:
+    chain, key = certificates.write(tmp_path)
+    options = ["--certificate", chain, "--key", key, "--client-ca", chain]
+    with kubecluster.running(options=options) as cluster:
+        path = tmp_path / "kubeconfig"
+        about = {
+            "certificate-authority": "chain.pem",
+            "tls-server-name": certificates.HOST,
+            "server": cluster.url,
+        }
+        user = {"client-certificate": "chain.pem", "client-key": "key.pem"}
+
+        def config(about: dict[str, str], user: dict[str, str]) -> access.Where:
+            contexts = [{"name": "main", "context": {"cluster": "c", "user": "u"}}]
+            clusters, users = [{"name": "c", "cluster": about}], [{"name": "u", "user": user}]
+            path.write_text(json.dumps({"clusters": clusters, "users": users, "contexts": contexts}))
+            return access.Where(kubeconfig=str(path), context="main")
+
+        async def asks(api: client.Client) -> str:
+            return await api.version()
+
+        assert talk(config(about, user), asks) == "v1.34.1"
+        with pytest.raises(Unreachable):
+            talk(config(about, {}), asks)  # no certificate of ours
+        with pytest.raises(Unreachable, match="certificate"):
+            talk(config({**about, "tls-server-name": "other.example"}, user), asks)
+        with pytest.raises(Unreachable, match="certificate"):
+            talk(config({"server": cluster.url}, user), asks)  # a CA that nobody knows
 
 
 def test_what_is_no_api_server_is_said_to_be_none() -> None:

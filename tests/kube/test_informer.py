@@ -122,6 +122,7 @@ def test_a_server_that_streams_no_lists_is_read_in_pages_and_that_is_remembered(
         await w.shows(*names)
         await w.off_thread(cluster.put, service("new"))
         await w.shows(*names, "new")
+        assert len([line for line in cluster.log() if "resourceVersion=" in line]) == 1
         await w.off_thread(cluster.compact)
         await w.off_thread(cluster.hangup)
         await w.until(lambda: w.informer.lists == 2, "a second list")
