@@ -175,7 +175,7 @@ class Control:
         told, where = self.config.fleet, fleet.where(self.config.fleet)
         if where is None:
             return policies.Fleet(told.manifests, self.watcher, defaults, probe, self.known.policies)
-        found = fleets.Fleet(self._source(where), policies.kinds(defaults, probe))
+        found = fleets.Fleet(self._source(where), policies.kinds(defaults, probe), bool(self.known.policies))
         self.feeds = {**self.feeds, fleets.NAME: (found.feed,)}
         return found
 

@@ -182,6 +182,7 @@ def keep(path: str, state: str) -> None:
     if parse(data, path).config is None or _content(copy) == data:
         return
     with open(copy + ".new", "wb") as file:
+        os.fchmod(file.fileno(), os.stat(path).st_mode & 0o777)  # it may hold secrets
         file.write(data)
         os.fsync(file.fileno())
     os.replace(copy + ".new", copy)

@@ -190,6 +190,7 @@ def test_what_was_last_good_is_kept_and_stays_kept(tmp_path: pathlib.Path) -> No
     path.write_text("federation: f\ndomian: example.com\n")
     config.keep(str(path), state)
     assert good is not None and config.kept(str(path), state) == good
+    assert os.stat(os.path.join(state, config.KEPT)).st_mode & 0o777 == path.stat().st_mode & 0o777
     assert good.zones == (str(tmp_path / "zones"),)  # relative to the file, not to its copy
 
 

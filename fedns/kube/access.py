@@ -77,34 +77,30 @@ class Keeper:
     def __init__(self, where: Where, clock: Callable[[], float] = time.time) -> None:
         self.where, self._clock = where, clock
         self._access: Access | None = None
-        self._lock = asyncio.Lock()
+        self._reading: asyncio.Future[Access] | None = None
         self._looked = self._renewed = 0.0
 
     async def get(self) -> Access:
         """What holds now; while it cannot be renewed, what was good before: the server will say whether it
         still is. NoAccess where there never was any."""
-        now, found = self._clock(), self._access
-        if found is not None and not self._due(found, now):
+        found = self._access
+        if found is not None and not self._due(found, self._clock()):
             return found
-        async with self._lock:
-            if self._access is not found and self._access is not None:
-                return self._access  # somebody else renewed it while we waited
-            try:
-                return await self._renew()
-            except NoAccess as failure:
-                if found is None:
-                    raise
-                log.warning("what was good before is used", extra=logs.fields(error=str(failure)))
-                return found
+        try:
+            return await self._renewal()
+        except NoAccess as failure:
+            if found is None:
+                raise
+            log.warning("what was good before is used", extra=logs.fields(error=str(failure)))
+            return found
 
     async def renewed(self, refused: Access) -> Access:
         """What holds after the server refused `refused` (401); the same if there is nothing newer."""
-        async with self._lock:
-            if self._access is not refused and self._access is not None:
-                return self._access
-            if self._clock() - self._renewed < AGAIN:
-                return refused
-            return await self._renew()
+        if self._access is not None and self._access is not refused:
+            return self._access
+        if self._clock() - self._renewed < AGAIN:
+            return refused
+        return await self._renewal()
 
     def _due(self, found: Access, now: float) -> bool:
         if found.until and now >= found.until and now - self._renewed >= RETRY:
@@ -114,14 +110,43 @@ class Keeper:
         self._looked = now
         return any(_stamp(path) != stamp for path, stamp in found.files.items())
 
-    async def _renew(self) -> Access:
-        self._looked = self._renewed = self._clock()
+    async def _renewal(self) -> Access:
+        """One reading at a time, however many wait for it and however few go on waiting: a plugin that hangs
+        is not started a second time."""
+        if self._reading is None or self._reading.done():
+            self._looked = self._renewed = self._clock()
+            self._reading = _aside(self.where)
         try:
             async with asyncio.timeout(PATIENCE):
-                self._access = await asyncio.to_thread(read, self.where)
+                self._access = await asyncio.shield(self._reading)
         except TimeoutError:
             raise NoAccess(f"{self.where}: no credentials within {PATIENCE:.0f} s") from None
         return self._access
+
+
+def _aside(where: Where) -> "asyncio.Future[Access]":
+    """`read` in a thread of its own, which nobody waits for at the end of the process."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Access] = loop.create_future()
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())  # who asked may have left
+
+    def tell(found: Access | None, failure: NoAccess | None) -> None:
+        if found is not None:
+            future.set_result(found)
+        else:
+            future.set_exception(failure or NoAccess(str(where)))
+
+    def work() -> None:
+        found, failure = None, None
+        try:
+            found = read(where)
+        except NoAccess as error:
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody wants to know
+            loop.call_soon_threadsafe(tell, found, failure)
+
+    threading.Thread(target=work, name="access", daemon=True).start()
+    return future
 
 
 def read(where: Where) -> Access:
@@ -179,7 +204,8 @@ class _Found:
 
 def _kubeconfig(where: Where) -> Access:
     path = where.kubeconfig
-    whole = _merged(path, _stamp(path))
+    with _files:  # so that who comes second finds what the first one parsed
+        whole = _merged(path, _stamp(path))
     with _scratch() as folder:
         from kubernetes.config import kube_config
 

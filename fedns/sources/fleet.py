@@ -22,16 +22,18 @@ MISSING = "services are judged and served as `fedns.yaml` says"
 
 
 class Fleet:
-    """The fleet's API server. `kinds` as `policies.kinds` makes them."""
+    """The fleet's API server. `kinds` as `policies.kinds` makes them; `known`: there are policies of before a
+    restart."""
 
     def __init__(
         self,
         source: kubernetes.Source,
         kinds: Mapping[tuple[str, str], objects.Kind],
+        known: bool = False,
         reach: reachability.Pace | None = None,
         pace: informer.Pace | None = None,
     ) -> None:
-        self._source, self._news = source, asyncio.Event()
+        self._source, self._known, self._news = source, known, asyncio.Event()
         self.reach = reachability.Reachability(source.api, self._news.set, reach)
         self.identity = identity.Identity(source.api, source.identities, NAME)
         decode = kubernetes.decoding(POLICIES.kind, kinds[(POLICIES.api_version, POLICIES.kind)])
@@ -72,7 +74,8 @@ class Fleet:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), kubernetes.STUCK if silent else manifests.SWEEP_S)
             self._news.clear()
-            late = time.time() - begun > (kubernetes.STUCK if self.feed.trouble else kubernetes.START)
+            bound = kubernetes.STUCK if self.feed.trouble or self._known else kubernetes.START
+            late = time.time() - begun > bound
             if self.feed.synced_at:
                 self._look(publish)
             elif silent and (late or self.feed.off or self.reach.verdict == "unreachable"):

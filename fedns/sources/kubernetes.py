@@ -25,7 +25,7 @@ from fedns.sources.change import Change, MemberChange, ProblemsChange, Publish
 SETTLE = 0.02
 """Seconds between two publications at least: a burst of events is one piece of news."""
 STUCK = 3.0
-"""Seconds until one that is known to be in trouble does not."""
+"""Seconds until one that is known to be in trouble does not, nor one that has facts of before a restart."""
 HELD = 0.2
 """Seconds between looks at what waits in the change guard."""
 START = 120.0
@@ -137,9 +137,12 @@ class Member:
                 await asyncio.wait_for(self._news.wait(), self._patience(begun))
             self._news.clear()
             await self._take()
-            bound = STUCK if any(feed.trouble for feed in self.feeds) else START
-            self._look(publish, late=time.time() - begun > bound)
+            self._look(publish, late=time.time() - begun > self._bound())
             await asyncio.sleep(SETTLE)
+
+    def _bound(self) -> float:
+        """Seconds until there must be a first word, be it of nothing new."""
+        return STUCK if self._ledger.shards or any(feed.trouble for feed in self.feeds) else START
 
     def _patience(self, begun: float) -> float:
         """Seconds until a look without any news."""
@@ -147,7 +150,7 @@ class Member:
         if self._ledger.again is not None:
             until.append(max(self._ledger.again - time.time(), HELD))
         if not self._begun:
-            until.append(max(begun + START - time.time(), SETTLE) + SETTLE)
+            until.append(max(begun + self._bound() - time.time(), SETTLE) + SETTLE)
         return min(until)
 
     async def _take(self) -> None:

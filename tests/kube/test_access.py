@@ -117,6 +117,22 @@ def test_an_exec_plugin_that_fails_is_named(tmp_path: Path) -> None:
         access.read(where)
 
 
+def test_a_plugin_that_hangs_is_not_started_again(tmp_path: Path) -> None:
+    (tmp_path / "p").write_text(f"#!/bin/sh\necho x >> {tmp_path}/p.calls; exec sleep 10\n")
+    (tmp_path / "p").chmod(0o755)
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(tmp_path / "p")}}
+    where = kubeconfig(tmp_path / "k", user)
+
+    async def main() -> None:
+        keeper = access.Keeper(where)
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(keeper.get(), 1.0)
+
+    asyncio.run(main())
+    assert calls(tmp_path / "p") == 1
+
+
 def test_what_was_refused_is_renewed_once_and_not_for_every_request(tmp_path: Path) -> None:
     where = kubeconfig(tmp_path / "k", plugin(tmp_path / "p", {"token": "t"}))
 

@@ -41,7 +41,7 @@ def watched(
         api = client.Client(access.Where(server=server.url), asyncio.Semaphore(client.AT_ONCE))
         source = kubernetes.Source(api, identity.Register(str(folder / "identities")))
         kinds = policies.kinds(TrafficPolicy(), ProbeSpec())
-        task = asyncio.ensure_future(fleet.Fleet(source, kinds, REACH, PACE).run(listener))
+        task = asyncio.ensure_future(fleet.Fleet(source, kinds, False, REACH, PACE).run(listener))
         try:
             await listener.until(lambda: listener.all(PolicyChange))
             await test(listener)
