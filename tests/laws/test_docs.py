@@ -47,8 +47,8 @@ class Ports(NamedTuple):
     backend: int
 
     def move(self, text: str) -> str:
-        for usual, here in (("5300", self.dns), ("9053", self.admin), ("8080", self.backend)):
-            text = text.replace(usual, str(here))
+        here = {"5300": self.dns, "9053": self.admin, "8080": self.backend}
+        text = re.sub("|".join(here), lambda usual: str(here[usual[0]]), text)
         text = text.replace(".venv/bin/fedns", "fedns")
         return re.sub(r"(fedns demo (?:fail|heal) \S+)", rf"\1 --port {self.backend}", text)
 
