@@ -6,13 +6,15 @@ of the tables. Not a loop of its own: `ready` is called when the socket is reada
 
 import socket
 from collections.abc import Callable, Iterable, Sequence
-from time import perf_counter_ns
+from time import perf_counter_ns, sleep
 from typing import NamedTuple
 
 from fedns.dns import client, rate, wire
 from fedns.servers import batch, counters
 
 SPINS = 16  # batches in a row before other sockets get their turn
+CROWD = 16  # packets at one waking from which on the next ones are let gather
+GATHER = 0.0001  # seconds that they get to: who has so many clients saves more than it delays
 DRAIN = 256  # batches to answer at the end: more than any receive buffer holds
 
 Answer = Callable[[Sequence[bytes], int, Iterable[client.Client]], list[bytes | None]]
@@ -46,12 +48,24 @@ class Listener:
         self._datagrams = batch.datagrams(sock, host)
         self._senders = self._datagrams.senders
         self._answer, self._cells = answer, cells
+        self._crowded = False
 
     def ready(self, _events: int = 0) -> None:
-        """Answers what is queued; asks the kernel again at once only when more is likely."""
+        """Answers what is queued; asks the kernel again at once only when more is likely.
+
+        Where many came since the last waking, yet not more than could be answered, fewer wakings with more
+        packets each do the same for less: ours, and those of clients that reply by reply would be woken.
+        """
+        if self._crowded:
+            sleep(GATHER)
+        total = 0
         for _ in range(SPINS):
-            if self._batch() < 2:
+            count = self._batch()
+            total += count
+            if count < 2:
+                self._crowded = total >= CROWD
                 return
+        self._crowded = False
 
     def drain(self) -> None:
         """Answers what is queued, before the process ends."""

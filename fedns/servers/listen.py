@@ -14,6 +14,8 @@ from fedns.errors import FednsError
 RECEIVE_BUFFER = 8 << 20  # octets; a worker's successor starts within 0.3 s, 20,000 queries/s wait meanwhile
 BACKLOG = 1024
 _SO_RCVBUFFORCE = 33  # asm-generic/socket.h; for the privileged, beyond net.core.rmem_max
+_MTU_DISCOVER = {socket.AF_INET: (socket.IPPROTO_IP, 10), socket.AF_INET6: (socket.IPPROTO_IPV6, 23)}
+_PROBE = 3  # IP_PMTUDISC_PROBE of linux/in.h, as those option numbers
 _ATTEMPTS = 20  # for port 0: the port that TCP got may be taken for UDP
 
 
@@ -92,6 +94,7 @@ def _udp(family: int, bound: tuple[str, int]) -> socket.socket:
         _only_v6(sock)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         _deepen(sock)
+        _never_split(sock)
         sock.bind(bound)
     except OSError:
         sock.close()
@@ -104,6 +107,12 @@ def _deepen(sock: socket.socket) -> None:
         sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
     except OSError:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+
+
+def _never_split(sock: socket.socket) -> None:
+    """Replies carry DF (RFC 9715 section 3), and forged ICMP has no say in how large they may be."""
+    with contextlib.suppress(OSError):  # elsewhere than on Linux
+        sock.setsockopt(*_MTU_DISCOVER[sock.family], _PROBE)
 
 
 def _only_v6(sock: socket.socket) -> None:

@@ -45,6 +45,20 @@ def test_ready_answers_more_than_one_batch_and_counts(tmp_path: Path) -> None:
     assert sum(totals.latency) == wanted + 11
 
 
+def test_a_crowd_is_answered_whole_however_it_comes(tmp_path: Path) -> None:
+    cells = counters.Cells(str(tmp_path / "w"))
+    with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as asker:
+        server.bind(("127.0.0.1", 0))
+        asker.settimeout(running.LONG)
+        asker.connect(server.getsockname())
+        listener = dns_udp.Listener(server, _answer, cells, HOST, FREE)
+        for size in (dns_udp.CROWD, 1, batch.SIZE + 1, 1, dns_udp.CROWD, dns_udp.CROWD):
+            for number in range(size):
+                asker.send(running.query(ident=number & 255))
+            listener.ready()
+            assert [asker.recv(999)[1] for _ in range(size)] == [number & 255 for number in range(size)]
+
+
 def _nxdomain(packets: Sequence[bytes], _limit: int, _clients: Iterable[client.Client]) -> list[bytes | None]:
     return [packet[:2] + b"\x84\3" + packet[4:] for packet in packets]
 

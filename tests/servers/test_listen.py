@@ -1,6 +1,7 @@
 """The sockets DNS is served from."""
 
 import socket
+import sys
 
 import pytest
 
@@ -12,6 +13,14 @@ def test_a_free_port_is_the_same_for_both_transports(host: str) -> None:
     opened = listen.open_address((host, 0), 3)
     ports = {sock.getsockname()[1] for sock in (*opened.udp, opened.tcp)}
     assert ports == {opened.address[1]} and len(opened.udp) == 3
+    opened.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the option is of Linux")
+@pytest.mark.parametrize("host, option", [("127.0.0.1", (0, 10)), ("::1", (41, 23))])
+def test_replies_are_never_split(host: str, option: tuple[int, int]) -> None:
+    opened = listen.open_address((host, 0), 1)
+    assert opened.udp[0].getsockopt(*option) == 3
     opened.close()
 
 
