@@ -15,14 +15,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from fedns import config, fleet, logs, metrics, tables
-from fedns.control import aims, certificates, desk, keys, known, notices, secrets, turn, vault
+from fedns.control import aims, certificates, desk, keys, known, notices, secrets, turn, vault, views
 from fedns.dns import client as asker
 from fedns.errors import Problem, StateError
-from fedns.kube import access, client, informer
+from fedns.kube import access, client
 from fedns.model import snapshot, state
 from fedns.model.facts import ProbeCount, ShardFacts
 from fedns.model.policy import ProbeSpec, TrafficPolicy
@@ -79,7 +79,8 @@ class Control:
         self.watcher = watch.Watcher()
         self.operator = operator.Operator(os.path.join(settings.state, "orders.json"))
         self.gate = asyncio.Semaphore(client.AT_ONCE)
-        self.feeds: Mapping[str, Sequence[informer.Informer]] = {}
+        self.feeds: views.Feeds = {}
+        self.origins: views.Origins = {}
         self.prober = probes.Prober(counts)
         self.resolver = hostnames.Resolver()
         self.aims = aims.Aims()
@@ -169,6 +170,7 @@ class Control:
             return manifests.Directory(about, told.manifests, self.watcher, known)
         member = kubernetes.Member(about, self._source(where, told.selector), known)
         self.feeds = {**self.feeds, told.name: member.feeds}
+        self.origins = {**self.origins, told.name: member.origins}
         return member
 
     def _fleet(self, defaults: TrafficPolicy, probe: ProbeSpec) -> policies.Fleet | fleets.Fleet:

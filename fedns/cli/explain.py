@@ -67,6 +67,8 @@ def _candidate(one: Told) -> Iterator[str]:
         ago = "never confirmed" if fact["age"] is None else f"{output.span(fact['age'])} ago"
         says = f"[{style}]{fact['says']:<8}[/]"
         yield f"      {fact['kind']:<12} {says} {escape(fact['detail'])}  [dim]{ago}[/]"
+    if one.get("objects"):
+        yield f"      [dim]told by {escape(', '.join(one['objects']))}[/]"
 
 
 def _reply(told: Told) -> Iterator[str]:

@@ -38,6 +38,7 @@ class Parts(Protocol):
     metrics: measures.Metrics
     keys: keys.Keeper
     feeds: views.Feeds
+    origins: views.Origins
 
 
 class Desk:
@@ -103,7 +104,8 @@ class Desk:
             told = explain.explain(
                 done.snapshot, done.layout, view, explain.Question(name, rtype, asker), now
             )
-            return views.confirmed(told, done.snapshot, self._parts.prober.counts, now)
+            told = views.confirmed(told, done.snapshot, self._parts.prober.counts, now)
+            return views.sourced(told, self._parts.origins)
         finally:
             view.close()
 

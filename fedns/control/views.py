@@ -4,7 +4,7 @@ Law: pure; nothing is judged here. What may serve is asked of the model, never w
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import structs
 
@@ -22,6 +22,8 @@ UNPROBED: Probes = {}
 Feeds = Mapping[str, Sequence[informer.Informer]]
 """Member -> what is watched on its API server."""
 UNWATCHED: Feeds = {}
+Origins = Mapping[str, Callable[[str], tuple[str, ...]]]
+"""Member -> who knows from which objects of an API server the facts of a service came."""
 
 
 def member(value: snapshot.Member, states: Mapping[str, int], now: float) -> api.Member:
@@ -135,6 +137,16 @@ def confirmed(
     def candidate(each: explanation.Candidate) -> explanation.Candidate:
         seen = _seen(snap, probes, each.member, told.service)
         return structs.replace(each, evidence=tuple(fact(one, seen) for one in each.evidence))
+
+    return structs.replace(told, candidates=tuple(map(candidate, told.candidates)))
+
+
+def sourced(told: explanation.Explanation, origins: Origins) -> explanation.Explanation:
+    """With the objects that each candidate's facts came from."""
+
+    def candidate(one: explanation.Candidate) -> explanation.Candidate:
+        origin = origins.get(one.member)
+        return structs.replace(one, objects=origin(told.service)) if origin else one
 
     return structs.replace(told, candidates=tuple(map(candidate, told.candidates)))
 

@@ -17,7 +17,7 @@ class Fact(Struct, frozen=True):
 
 class Candidate(Struct, frozen=True):
     """One shard of the service as this name sees it. `why` says why it is in or out; `addresses` include
-    what its `hostnames` resolve to."""
+    what its `hostnames` resolve to; `objects` are those of an API server that its facts came from."""
 
     member: str
     region: str
@@ -34,6 +34,7 @@ class Candidate(Struct, frozen=True):
     pending: str
     flaps: int
     evidence: tuple[Fact, ...]
+    objects: tuple[str, ...] = ()
 
 
 class Reply(Struct, frozen=True):

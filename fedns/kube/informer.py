@@ -35,11 +35,13 @@ Changes = Sequence[tuple[Key, Any]]
 
 
 class Item(NamedTuple):
-    """One object decoded. `value` None: it does not concern us; `trouble`: why it cannot be read."""
+    """One object decoded. `value` None: it does not concern us; `trouble`: why it cannot be read; `version`:
+    its resourceVersion."""
 
     key: Key
     value: Any
     trouble: str = ""
+    version: str = ""
 
 
 class Pace(NamedTuple):
@@ -118,6 +120,7 @@ class Informer:
         self._api, self._ears, self._pace = api, ears, pace or Pace()
         self._backoff = backoff.Backoff(self._pace.bounds)
         self._cache: dict[Key, Any] = {}
+        self._versions: dict[Key, str] = {}
         self._found: dict[Key, Item] | None = None
         self._version = ""
         self._turn: asyncio.Task[None] | None = None
@@ -125,6 +128,10 @@ class Informer:
 
     def __len__(self) -> int:
         return len(self._cache)
+
+    def version(self, key: Key) -> str:
+        """The resourceVersion of an object as last seen; empty: it is not known."""
+        return self._versions.get(key, "")
 
     @property
     def settled(self) -> bool:
@@ -313,7 +320,8 @@ class Informer:
                 self._ears.changed(())
             if item.value != self._cache.get(item.key):
                 changes[item.key] = item.value
-                _put(self._cache, item)
+            _put(self._cache, item.key, item.value)
+            _put(self._versions, item.key, None if item.value is None else item.version)
 
     def _replace(self, found: Mapping[Key, Item], version: str) -> None:
         """Takes a whole list for what there is, and tells what differs."""
@@ -325,7 +333,10 @@ class Informer:
         changes = [(key, value) for key, value in after.items() if before.get(key) != value]
         changes += [(key, None) for key in before if key not in after]
         self.troubles = {key: item.trouble for key, item in found.items() if item.trouble}
-        self._cache, self._version = after, version
+        kept = {
+            key: self._versions.get(key, "") if found[key].trouble else found[key].version for key in after
+        }
+        self._cache, self._versions, self._version = after, kept, version
         self.synced_at = self.heard_at = time.time()
         self.lists += 1
         self.off = self.trouble = ""
@@ -351,11 +362,11 @@ class _Gate:
         return True
 
 
-def _put(cache: dict[Key, Any], item: Item) -> None:
-    if item.value is None:
-        cache.pop(item.key, None)
+def _put(table: dict[Key, Any], key: Key, value: Any) -> None:
+    if value is None:
+        table.pop(key, None)
     else:
-        cache[item.key] = item.value
+        table[key] = value
 
 
 def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -68,6 +68,12 @@ class Cluster:
             return None
         return touched if before == self.places else frozenset(touched | self.shards.keys())
 
+    def objects(self, service: str) -> tuple[ObjectKey, ...]:
+        """The objects that tell of a service."""
+        namespace, _, name = service.partition("/")
+        declared = (("Service", namespace, name),) if service in self._declared else ()
+        return (*declared, *(key for key, _ in self._slices.get(service, ())))
+
     @staticmethod
     def _put(table: dict[str, Any], key: str, value: Any) -> None:
         if value is None:

@@ -64,8 +64,14 @@ class Source(NamedTuple):
     selector: str = ""
 
 
+class _Meta(Struct, gc=False):
+    name: str
+    namespace: str = ""
+    resourceVersion: str = ""
+
+
 class _Named(Struct, gc=False):
-    metadata: objects.Meta
+    metadata: _Meta
 
 
 _named = msgspec.json.Decoder(_Named)
@@ -105,6 +111,15 @@ class Member:
                 group.create_task(self._publishing(publish))
         finally:
             await self._source.api.close()
+
+    def origins(self, service: str) -> tuple[str, ...]:
+        """The objects that the facts of a service came from, in their versions."""
+        return tuple(
+            f"{key[0]} {key[1]}/{key[2]} (resourceVersion {version})"
+            for key in self._ledger.cluster.objects(service)
+            for version in (feed.version(key) for feed in self.feeds)
+            if version
+        )
 
     def _feed(self, kind: Kind, pace: informer.Pace | None) -> informer.Informer:
         labels = self._source.selector if kind is SERVICES else ""
@@ -276,10 +291,10 @@ def decoding(name: str, kind: objects.Kind) -> Callable[[bytes], informer.Item]:
 
     def decode(data: bytes) -> informer.Item:
         meta = client.decoded(_named, data).metadata
-        key = (name, meta.namespace or "", meta.name)
+        key, version = (name, meta.namespace, meta.name), meta.resourceVersion
         try:
-            return informer.Item(key, kind.strip(shape.decode(data)))
+            return informer.Item(key, kind.strip(shape.decode(data)), "", version)
         except (msgspec.MsgspecError, objects.WrongShape, UnicodeDecodeError) as error:
-            return informer.Item(key, None, str(error))
+            return informer.Item(key, None, str(error), version)
 
     return decode

@@ -67,6 +67,8 @@ def test_a_change_in_a_cluster_is_an_answer_on_the_wire(tmp_path: Path) -> None:
         assert f'fedns_member_objects{{member="gce-{ZONE}",resource="services"}} 1.0' in served.api(
             "/metrics"
         )
+        told = served.fedns("explain", PLACE).stdout
+        assert "told by Service mynamespace/nginx (resourceVersion" in told
         shown = served.fedns("status").stdout
         assert "1 services" in shown and "1 endpointslices" in shown
 
