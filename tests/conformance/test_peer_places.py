@@ -5,7 +5,6 @@ where only prefixes decide, and may be longer where the database says the same o
 """
 
 import random
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ import pytest
 
 from fedns.dns import atlas, client
 from fedns.servers import geodata
+from tests.bench import serving
 from tests.dns import test_places as places
 from tests.fakes import mmdb
 from tests.golden import fleet
@@ -73,9 +73,7 @@ class Draw:
 
 @contextmanager
 def gdnsd(binary: str, home: Path, draw: Draw) -> Iterator[int]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = serving.free_port()
     for folder in ("zones", "geoip"):
         (home / folder).mkdir()
     nets = ", ".join(f"{network} => [ {at} ]" for network, at in draw.written.items())
