@@ -1,8 +1,12 @@
 """The Kubernetes objects in `deploy/`, and the rules that every way of rendering them keeps."""
 
+import http.server
+import subprocess
+import sys
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -92,3 +96,34 @@ def _reads(found: list[Object], account: str) -> None:
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
     assert [subject["name"] for subject in binding["subjects"]] == [account]
     assert [one["metadata"]["name"] for one in of("ServiceAccount", found)] == [account]
+
+
+class Probed(NamedTuple):
+    """What a probe asked for, and its exit code."""
+
+    path: str
+    code: int
+
+
+def probed(name: str, status: int) -> Probed:
+    """Runs a probe of the base against a server that answers `status`, at a port of its own."""
+    asked: list[str] = []
+
+    class Admin(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    (workload,) = of("StatefulSet", resources(BASE))
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
+    _, option, code, path = container[f"{name}Probe"]["exec"]["command"]
+    with http.server.HTTPServer(("127.0.0.1", 0), Admin) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        moved = code.replace("9053", str(server.server_port))
+        done = subprocess.run([sys.executable, option, moved, path], timeout=30)
+        server.shutdown()
+    return Probed(asked[0], done.returncode)
