@@ -1,6 +1,7 @@
 """The Kubernetes objects in `deploy/`, and the rules that every way of rendering them keeps."""
 
 import http.server
+import re
 import subprocess
 import sys
 import threading
@@ -127,3 +128,27 @@ def probed(name: str, status: int) -> Probed:
         done = subprocess.run([sys.executable, option, moved, path], timeout=30)
         server.shutdown()
     return Probed(asked[0], done.returncode)
+
+
+def fits(value: Any, schema: Object, path: str) -> None:
+    """Fails where a value does not fit: the part of OpenAPI and JSON schema that ours use."""
+    if schema.get("x-kubernetes-int-or-string"):
+        assert isinstance(value, int) or re.search(schema["pattern"], value), path
+        return
+    shapes = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
+    assert isinstance(value, shapes.get(schema["type"], (int, float))), path
+    assert value in schema.get("enum", [value]), path
+    assert re.search(schema.get("pattern", ""), str(value)), path
+    for one in value if isinstance(value, list) else ():
+        fits(one, schema["items"], f"{path}[]")
+    if isinstance(value, dict):
+        assert set(schema.get("required", ())) <= set(value), path
+        _fields(value, schema, path)
+
+
+def _fields(value: Object, schema: Object, path: str) -> None:
+    for key, one in value.items():
+        within = schema.get("properties", {}).get(key) or schema.get("additionalProperties")
+        assert within, f"{path}.{key} is not in the schema"
+        if within is not True:
+            fits(one, within, f"{path}.{key}")

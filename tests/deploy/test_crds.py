@@ -1,7 +1,7 @@
 """The CRD says what the reader of policies reads."""
 
 import re
-from typing import Any, get_args
+from typing import get_args
 
 import yaml
 
@@ -38,7 +38,7 @@ def test_it_has_the_fields_of_the_documented_policy_which_fits_it() -> None:
     found = EXAMPLE.search(page)
     assert found
     written = yaml.safe_load(found[1])["spec"]
-    fits(written, SPEC, "spec")
+    objects.fits(written, SPEC, "spec")
     for name, branch in (
         ("", SPEC),
         *((name, SPEC["properties"][name]) for name in ("probe", "ttl", "health")),
@@ -61,20 +61,3 @@ def test_what_it_must_refuse_does_not_fit() -> None:
     for value, name in (("5 s", "interval"), ("1d", "timeout"), ("healthz", "path"), ("20", "expectStatus")):
         schema = probe[name].get("items", probe[name])
         assert not re.search(schema["pattern"], value), (name, value)
-
-
-def fits(value: Any, schema: dict[str, Any], path: str) -> None:
-    """The part of OpenAPI that the CRD uses."""
-    if schema.get("x-kubernetes-int-or-string"):
-        assert isinstance(value, int) or re.search(schema["pattern"], value), path
-        return
-    shapes = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
-    assert isinstance(value, shapes.get(schema["type"], (int, float))), path
-    assert value in schema.get("enum", [value]), path
-    assert re.search(schema.get("pattern", ""), str(value)), path
-    for key, one in value.items() if isinstance(value, dict) else ():
-        within = schema.get("properties", {}).get(key) or schema.get("additionalProperties")
-        assert within, f"{path}.{key} is not in the schema"
-        fits(one, within, f"{path}.{key}")
-    for one in value if isinstance(value, list) else ():
-        fits(one, schema["items"], f"{path}[]")
