@@ -207,7 +207,8 @@ class Server:
         before = self.store.objects.get(place)
         if made and before is not None:
             raise Refused(409, "AlreadyExists", f'{place[1]} "{place[3]}" already exists')
-        if not made and before is None:
+        applied = request.content_type == "application/apply-patch+yaml" and not status
+        if not made and before is None and not applied:
             raise Refused(404, "NotFound", f'{place[1]} "{place[3]}" not found')
         if request.method == "GET":
             return web.json_response(before)
@@ -217,7 +218,7 @@ class Server:
             return web.json_response(gone)
         after = self.store.put(place, _written(request.method, before or {}, body, status))
         await self.tell()
-        return web.json_response(after, status=201 if made else 200)
+        return web.json_response(after, status=201 if before is None else 200)
 
     async def list(self, called: "_Called") -> web.Response:
         query, place = called.request.query, called.place
