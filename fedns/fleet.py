@@ -27,12 +27,16 @@ class Api(Struct, frozen=True):
 
 
 class Fleet(Struct, frozen=True):
-    """Where fleet-wide objects (`TrafficPolicy`) are; empty: nowhere."""
+    """Where fleet-wide objects (`TrafficPolicy`, `MemberCluster`) are; empty: nowhere. Of an API server,
+    `namespace` has what is ours there, as the credentials of members; `status`: whether anything is written.
+    """
 
     manifests: Directory = ""
     kubeconfig: Annotated[str, schema.anywhere] = ""
     context: str = ""
     api: Api = Api()
+    namespace: Label = "fedns"
+    status: bool = True
 
 
 class Member(Struct, frozen=True):

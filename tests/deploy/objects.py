@@ -14,7 +14,6 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 BASE = DEPLOY / "kustomize" / "base"
-CRD = DEPLOY / "crds" / "trafficpolicies.fedns.io.yaml"
 READS = {"get", "list", "watch"}
 
 Object = dict[str, Any]

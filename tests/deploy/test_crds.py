@@ -1,28 +1,59 @@
-"""The CRD says what the reader of policies reads."""
+"""The CRDs say what the readers of policies and of members read, and what the writer of statuses writes."""
 
 import re
-from typing import get_args
+from typing import Any, get_args
 
+import msgspec
+import pytest
 import yaml
 
 from fedns.model import policy
+from fedns.sources import registrations
 from tests.deploy import objects
+from tests.sources import test_registrations as members
 
-(VERSION,) = yaml.safe_load(objects.CRD.read_text())["spec"]["versions"]
-SPEC = VERSION["schema"]["openAPIV3Schema"]["properties"]["spec"]
+DEFINITIONS = {
+    path.name.partition(".")[0]: yaml.safe_load(path.read_text())
+    for path in (objects.DEPLOY / "crds").glob("*.fedns.io.yaml")
+}
+
+
+def root(plural: str) -> dict[str, Any]:
+    (version,) = DEFINITIONS[plural]["spec"]["versions"]
+    found: dict[str, Any] = version["schema"]["openAPIV3Schema"]["properties"]
+    return found
+
+
+SPEC, MEMBER = root("trafficpolicies")["spec"], root("memberclusters")["spec"]
+CONDITION = {
+    "type": "Ready",
+    "status": "False",
+    "observedGeneration": 2,
+    "lastTransitionTime": "2026-01-01T00:00:00Z",
+    "reason": "Unreachable",
+    "message": "no answer",
+}
 EXAMPLE = re.compile(r"^```yaml\n(apiVersion: fedns.io/v1alpha1\nkind: TrafficPolicy\n.*?)^```", re.M | re.S)
 
 
-def test_its_names_are_those_of_the_objects_that_are_read() -> None:
-    definition = yaml.safe_load(objects.CRD.read_text())
+@pytest.mark.parametrize(
+    ("plural", "kind", "scope"),
+    [("trafficpolicies", "TrafficPolicy", "Namespaced"), ("memberclusters", "MemberCluster", "Cluster")],
+)
+def test_names_are_those_of_the_objects_that_are_read(plural: str, kind: str, scope: str) -> None:
+    definition = DEFINITIONS[plural]
     spec = definition["spec"]
+    (version,) = spec["versions"]
     assert definition["metadata"]["name"] == f"{spec['names']['plural']}.{spec['group']}"
-    assert (spec["group"], VERSION["name"], spec["names"]["kind"]) == (
+    assert (spec["group"], version["name"], spec["names"]["kind"], spec["scope"]) == (
         "fedns.io",
         "v1alpha1",
-        "TrafficPolicy",
+        kind,
+        scope,
     )
-    assert VERSION["storage"] and VERSION["served"]
+    assert version["storage"] and version["served"] and version["subresources"] == {"status": {}}
+    resource = registrations.MEMBERS
+    assert kind != resource.kind or (resource.plural, resource.namespaced) == (plural, scope != "Cluster")
 
 
 def test_its_choices_are_those_of_the_model() -> None:
@@ -47,13 +78,86 @@ def test_it_has_the_fields_of_the_documented_policy_which_fits_it() -> None:
         assert set(branch["properties"]) == set(shown), name
 
 
-def test_columns_and_names_stand_in_the_schema() -> None:
-    for column in VERSION["additionalPrinterColumns"]:
-        first, *rest = column["jsonPath"].lstrip(".").split(".")
-        branch = SPEC if first == "spec" else None
-        for name in rest if branch else ():
-            branch = branch["properties"][name]
-        assert branch or column["jsonPath"] == ".metadata.creationTimestamp"
+@pytest.mark.parametrize("plural", sorted(DEFINITIONS))
+def test_columns_and_names_stand_in_the_schema(plural: str) -> None:
+    (version,) = DEFINITIONS[plural]["spec"]["versions"]
+    for column in version["additionalPrinterColumns"]:
+        assert column["jsonPath"] == ".metadata.creationTimestamp" or named(column, root(plural))
+
+
+def named(column: dict[str, Any], properties: dict[str, Any]) -> object:
+    """The schema of what a column shows; a KeyError where it stands nowhere."""
+    path, _, chosen = column["jsonPath"].partition("[?(@.")
+    branch: dict[str, Any] = {"properties": properties}
+    for name in path.lstrip(".").split("."):
+        branch = branch["properties"][name]
+    if chosen:
+        assert re.fullmatch(r'type=="\w+"\)\]\.status', chosen)
+        branch = branch["items"]["properties"]["status"]
+    return branch["type"] == column["type"]
+
+
+def test_members_are_shown_as_clusters_are() -> None:
+    (version,) = DEFINITIONS["memberclusters"]["spec"]["versions"]
+    shown = [one["name"].upper() for one in version["additionalPrinterColumns"] if not one.get("priority")]
+    assert shown == ["READY", "VERSION", "REGION", "SERVICES", "AGE"]
+
+
+def test_a_member_has_the_fields_that_are_read() -> None:
+    spec = {
+        "server": "https://10.0.0.1:6443",
+        "caBundle": members.b64(members.PEM),
+        "tlsServerName": "kubernetes",
+        "secretRef": {"name": "eu"},
+        "region": "europe-west1",
+        "zones": ["europe-west1-b"],
+        "clients": ["10.64.0.0/14"],
+        "selector": "a=b",
+        "namespaces": "c=d",
+        "exports": True,
+    }
+    objects.fits(spec, MEMBER, "spec")
+    assert set(spec) == set(MEMBER["properties"])
+    shape = registrations.KINDS[registrations.MEMBERS].shape
+    (field,) = (one for one in msgspec.structs.fields(shape) if one.name == "spec")
+    assert {one.encode_name for one in msgspec.structs.fields(field.type)} == set(spec)
+    assert members.read(members.member(**spec)).trouble == ""
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("server", "http://h"),
+        ("server", "https://h?a=b"),
+        ("region", "Europe"),
+        ("zones", ["a.b"]),
+        ("clients", ["10.0.0.0"]),
+        ("exports", "yes"),
+        ("secretRef", {}),
+        ("namespace", "x"),
+    ],
+)
+def test_what_no_member_can_mean_does_not_fit(field: str, value: object) -> None:
+    spec = {"server": "https://h", "secretRef": {"name": "eu"}, field: value}
+    with pytest.raises(AssertionError):
+        objects.fits(spec, MEMBER, "spec")
+
+
+def test_statuses_fit() -> None:
+    status = {
+        "conditions": [CONDITION],
+        "version": "v1.34.1",
+        "region": "eu",
+        "zones": ["eu-1"],
+        "services": 3,
+        "identity": "uid",
+    }
+    objects.fits(status, root("memberclusters")["status"], "status")
+    objects.fits({"conditions": [CONDITION]}, root("trafficpolicies")["status"], "status")
+    assert (
+        root("memberclusters")["status"]["properties"]["conditions"]
+        == (root("trafficpolicies")["status"]["properties"]["conditions"])
+    )
 
 
 def test_what_it_must_refuse_does_not_fit() -> None:
