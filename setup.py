@@ -8,11 +8,12 @@ except ImportError:
     modules = []
 else:
     modules = cythonize(
-        [Extension("fedns.servers._core", ["fedns/servers/core.py"])],
+        [Extension(f"fedns.servers._{name}", [f"fedns/servers/{name}.py"]) for name in ("core", "gate")],
         build_dir="build/cython",
+        force=True,  # it does not see that one .pxd stands on another
         compiler_directives={
             "language_level": 3,
-            "annotation_typing": False,  # types of C are in _core.pxd
+            "annotation_typing": False,  # types of C are in _core.pxd and _gate.pxd
             "boundscheck": False,  # the uncompiled form checks, under tests and fuzzers
             "wraparound": False,
             "initializedcheck": False,

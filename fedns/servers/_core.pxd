@@ -1,13 +1,14 @@
 # Types of what core.py defines, for its compiled form: the source itself is plain Python.
 cimport cython
 
+from fedns.servers._gate cimport Gate
+
 cdef int ROW, ROWS, WAYS
-cdef long long SECOND
-cdef unsigned long long _ODD, _WORD, _ADDED, _QUESTION, _DO
+cdef unsigned long long _WORD, _ADDED, _QUESTION, _DO
 cdef int _LEAST, _OPT, _HEAD, _COMMON, _ANCOUNT, _START, _END, _TURN, _UNIT, _AAAA_SLOT, _LEFT
 cdef int _SLOT, _HEADER, _MAX_NAME, _CLASSIC, _OWN, _A, _AAAA, _OPT_TYPE, _NXDOMAIN, _PLAIN, _ROTATE, _NODATA
 cdef int _NAMED, _AUTHORITY, _RCODE, _UNITS, _ANSWERS, _BODY, _TURNS, _AGE
-cdef int _SIZE, _NAME, _GATE_ROWS
+cdef int _SIZE
 
 cdef class Rows:
     cdef unsigned char[::1] octets
@@ -44,23 +45,6 @@ cdef class Rows:
     cdef bint _missing(self, Py_ssize_t at, bytes name) except -1
     @cython.locals(size=cython.Py_ssize_t, length=cython.Py_ssize_t)
     cdef bint _keep(self, Py_ssize_t at, bytes name, bytes body, int rcode) except -1
-
-cdef class Gate:
-    cdef object _limiter
-    cdef dict _accounts
-    cdef unsigned char[::1] _names
-    cdef unsigned int[::1] _seen
-    cdef unsigned long long[::1] _exempt
-    cdef unsigned long long _seed, _mask
-    cdef Py_ssize_t _source, _width, _exempted
-    cdef long long _due, _floor
-
-    @cython.locals(word=cython.ulonglong, row=cython.Py_ssize_t, seen=cython.uint, place=cython.Py_ssize_t, loud=list)
-    cpdef list count(self, Py_ssize_t count, long long now)
-    @cython.locals(at=cython.Py_ssize_t)
-    cdef bint _free(self, unsigned long long word) noexcept
-    @cython.locals(row=cython.Py_ssize_t)
-    cdef int _sweep(self, long long now) except -1
 
 cdef class Core:
     cdef Rows _rows

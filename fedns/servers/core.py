@@ -8,16 +8,20 @@ Python, where every index is checked, for the tests and the fuzzers.
 
 import mmap
 from array import array
+from typing import TYPE_CHECKING
 
 import cython
 
-from fedns.dns import lookup, node, rate, wire
+from fedns.dns import lookup, node, wire
 from fedns.servers import batch, counters, errands
 
 if cython.compiled:
     from cython.cimports.fedns.servers import octets
 else:
     from fedns.servers import octets
+
+if TYPE_CHECKING:  # compiled, it is a class of C, named in _core.pxd
+    from fedns.servers import gate
 
 ROW = 320  # octets: five cache lines hold name and answer of nearly all questions
 ROWS = 1 << 17  # at most 40 MiB, of which only what is used takes memory
@@ -47,9 +51,8 @@ _NAMED, _AUTHORITY, _RCODE, _UNITS, _ANSWERS, _BODY, _TURNS, _AGE = 0, 1, 2, 3, 
 _NEVER = (0, b"")  # for a name below which `respond` is to look
 _POINTER = 0xC000 + wire.HEADER
 
-SECOND = 1_000_000_000  # nanoseconds
-_SIZE, _NAME, _GATE_ROWS = batch.SIZE, batch.NAME, rate.ROWS
-_ODD, _WORD = 0x9E3779B97F4A7C15, 0xFFFFFFFFFFFFFFFF  # 2**64 / golden ratio; 64 ones
+_SIZE = batch.SIZE
+_WORD = 0xFFFFFFFFFFFFFFFF  # 64 ones
 _LEFT = 255  # as response code of a row: `respond` answers this question
 
 
@@ -215,56 +218,12 @@ def _denial(name: bytes, denial: tuple[int, bytes]) -> bytes:
     return (_POINTER + len(name) - apex).to_bytes(2, "big") + record
 
 
-class Gate:
-    """Counts queries by their senders' networks, so that limits cost nothing to speak of below them."""
-
-    def __init__(self, limiter: rate.Limiter, frames: batch.Frames, seed: int) -> None:
-        self._limiter, self._seed = limiter, seed
-        self._names, self._source, self._width = frames.names, frames.source, frames.width
-        self._seen = memoryview(mmap.mmap(-1, 4 * _GATE_ROWS)).cast("I")
-        self._exempt = memoryview(array("Q", (0,)))
-        self._accounts = limiter.accounts
-        self._due = self._mask = self._floor = self._exempted = 0
-
-    def count(self, count: int, now: int) -> list[int] | None:
-        """Counts a batch: None if nobody in it can be near a limit, else the sources that may be."""
-        if now >= self._due:
-            self._sweep(now)
-        loud: list[int] | None = [] if self._accounts else None
-        for place in range(count):
-            word = octets.word(self._names, place * _NAME + self._source, self._width)
-            row = ((word & self._mask ^ self._seed) * _ODD & _WORD) >> 48
-            seen = self._seen[row] + 1
-            self._seen[row] = seen
-            if seen > self._floor and not self._free(word):
-                loud = [*loud, word] if loud else [word]
-        return loud
-
-    def _free(self, word: int) -> bool:
-        at = 1
-        while at < self._exempted and (word & self._exempt[at]) != self._exempt[at + 1]:
-            at += 2
-        return at < self._exempted
-
-    def _sweep(self, now: int) -> None:
-        """Once a second: counting begins anew, with the limits of now."""
-        self._due = now + SECOND
-        for row in range(_GATE_ROWS):
-            self._seen[row] = 0
-        limiter = self._limiter
-        limiter.quiet(0, now)
-        self._mask, self._floor = limiter.mask, limiter.floor
-        pairs = [word for pair in limiter.exempt for word in pair]
-        self._exempt = memoryview(array("Q", (0, *pairs)))
-        self._exempted = 1 + len(pairs)
-
-
 class Core:
     """One UDP socket's batches: query i begins at SLOT * i of `requests` and is received[i] octets long; its
     reply goes to SLOT * i of `replies`, and its length to lengths[i]."""
 
     def __init__(
-        self, rows: Rows, frames: batch.Frames, layout: counters.Layout, hand: errands.Hand, gate: Gate
+        self, rows: Rows, frames: batch.Frames, layout: counters.Layout, hand: errands.Hand, gate: "gate.Gate"
     ) -> None:
         self._rows, self._hand, self._gate = rows, hand, gate
         self._requests, self._replies, self._names = frames.requests, frames.replies, frames.names

@@ -11,19 +11,19 @@ cdef extern from *:
     #include <string.h>
     #include <sys/socket.h>
     #include <time.h>
-    static int octets_receive(int fd, uintptr_t at, unsigned count) {
+    static inline int octets_receive(int fd, uintptr_t at, unsigned count) {
         return recvmmsg(fd, (struct mmsghdr *)at, count, MSG_DONTWAIT, 0);
     }
-    static int octets_send(int fd, uintptr_t at, unsigned count) {
+    static inline int octets_send(int fd, uintptr_t at, unsigned count) {
         return sendmmsg(fd, (struct mmsghdr *)at, count, MSG_DONTWAIT);
     }
-    static void octets_lower(unsigned char *to, const unsigned char *from, size_t size) {
+    static inline void octets_lower(unsigned char *to, const unsigned char *from, size_t size) {
         for (size_t i = 0; i < size; i++) {
             unsigned char c = from[i];
             to[i] = c + (((unsigned char)(c - 'A') < 26) << 5);
         }
     }
-    static uint64_t octets_digest(const unsigned char *from, size_t size, uint64_t value) {
+    static inline uint64_t octets_digest(const unsigned char *from, size_t size, uint64_t value) {
         size_t at = 0;
         uint64_t word;
         for (; at < size; at += 8) {
@@ -40,15 +40,15 @@ cdef extern from *:
         value = (value ^ size) * 0x9E3779B97F4A7C15ULL;
         return value ^ value >> 32;
     }
-    static uint64_t octets_number(const char *from, size_t size) {
+    static inline uint64_t octets_number(const char *from, size_t size) {
         uint64_t word = 0;
         memcpy(&word, from, size);
         return word;
     }
-    static void octets_fetch(const void *at) {
+    static inline void octets_fetch(const void *at) {
         __builtin_prefetch(at);
     }
-    static long long octets_clock(void) {
+    static inline long long octets_clock(void) {
         struct timespec now;
         clock_gettime(CLOCK_MONOTONIC, &now);
         return now.tv_sec * 1000000000LL + now.tv_nsec;

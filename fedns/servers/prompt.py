@@ -1,7 +1,7 @@
 """The UDP listener with the compiled core: most packets are answered where they lie, the others as ever.
 
 Law: whether there is a core is a matter of speed alone. It needs batches (64-bit Linux) and the compiled
-module, and `FEDNS_CORE=off` does without; then `dns_udp.Listener` serves.
+modules, and `FEDNS_CORE=off` does without; then `dns_udp.Listener` serves.
 """
 
 import contextlib
@@ -18,16 +18,26 @@ from fedns.servers import batch, counters, dns_udp
 if TYPE_CHECKING:
     from fedns.servers import core
 
-compiled: ModuleType | None = None
+
+class Form(NamedTuple):
+    """The modules that make up the core, as Python or compiled."""
+
+    core: ModuleType
+    gate: ModuleType
+
+
+compiled: Form | None = None
 with contextlib.suppress(ImportError):  # there was no compiler
-    from fedns.servers import _core as compiled  # type: ignore[attr-defined, no-redef]
+    from fedns.servers import _core, _gate  # type: ignore[attr-defined]
+
+    compiled = Form(_core, _gate)
 
 _log = logging.getLogger("fedns.prompt")
 
 SWITCH = "FEDNS_CORE"  # environment variable
 
 
-def module() -> ModuleType | None:
+def form() -> Form | None:
     """The core that serves here, if any."""
     return compiled if batch.works() and os.environ.get(SWITCH) != "off" else None
 
@@ -69,17 +79,17 @@ class Reading:
 
 
 class Kit(NamedTuple):
-    """What the listeners of one worker share: the core's module, its rows, a secret number."""
+    """What the listeners of one worker share: the core's form, its rows, a secret number."""
 
-    made: ModuleType
+    form: Form
     rows: "core.Rows"
     seed: int
 
 
 def kit(source: Source, seed: int) -> Kit | None:
     """None where Python serves alone."""
-    made = module()
-    return Kit(made, made.Rows(seed, Reading(source)), seed) if made else None
+    serving = form()
+    return Kit(serving, serving.core.Rows(seed, Reading(source)), seed) if serving else None
 
 
 class Listener(dns_udp.Listener):
@@ -90,8 +100,8 @@ class Listener(dns_udp.Listener):
         assert isinstance(self._datagrams, batch.Batch)
         self._batches, self._host = self._datagrams, plain.host
         self._frames = frames = self._batches.frames()
-        gate = kit.made.Gate(plain.limiter, frames, kit.seed)
-        self._core = kit.made.Core(kit.rows, frames, counters.layout(plain.cells), self, gate)
+        gate = kit.form.gate.Gate(plain.limiter, frames, kit.seed)
+        self._core = kit.form.core.Core(kit.rows, frames, counters.layout(plain.cells), self, gate)
         self.refresh, self.send = self._batches.refresh, self._batches.answer
         self._suspects: dns_udp.Suspects = ()
         self._hidden: dict[int, int] = {}

@@ -24,11 +24,7 @@ class Allowance(NamedTuple):
     reason: str
 
 
-ALLOWED: tuple[Allowance, ...] = (
-    Allowance(
-        "fedns/servers/core.py lines", 440, "2027-03-31", "what is compiled together calls itself as C does"
-    ),
-)
+ALLOWED: tuple[Allowance, ...] = ()
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match)

@@ -46,6 +46,7 @@ WORKER_MAY_LOAD = {
     "fedns.servers.dns_worker",
     "fedns.servers.geodata",
     "fedns.servers._core",
+    "fedns.servers._gate",
     "fedns.servers.errands",
     "fedns.servers.prompt",
     "fedns.servers.tls",

@@ -3,7 +3,6 @@
 import random
 from array import array
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,10 +11,9 @@ from fedns.dns import node, rate, respond, wire
 from fedns.servers import batch, core, counters, prompt
 from tests.conformance import probes
 from tests.fuzz import fuzz_packets
+from tests.servers import forms
 
 _VIEW = fuzz_packets.view()
-_MODULES = [core] if prompt.compiled is None else [core, prompt.compiled]
-FORMS = pytest.mark.parametrize("form", _MODULES, ids=lambda form: form.__name__)
 _OWNERS = ("@", "host", "HoSt", "svc", "alias", "ent", "a.wild", "x.sub", "nope", "a.b.Nope", "x.svc", "big")
 
 
@@ -53,21 +51,13 @@ class Hand:
 class Bench:
     """A core with a batch of its own in memory."""
 
-    def __init__(self, form: ModuleType, path: str) -> None:
-        size = batch.SIZE * batch.SLOT
-        self.frames = batch.Frames(
-            memoryview(bytearray(size)),
-            memoryview(bytearray(size)),
-            memoryview(array("I", bytes(4 * batch.SIZE))),
-            memoryview(array("Q", bytes(8 * batch.SIZE))),
-            memoryview(bytearray(batch.SIZE * batch.NAME)),
-            *(4, 4, 0, 0, 0),
-        )
+    def __init__(self, form: prompt.Form, path: str) -> None:
+        self.frames = forms.frames()
         self.hand = Hand()
         limiter = rate.Limiter(rate.Limits(), 1)
         layout = counters.layout(counters.Cells(path))
-        rows, gate = form.Rows(99, self.hand), form.Gate(limiter, self.frames, 99)
-        self.core: Any = form.Core(rows, self.frames, layout, self.hand, gate)
+        rows, gate = form.core.Rows(99, self.hand), form.gate.Gate(limiter, self.frames, 99)
+        self.core: Any = form.core.Core(rows, self.frames, layout, self.hand, gate)
 
     def ask(self, view: Mapping[bytes, bytes], packets: list[bytes], stamp: int = 1) -> list[bytes | None]:
         self.hand.view, self.hand.stamp, self.hand.words[stamp % 2] = view, stamp, stamp
@@ -89,8 +79,8 @@ def nowhere(tmp_path: Any) -> str:
     return str(tmp_path / "cells")
 
 
-@FORMS
-def test_it_agrees_with_respond_on_what_it_takes(form: ModuleType, nowhere: str) -> None:
+@forms.EACH
+def test_it_agrees_with_respond_on_what_it_takes(form: prompt.Form, nowhere: str) -> None:
     bench, taken = Bench(form, nowhere), 0
     tails = (b"", probes.opt(), probes.opt(600, flags=0x8000), probes.opt(4999), probes.opt(100))
     packets = [
@@ -111,8 +101,8 @@ def test_it_agrees_with_respond_on_what_it_takes(form: ModuleType, nowhere: str)
     assert totals and sum(totals.queries.values()) == taken
 
 
-@FORMS
-def test_it_agrees_with_respond_on_mutated_packets(form: ModuleType, nowhere: str) -> None:
+@forms.EACH
+def test_it_agrees_with_respond_on_mutated_packets(form: prompt.Form, nowhere: str) -> None:
     bench, chance = Bench(form, nowhere), random.Random(3)
     seeds = [packet for packet in fuzz_packets.seeds() if len(packet) <= batch.SLOT]
     for _ in range(100):
@@ -121,8 +111,8 @@ def test_it_agrees_with_respond_on_mutated_packets(form: ModuleType, nowhere: st
             assert reply is None or reply == respond.respond(_VIEW, packet, wire.OWN_SIZE), packet
 
 
-@FORMS
-def test_addresses_take_turns(form: ModuleType, nowhere: str) -> None:
+@forms.EACH
+def test_addresses_take_turns(form: prompt.Form, nowhere: str) -> None:
     question = probes.query("svc.probe.example.", wire.A)[2:]
     packets = [bytes((1, ident)) + question for ident in range(6)]
     replies = Bench(form, nowhere).ask(_VIEW, packets)
@@ -130,8 +120,8 @@ def test_addresses_take_turns(form: ModuleType, nowhere: str) -> None:
     assert replies == [respond.respond(_VIEW, packet, wire.OWN_SIZE) for packet in packets]
 
 
-@FORMS
-def test_a_new_generation_voids_all_rows(form: ModuleType, nowhere: str) -> None:
+@forms.EACH
+def test_a_new_generation_voids_all_rows(form: prompt.Form, nowhere: str) -> None:
     bench, packet = Bench(form, nowhere), probes.query("host", wire.A)
     (before,) = bench.ask(_VIEW, [packet])
     gone = {key: value for key, value in _VIEW.items() if not key.startswith(b"\4host")}
@@ -141,16 +131,16 @@ def test_a_new_generation_voids_all_rows(form: ModuleType, nowhere: str) -> None
     assert bench.ask(_VIEW, [packet], stamp=3) == [before]
 
 
-@FORMS
-def test_before_there_are_tables_all_is_left(form: ModuleType, nowhere: str) -> None:
+@forms.EACH
+def test_before_there_are_tables_all_is_left(form: prompt.Form, nowhere: str) -> None:
     packets = [probes.query(owner, wire.A) for owner in _OWNERS]
     assert Bench(form, nowhere).ask({}, packets, 0) == [None] * len(packets)
 
 
-@FORMS
-def test_more_questions_than_rows_are_answered_all_the_same(form: ModuleType, nowhere: str) -> None:
+@forms.EACH
+def test_more_questions_than_rows_are_answered_all_the_same(form: prompt.Form, nowhere: str) -> None:
     bench = Bench(form, nowhere)
-    count = 2 * core.ROWS if form is not core else 2000
+    count = 2 * core.ROWS if form is not forms.PYTHON else 2000
     for start in range(0, count, batch.SIZE):
         asked = [probes.query(f"n{start + place}", wire.A) for place in range(batch.SIZE)]
         replies = bench.ask(_VIEW, asked)
@@ -158,32 +148,15 @@ def test_more_questions_than_rows_are_answered_all_the_same(form: ModuleType, no
         assert None not in replies
 
 
-@FORMS
-def test_what_is_known_needs_no_look_at_the_tables(form: ModuleType, nowhere: str) -> None:
+@forms.EACH
+def test_what_is_known_needs_no_look_at_the_tables(form: prompt.Form, nowhere: str) -> None:
     bench, packets = Bench(form, nowhere), [probes.query(owner, wire.A) for owner in ("host", "svc", "nope")]
     replies = bench.ask(_VIEW, packets)
     assert None not in replies and bench.ask({}, packets) == replies
 
 
-@FORMS
-def test_sources_are_counted_by_network(form: ModuleType, nowhere: str) -> None:
-    limiter = rate.Limiter(rate.Limits(errors=20, exempt=("192.0.2.0/24",)), 1)
-    frames = Bench(form, nowhere).frames
-    gate = form.Gate(limiter, frames, 7)
-    for place, address in enumerate([(192, 0, 2, 1), (10, 0, 0, 1), (10, 0, 0, 2), (10, 0, 1, 1)]):
-        frames.names[place * batch.NAME + 4 : place * batch.NAME + 8] = bytes(address)
-    for _ in range(5):
-        assert gate.count(4, 1) is None
-    loud = gate.count(4, 2)
-    assert loud == [int.from_bytes(bytes((10, 0, 0, last)), "little") for last in (1, 2)]
-    limiter.watch(loud, 2)
-    assert len(limiter) == 1 and gate.count(1, 3) == []
-    assert gate.count(4, 1 + rate.SECOND) == []
-    assert gate.count(4, 3 + 2 * rate.SECOND) is None  # quiet since
-
-
-@FORMS
-def test_a_damaged_entry_is_left(form: ModuleType, nowhere: str) -> None:
+@forms.EACH
+def test_a_damaged_entry_is_left(form: prompt.Form, nowhere: str) -> None:
     name, whole = b"\4host\5probe\7example\0", _VIEW[b"\4host\5probe\7example\0"]
     kinds = (node.PLAIN, node.ROTATE, node.NODATA)
     slots = [node.SLOT.pack(kind, b"\0\1", 50, 60, 9999, 200) for kind in kinds]
@@ -196,8 +169,8 @@ def test_a_damaged_entry_is_left(form: ModuleType, nowhere: str) -> None:
     assert replies[0] == replies[1] == replies[2] == replies[4] == [None]
 
 
-@FORMS
-def test_dnssec_is_left_where_there_are_keys(form: ModuleType, nowhere: str) -> None:
+@forms.EACH
+def test_dnssec_is_left_where_there_are_keys(form: prompt.Form, nowhere: str) -> None:
     bench = Bench(form, nowhere)
     bench.hand.has_keys = True
     asked = [probes.query("host", wire.A, probes.opt(flags=flags)) for flags in (0, 0x8000)]
@@ -205,8 +178,8 @@ def test_dnssec_is_left_where_there_are_keys(form: ModuleType, nowhere: str) -> 
     assert replies[0] is not None and replies[1] is None
 
 
-@FORMS
-def test_long_names_and_answers_are_left_or_told_whole(form: ModuleType, nowhere: str) -> None:
+@forms.EACH
+def test_long_names_and_answers_are_left_or_told_whole(form: prompt.Form, nowhere: str) -> None:
     label = b"\x3f" + b"x" * 63
     names = [label * count + b"\x07example\0" for count in (1, 2, 3)] + [
         label * 3 + b"\x3d" + b"y" * 61 + b"\0"

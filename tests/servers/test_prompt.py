@@ -9,11 +9,10 @@ import lmdb
 import pytest
 
 from fedns.dns import client, rate, respond
-from fedns.servers import batch, core, counters, dns_udp, prompt
-from tests.servers import running
+from fedns.servers import batch, counters, dns_udp, prompt
+from tests.servers import forms, running
 
 HOST = client.Host(client.Server())
-_MODULES = [core] if prompt.compiled is None else [core, prompt.compiled]
 
 
 class _View:
@@ -40,8 +39,8 @@ class _Source:
         return None
 
 
-def _kit(form: Any, table: Mapping[bytes, bytes | None]) -> prompt.Kit:
-    return prompt.Kit(form, form.Rows(1, prompt.Reading(_Source(table))), 1)
+def _kit(form: prompt.Form, table: Mapping[bytes, bytes | None]) -> prompt.Kit:
+    return prompt.Kit(form, form.core.Rows(1, prompt.Reading(_Source(table))), 1)
 
 
 def _plain(packets: Sequence[bytes], limit: int, clients: Iterable[client.Client]) -> list[bytes | None]:
@@ -50,9 +49,9 @@ def _plain(packets: Sequence[bytes], limit: int, clients: Iterable[client.Client
     return [None if packet == b"drop" else b"left " + packet for packet in packets]
 
 
-@pytest.mark.parametrize("form", _MODULES, ids=lambda form: form.__name__)
+@forms.EACH
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
-def test_batches_mix_what_the_core_takes_and_leaves(form: Any, host: str, tmp_path: Path) -> None:
+def test_batches_mix_what_the_core_takes_and_leaves(form: prompt.Form, host: str, tmp_path: Path) -> None:
     cells = counters.Cells(str(tmp_path / "w"))
     table = running.entries(running.OLD)
 
@@ -84,8 +83,8 @@ def test_batches_mix_what_the_core_takes_and_leaves(form: Any, host: str, tmp_pa
     assert totals.fields["dropped"] == 9 and totals.fields["unsent"] == 0
 
 
-@pytest.mark.parametrize("form", _MODULES, ids=lambda form: form.__name__)
-def test_who_asks_too_much_is_limited_though_the_core_could_answer(form: Any, tmp_path: Path) -> None:
+@forms.EACH
+def test_who_asks_too_much_is_limited_though_the_core_could_answer(form: prompt.Form, tmp_path: Path) -> None:
     cells = counters.Cells(str(tmp_path / "w"))
     table = running.entries(running.OLD)
     limits = rate.Limits(answers=4, queries=20, slip=2, exempt=())
@@ -115,8 +114,8 @@ def test_who_asks_too_much_is_limited_though_the_core_could_answer(form: Any, tm
     assert totals and sum(totals.limited.values()) + len(whole) == 40
 
 
-@pytest.mark.parametrize("form", _MODULES, ids=lambda form: form.__name__)
-def test_damage_ends_the_worker_and_any_other_failure_is_left(form: Any, tmp_path: Path) -> None:
+@forms.EACH
+def test_damage_ends_the_worker_and_any_other_failure_is_left(form: prompt.Form, tmp_path: Path) -> None:
     cells = counters.Cells(str(tmp_path / "w"))
     troubles: list[Exception] = [RuntimeError("a bug"), lmdb.CorruptedError("rot")]
 
@@ -141,6 +140,6 @@ def test_damage_ends_the_worker_and_any_other_failure_is_left(form: Any, tmp_pat
 
 def test_the_core_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(prompt.SWITCH, "off")
-    assert prompt.module() is None
+    assert prompt.form() is None
     monkeypatch.delenv(prompt.SWITCH)
-    assert prompt.module() is (prompt.compiled if batch.works() else None)
+    assert prompt.form() is (prompt.compiled if batch.works() else None)
