@@ -230,6 +230,7 @@ def _complete(config: Config, base: str) -> Config:
     values = {field: getattr(config, field) for field in config.__struct_fields__}
     values["state"] = config.state or os.path.join(base, "state")
     values["nameservers"] = {name.rstrip(".").lower(): ips for name, ips in config.nameservers.items()}
+    values["fleet"] = fleets.completed(config.fleet)
     values["dns"] = structs.replace(config.dns, dnssec=keyring.completed(config.dns.dnssec, config.domain))
     return Config(**values)
 

@@ -3,16 +3,20 @@
 Law: each is read from one place, a directory or an API server; which one is said by what is written.
 """
 
+import contextlib
 from collections.abc import Mapping
 from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fedns import schema
 from fedns.kube import access
 from fedns.values import Directory, File, Host, Label, Prefix
 
 PLACES = "write `manifests: DIRECTORY`, `kubeconfig: FILE` (and `context:`), or `api: {in_cluster: true}`"
+
+NAMESPACE = "fedns"
+"""Where our own objects are in a cluster, unless told otherwise."""
 
 
 class Api(Struct, frozen=True):
@@ -27,21 +31,22 @@ class Api(Struct, frozen=True):
 
 
 class Fleet(Struct, frozen=True):
-    """Where fleet-wide objects (`TrafficPolicy`, `MemberCluster`) are; empty: nowhere. Of an API server,
-    `namespace` has what is ours there, as the credentials of members; `status`: whether anything is written.
-    """
+    """Where fleet-wide objects (`TrafficPolicy`, `MemberCluster`) are; empty: nowhere. `namespace`: where the
+    Secrets of members and our Lease are (by default that of our pod, else `fedns`); `status`: how objects
+    fare is written back to them."""
 
     manifests: Directory = ""
     kubeconfig: Annotated[str, schema.anywhere] = ""
     context: str = ""
     api: Api = Api()
-    namespace: Label = "fedns"
+    namespace: Label = ""
     status: bool = True
 
 
 class Member(Struct, frozen=True):
     """One cluster. `region` and `zones` may be left to the labels of its nodes. `selector`: of labels, so
-    that an API server is asked for some services only."""
+    that an API server is asked for some services only; `namespaces`: of the labels of their namespaces;
+    `exports`: only those with a ServiceExport."""
 
     name: Host
     region: Label = ""
@@ -52,6 +57,8 @@ class Member(Struct, frozen=True):
     context: str = ""
     api: Api = Api()
     selector: str = ""
+    namespaces: str = ""
+    exports: bool = False
     clients: tuple[Prefix, ...] = ()
 
 
@@ -65,6 +72,16 @@ def where(told: Fleet | Member) -> access.Where | None:
     return access.Where(
         server=api.server, ca=api.ca, token=api.token, token_file=api.token_file, in_cluster=api.in_cluster
     )
+
+
+def completed(fleet: Fleet) -> Fleet:
+    """With the namespace that it means."""
+    if fleet.namespace:
+        return fleet
+    own = ""
+    with contextlib.suppress(OSError), open(f"{access.ACCOUNT}/namespace", encoding="ascii") as file:
+        own = file.read(100).strip() if fleet.api.in_cluster else ""
+    return structs.replace(fleet, namespace=own or NAMESPACE)
 
 
 def check(fleet: Fleet, members: tuple[Member, ...], reader: schema.Reader) -> None:
@@ -94,5 +111,6 @@ def _check(told: Fleet | Member, path: schema.Path, reader: schema.Reader) -> No
         reader.bad((*path, "api"), f"{whose}: api.server is no URL", "write https://HOST:PORT")
     if api.token and api.token_file:
         reader.bad((*path, "api"), f"{whose}: both api.token and api.token_file", "keep the file")
-    if isinstance(told, Member) and told.selector and told.manifests:
-        reader.bad((*path, "selector"), f"{whose}: a directory has no selector", "all in it is read")
+    for key in ("selector", "namespaces", "exports") if told.manifests else ():
+        if getattr(told, key, None) and isinstance(told, Member):
+            reader.bad((*path, key), f"{whose}: {key} is for API servers", "all in a directory is read")

@@ -38,7 +38,9 @@ def test_where_a_member_and_the_fleet_are(written: str, where: access.Where | No
         ("api: {server: h}", "api.server is no URL"),
         ("api: {in_cluster: true, server: 'https://h'}", "says it all"),
         ("api: {server: 'https://h', token: t, token_file: /etc/hostname}", "both api.token and"),
-        ("manifests: /, selector: a=b", "a directory has no selector"),
+        ("manifests: /, selector: a=b", "selector is for API servers"),
+        ("manifests: /, namespaces: a=b", "namespaces is for API servers"),
+        ("manifests: /, exports: true", "exports is for API servers"),
         ("api: {sever: x}", "unknown key 'sever'"),
     ],
 )
@@ -46,3 +48,10 @@ def test_what_cannot_be_meant_is_a_problem_with_its_line(written: str, told: str
     found = loaded(f"members:\n- {{name: a, {written}}}\n")
     assert found.config is None
     assert [one for one in found.problems if told in one.what and one.where.endswith(":4")], found.problems
+
+
+def test_the_namespace_is_ours_unless_told() -> None:
+    found = loaded("fleet: {kubeconfig: k}\n").config
+    assert found and (found.fleet.namespace, found.fleet.status) == (fleet.NAMESPACE, True)
+    found = loaded("fleet: {kubeconfig: k, namespace: dns, status: false}\n").config
+    assert found and (found.fleet.namespace, found.fleet.status) == ("dns", False)

@@ -1,6 +1,7 @@
 """The Kubernetes objects in `deploy/`, and the rules that every way of rendering them keeps."""
 
 import http.server
+import itertools
 import re
 import subprocess
 import sys
@@ -11,10 +12,13 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from fedns import config
+from fedns.cli import rbac
+from fedns.distribute import rights
+
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 BASE = DEPLOY / "kustomize" / "base"
-READS = {"get", "list", "watch"}
 
 Object = dict[str, Any]
 
@@ -51,7 +55,6 @@ def sound(found: list[Object]) -> None:
     }
     (budget,) = of("PodDisruptionBudget", found)
     assert budget["spec"]["selector"]["matchLabels"].items() <= labels
-    _reads(found, workload["spec"]["template"]["spec"]["serviceAccountName"])
 
 
 def _pod(pod: Object, selector: Object) -> None:
@@ -89,13 +92,30 @@ def _open(outer: list[Object], workload: Object) -> None:
     assert service["spec"]["externalTrafficPolicy"] == "Local"
 
 
-def _reads(found: list[Object], account: str) -> None:
-    (role,), (binding,) = of("ClusterRole", found), of("ClusterRoleBinding", found)
-    assert all(set(rule["verbs"]) <= READS for rule in role["rules"])
-    assert "secrets" not in {resource for rule in role["rules"] for resource in rule["resources"]}
-    assert binding["roleRef"]["name"] == role["metadata"]["name"]
-    assert [subject["name"] for subject in binding["subjects"]] == [account]
-    assert [one["metadata"]["name"] for one in of("ServiceAccount", found)] == [account]
+def granted(found: list[Object], account: str) -> frozenset[rights.Grant]:
+    """What an account may do, one by one."""
+    roles = {(one["kind"], one["metadata"]["name"]): one["rules"] for one in found if "rules" in one}
+    given: set[rights.Grant] = set()
+    for binding in (*of("ClusterRoleBinding", found), *of("RoleBinding", found)):
+        assert [subject["name"] for subject in binding["subjects"]] == [account]
+        rules = roles[(binding["roleRef"]["kind"], binding["roleRef"]["name"])]
+        given |= {grant for rule in rules for grant in _each(rule, binding["kind"] == "RoleBinding")}
+    return frozenset(given)
+
+
+def _each(rule: Object, local: bool) -> Iterator[rights.Grant]:
+    for group, resource, verb in itertools.product(rule["apiGroups"], rule["resources"], rule["verbs"]):
+        for name in rule.get("resourceNames", ("",)):
+            yield rights.Grant(group, resource, verb, name, local)
+
+
+def least(found: list[Object], settings: config.Config) -> None:
+    """Fails unless exactly those rights are granted that this configuration needs in its own cluster."""
+    (account,) = (one["metadata"]["name"] for one in of("ServiceAccount", found))
+    (workload,) = of("StatefulSet", found)
+    assert workload["spec"]["template"]["spec"]["serviceAccountName"] == account
+    (cluster,) = rbac.clusters(settings)
+    assert granted(found, account) == rights.grants(rights.rights(cluster.needs))
 
 
 class Probed(NamedTuple):

@@ -52,6 +52,16 @@ def test_the_configuration_loads() -> None:
     assert loaded.config == config.load(str(objects.BASE / "fedns.yaml")).config
 
 
+@pytest.mark.parametrize("status", [True, False])
+def test_the_rights_are_the_least(status: bool) -> None:
+    fleet = {**chart.VALUES["config"]["fleet"], "status": status}
+    found = chart.render({**chart.VALUES, "config": {**chart.VALUES["config"], "fleet": fleet}})
+    (settings,) = objects.of("ConfigMap", found)
+    loaded = config.parse(settings["data"]["fedns.yaml"].encode()).config
+    assert loaded and loaded.fleet.status is status
+    objects.least(found, loaded)
+
+
 def test_every_value_can_be_set() -> None:
     found = chart.render(OWN)
     (workload,) = objects.of("StatefulSet", found)

@@ -30,10 +30,10 @@ def test_check_complains_of_nothing_but_the_missing_cluster(monkeypatch: pytest.
     assert lines and all(line.startswith("in-cluster: ") for line in lines), result.stdout
 
 
-def test_the_role_has_what_a_member_in_the_cluster_needs() -> None:
-    (role,) = objects.of("ClusterRole", objects.resources(objects.BASE))
-    granted = {resource for rule in role["rules"] for resource in rule["resources"]}
-    assert granted == {"services", "nodes", "endpoints", "endpointslices", "trafficpolicies", "namespaces"}
+def test_the_rights_are_the_least() -> None:
+    settings = config.load(str(objects.BASE / "fedns.yaml")).config
+    assert settings
+    objects.least(list(objects.resources(objects.BASE)), settings)
 
 
 def test_kubectl_builds_it() -> None:

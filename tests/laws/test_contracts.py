@@ -21,6 +21,7 @@ TAMPERINGS = [
     ("fedns/sources/manifests.py", "from fedns.dns import names", "What comes in knows nothing"),
     ("fedns/servers/dns_udp.py", "from fedns.servers import dns_tcp", "Listeners do not know each other"),
     ("fedns/dns/zones.py", "from fedns.kube import access", "API servers are the sources' business"),
+    ("fedns/distribute/rights.py", "from fedns.dns import names", "What goes out knows API servers"),
     ("fedns/utils.py", "", "Data flows one way"),
 ]
 

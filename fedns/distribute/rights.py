@@ -1,0 +1,164 @@
+"""Who needs which rights, given what is configured: one table, for `rbac`, `join`, and the test of `deploy/`.
+
+Law: pure, and least possible: no right that no line of code uses, no verb `*`, no Secret outside the fleet's
+namespace. A member is only read, but for what it takes to know which cluster it is. Rights on kinds that a
+cluster does not have do no harm, so they are not asked for.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+READ = ("list", "watch")
+"""What a watch is made of; whoever may list everything may as well get one, but nobody here does."""
+LEASE = "fedns"
+"""The Lease of the writers, in the fleet's namespace."""
+RBAC = "rbac.authorization.k8s.io"
+MANAGED = {"app.kubernetes.io/managed-by": "fedns"}
+"""The label of what fedns made, by which it knows what it may change and remove."""
+
+
+class Right(NamedTuple):
+    """`verbs` on one resource (or a part of it, `memberclusters/status`), and what it is for. `names`: on
+    these objects only; `local`: in the fleet's namespace only."""
+
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+    why: str
+    names: tuple[str, ...] = ()
+    local: bool = False
+
+
+class Needs(Struct, frozen=True):
+    """What one cluster is to us. `member`: its services are federated, `exports`: those with a ServiceExport,
+    `namespaces`: those in namespaces with certain labels; `legacy`: it has no EndpointSlices. `fleet`: it has
+    the fleet-wide objects; `status`: how they fare is written back to them."""
+
+    member: bool = False
+    exports: bool = False
+    namespaces: bool = False
+    legacy: bool = False
+    fleet: bool = False
+    status: bool = False
+
+
+class Account(NamedTuple):
+    """Who has the rights. `role` is the name of what gives them to it, all over the cluster."""
+
+    name: str
+    namespace: str
+    role: str
+
+
+class Grant(NamedTuple):
+    """One verb on one resource, or on one object (`name`)."""
+
+    group: str
+    resource: str
+    verb: str
+    name: str = ""
+    local: bool = False
+
+
+IDENTITY = Right("", "namespaces", ("get",), "its UID tells which cluster this is", ("kube-system",))
+MULTICLUSTER, GROUP = "multicluster.x-k8s.io", "fedns.io"
+LEASES = Right("coordination.k8s.io", "leases", ("create",), "one replica writes at a time", local=True)
+
+TABLE: tuple[tuple[tuple[str, ...], Right], ...] = (
+    (("member",), IDENTITY),
+    (("fleet",), IDENTITY),
+    (("member",), Right("", "services", READ, "what is federated, and at which addresses")),
+    (("member",), Right("discovery.k8s.io", "endpointslices", READ, "which endpoints are ready, and where")),
+    (("member", "legacy"), Right("", "endpoints", READ, "the same, in a cluster without EndpointSlices")),
+    (("member",), Right("", "nodes", READ, "the region and the zones, and how many nodes are ready there")),
+    (
+        ("member", "namespaces"),
+        Right("", "namespaces", READ, "only services in namespaces with certain labels"),
+    ),
+    (("member", "exports"), Right(MULTICLUSTER, "serviceexports", READ, "only services that are exported")),
+    (("member", "exports"), Right("about.k8s.io", "clusterproperties", READ, "its name in its cluster set")),
+    (("fleet",), Right(GROUP, "trafficpolicies", READ, "how services are judged and served")),
+    (("fleet",), Right(GROUP, "memberclusters", READ, "which clusters are members")),
+    (("fleet",), Right("", "secrets", READ, "the credentials of the members", local=True)),
+    (("fleet", "status"), Right(GROUP, "memberclusters/status", ("patch",), "how each member fares")),
+    (("fleet", "status"), Right(GROUP, "trafficpolicies/status", ("patch",), "whether it was accepted")),
+    (("fleet", "status"), LEASES),
+    (("fleet", "status"), LEASES._replace(verbs=("get", "update"), names=(LEASE,))),
+)
+"""What must be true of a cluster (fields of `Needs`), and the right that follows."""
+
+
+def rights(needs: Needs) -> tuple[Right, ...]:
+    """All that one cluster has to grant."""
+    return tuple(
+        dict.fromkeys(right for fields, right in TABLE if all(getattr(needs, field) for field in fields))
+    )
+
+
+def rule(right: Right) -> dict[str, Any]:
+    """A right as RBAC writes it."""
+    names = {"resourceNames": list(right.names)} if right.names else {}
+    return {"apiGroups": [right.group], "resources": [right.resource], **names, "verbs": list(right.verbs)}
+
+
+def granted(account: Account, given: Iterable[Right]) -> tuple[dict[str, Any], ...]:
+    """The objects that give these rights to an account, without the account."""
+    found = tuple(given)
+    rules = [rule(right) for right in found if not right.local]
+    local = [rule(right) for right in found if right.local]
+    return (
+        *(_pair("Cluster", account, rules, {"name": account.role}) if rules else ()),
+        *(_pair("", account, local, {"name": account.role, "namespace": account.namespace}) if local else ()),
+    )
+
+
+def ours(namespace: str) -> Account:
+    """What fedns runs as in the fleet's cluster."""
+    return Account("fedns", namespace, namespace)
+
+
+def reader(namespace: str) -> Account:
+    """What fedns is to a member. Its name is another one, so that a fleet's cluster can be a member too."""
+    return Account("fedns-reader", namespace, f"{namespace}-reader")
+
+
+def namespace(name: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(MANAGED)}}
+
+
+def account(told: Account) -> dict[str, Any]:
+    """The account itself. Its token is not put into pods: nothing that runs in the cluster needs it."""
+    meta = {"name": told.name, "namespace": told.namespace, "labels": dict(MANAGED)}
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": meta,
+        "automountServiceAccountToken": False,
+    }
+
+
+def grants(given: Iterable[Right]) -> frozenset[Grant]:
+    """The same, one by one, so that two ways of writing them can be compared."""
+    return frozenset(_each(given))
+
+
+def _each(given: Iterable[Right]) -> Iterator[Grant]:
+    for right in given:
+        for verb in right.verbs:
+            for name in right.names or ("",):
+                yield Grant(right.group, right.resource, verb, name, right.local)
+
+
+def _pair(
+    scope: str, account: Account, rules: list[dict[str, Any]], meta: Mapping[str, Any]
+) -> tuple[dict[str, Any], ...]:
+    """A role, and that the account has it."""
+    head = {"apiVersion": f"{RBAC}/v1", "metadata": {**meta, "labels": dict(MANAGED)}}
+    subject = {"kind": "ServiceAccount", "name": account.name, "namespace": account.namespace}
+    reference = {"apiGroup": RBAC, "kind": f"{scope}Role", "name": account.role}
+    return (
+        {**head, "kind": f"{scope}Role", "rules": rules},
+        {**head, "kind": f"{scope}RoleBinding", "roleRef": reference, "subjects": [subject]},
+    )

@@ -1,0 +1,89 @@
+"""The table of rights: the least for what a cluster is to us, as RBAC takes it."""
+
+import itertools
+
+import pytest
+from msgspec import structs
+
+from fedns.distribute import rights
+from fedns.distribute.rights import Grant, Needs
+
+EVERY = [
+    Needs(*switches)
+    for switches in itertools.product((False, True), repeat=len(structs.fields(Needs)))
+    if switches[0] or switches[4]
+]
+
+
+def told(needs: Needs) -> frozenset[Grant]:
+    return rights.grants(rights.rights(needs))
+
+
+def test_a_member_is_only_read() -> None:
+    assert told(Needs(member=True)) == {
+        Grant("", "namespaces", "get", "kube-system"),
+        *(Grant("", "services", verb) for verb in rights.READ),
+        *(Grant("", "nodes", verb) for verb in rights.READ),
+        *(Grant("discovery.k8s.io", "endpointslices", verb) for verb in rights.READ),
+    }
+
+
+@pytest.mark.parametrize(
+    ("needs", "more"),
+    [
+        (Needs(member=True, legacy=True), {"endpoints"}),
+        (Needs(member=True, exports=True), {"serviceexports", "clusterproperties"}),
+        (Needs(member=True, fleet=True), {"trafficpolicies", "memberclusters", "secrets"}),
+    ],
+)
+def test_more_only_where_it_is_configured(needs: Needs, more: set[str]) -> None:
+    before = {grant.resource for grant in told(Needs(member=True))}
+    assert {grant.resource for grant in told(needs)} == before | more
+
+
+def test_namespaces_only_for_those_who_choose_by_them() -> None:
+    everywhere = Grant("", "namespaces", "list")
+    assert everywhere in told(Needs(member=True, namespaces=True))
+    assert everywhere not in told(Needs(member=True, fleet=True, status=True))
+
+
+def test_only_a_fleet_with_status_is_written_to() -> None:
+    written = [
+        grant for grant in told(Needs(fleet=True, status=True)) if grant.verb not in ("get", *rights.READ)
+    ]
+    assert sorted(written) == [
+        Grant("coordination.k8s.io", "leases", "create", "", True),
+        Grant("coordination.k8s.io", "leases", "update", rights.LEASE, True),
+        Grant("fedns.io", "memberclusters/status", "patch"),
+        Grant("fedns.io", "trafficpolicies/status", "patch"),
+    ]
+
+
+@pytest.mark.parametrize("needs", EVERY)
+def test_never_everything_and_no_secret_but_our_own(needs: Needs) -> None:
+    found = told(needs)
+    assert not any("*" in (grant.group, grant.resource, grant.verb) for grant in found)
+    assert all(grant.local for grant in found if grant.resource == "secrets")
+    assert (needs.status and needs.fleet) or all(grant.verb in ("get", *rights.READ) for grant in found)
+    given = rights.rights(needs)
+    assert len(set(given)) == len(given) and all(right.why for right in given)
+
+
+@pytest.mark.parametrize("needs", EVERY)
+def test_the_objects_grant_what_the_table_says(needs: Needs) -> None:
+    account = rights.reader("dns")
+    found = rights.granted(account, rights.rights(needs))
+    rules = {one["kind"]: one["rules"] for one in found if "rules" in one}
+    again = frozenset(
+        Grant(rule["apiGroups"][0], rule["resources"][0], verb, name, kind == "Role")
+        for kind, held in rules.items()
+        for rule in held
+        for verb in rule["verbs"]
+        for name in rule.get("resourceNames", ("",))
+    )
+    assert again == told(needs)
+    for one in found:
+        assert one["metadata"]["labels"] == rights.MANAGED
+        assert one["metadata"].get("namespace", "dns") == "dns"
+        for subject in one.get("subjects", ()):
+            assert (subject["name"], subject["namespace"]) == ("fedns-reader", "dns")
