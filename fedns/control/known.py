@@ -44,6 +44,7 @@ class Known:
         self.unsaved: dict[bytes, bytes | None] = {}
         self._world = world
         self._touched: set[str] | None = None
+        self._told: dict[str, set[str]] = {}
 
     def restore(self, items: Iterable[tuple[bytes, bytes]]) -> None:
         """Takes back what `unsaved` once held; what cannot be read (another format) waits for its source."""
@@ -64,10 +65,11 @@ class Known:
         """Takes one change in; one row per kind of news in `_TAKERS`."""
         _TAKERS[type(news)](self, news)
 
-    def take(self) -> tuple[assemble.World, frozenset[str] | None]:
-        """All that is known, and the services touched since the last call (None: any may be)."""
+    def take(self) -> tuple[assemble.World, frozenset[str] | None, assemble.Told]:
+        """All that is known; the services touched since the last call (None: any may be), and those about
+        which only some members said something."""
         touched = None if self._touched is None else frozenset(self._touched)
-        self._touched = set()
+        told, self._touched, self._told = self._told, set(), {}
         world = msgspec.structs.replace(
             self._world,
             members=self.members,
@@ -77,7 +79,7 @@ class Known:
             hostnames=self.hostnames,
             passive=self.passive,
         )
-        return world, touched
+        return world, touched, told
 
     def touch(self, keys: Iterable[str] | None) -> None:
         if keys is None or self._touched is None:
@@ -88,7 +90,10 @@ class Known:
     def _member(self, news: change.MemberChange) -> None:
         self.members = {**self.members, news.facts.name: news.facts}
         self.awaited.discard(f"member:{news.facts.name}")
-        self.touch(news.touched)
+        if news.touched is None:
+            self.touch(None)
+        for key in news.touched or ():
+            self._told.setdefault(key, set()).add(news.facts.name)
 
     def _policies(self, news: change.PolicyChange) -> None:
         if news.whole:

@@ -91,8 +91,8 @@ class Turn:
         resolved = frozenset(known.hostnames_touched)
         known.touch(self._aside(known, now))
         self._geodata = known.geodata
-        world, touched = known.take()
-        before, after = self.snapshot, assemble.assemble(self.snapshot, world, touched, now)
+        world, touched, told = known.take()
+        before, after = self.snapshot, assemble.assemble(self.snapshot, world, touched, now, told)
         self.snapshot = after
         whole = self._stale or known.zones_changed or after.touched is None
         self._stale = True

@@ -1,22 +1,26 @@
 """Facts of all sources -> the snapshot: shards merged by service, judged, and remembered.
 
 Law: pure and incremental. Only touched services are built again, with those of members whose place or
-nodes changed; everything else is shared with the previous snapshot. Equal results keep the old object.
+nodes changed, and of these only the shards whose evidence or whose time came; everything else is shared with
+the previous snapshot. Equal results keep the old object.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import inf
 from typing import NamedTuple
 
 from msgspec import Struct, structs
 
-from fedns.model import health, selection
+from fedns.model import buckets, health, selection
 from fedns.model.facts import Hostname, MemberFacts, Order, Passive, Port, ProbeCount, ShardFacts
 from fedns.model.policy import TrafficPolicy, Ttl
 from fedns.model.snapshot import Evidence, Member, Service, Shard, Snapshot, Verdict
 
 Target = tuple[str, str]
 """(member, `namespace/name`)."""
+Told = Mapping[str, Collection[str]]
+"""Service -> the members that said something about it."""
+NOTHING: Told = {}
 
 
 class World(Struct, frozen=True):
@@ -47,31 +51,46 @@ class _Member(NamedTuple):
 
 
 class _Turn(NamedTuple):
-    """What building any service of this turn needs."""
+    """What building any service of this turn needs. `ruled`: members that an order is about."""
 
     previous: Snapshot
     world: World
-    members: tuple[_Member, ...]
+    members: Mapping[str, _Member]
     orders: health.Index
+    ruled: frozenset[str]
     now: float
 
 
-def assemble(previous: Snapshot, world: World, touched: frozenset[str] | None, now: float) -> Snapshot:
-    """The next snapshot. `touched`: services whose inputs may differ (None: all)."""
+def assemble(
+    previous: Snapshot, world: World, touched: frozenset[str] | None, now: float, told: Told = NOTHING
+) -> Snapshot:
+    """The next snapshot. `touched`: services whose inputs may differ in any way (None: all); `told`: those
+    about which only the facts of some members may."""
     members = {name: _member(previous, world.members[name]) for name in sorted(world.members)}
-    turn = _Turn(previous, world, tuple(members.values()), health.index(world.orders, now), now)
+    orders = health.index(world.orders, now)
+    turn = _Turn(previous, world, members, orders, frozenset(_ruled(members, orders)), now)
     seen = {name: member.seen for name, member in members.items()}
     moved = _moved(previous.members, seen)
-    keys = _keys(turn, touched)
-    services, wakes = dict(previous.services), dict(previous.wakes)
-    differing = {key for key in keys if _rebuild(turn, key, services, wakes)}
+    services: dict[str, Service | None] = {}
+    wakes = dict(previous.wakes)
+    for key, whom in _due(turn, touched, told):
+        _rebuild(turn, (key, whom), services, wakes)
     return Snapshot(
         at=now,
         members=previous.members if seen == previous.members else seen,
-        services=services if differing else previous.services,
-        touched=None if moved else frozenset(differing),
+        services=buckets.of(previous.services).put(services) if services else previous.services,
+        touched=None if moved else frozenset(services),
         wakes=wakes,
     )
+
+
+def _ruled(members: Mapping[str, _Member], orders: health.Index) -> Iterator[str]:
+    """Members that an order about more than one service is for."""
+    for name, member in members.items() if orders else ():
+        seen = member.seen
+        targets = (name, f"region:{seen.region}", *(f"zone:{zone}" for zone in seen.zones))
+        if not orders.keys().isdisjoint(targets):
+            yield name
 
 
 def due(snapshot: Snapshot, now: float) -> frozenset[str]:
@@ -97,14 +116,13 @@ def affected(snapshot: Snapshot, before: Iterable[Order], after: Iterable[Order]
             members.add(member)
     if members and members.issuperset(snapshot.members):
         return None
-    return frozenset(keys).union(_having(snapshot, members))
+    return frozenset(keys).union(key for key, _ in _having(snapshot, members))
 
 
-def _having(snapshot: Snapshot, members: set[str]) -> Iterator[str]:
-    """Services with a shard in one of these members."""
+def _having(snapshot: Snapshot, members: set[str]) -> Iterator[tuple[str, str]]:
+    """Services with a shard in one of these members, and in which."""
     for key, service in snapshot.services.items() if members else ():
-        if any(shard.member in members for shard in service.shards):
-            yield key
+        yield from ((key, shard.member) for shard in service.shards if shard.member in members)
 
 
 def _member(previous: Snapshot, facts: MemberFacts) -> _Member:
@@ -133,18 +151,22 @@ def _moved(before: Mapping[str, Member], after: Mapping[str, Member]) -> bool:
     return before.keys() != after.keys() or any(_place(before[name]) != _place(after[name]) for name in after)
 
 
-def _keys(turn: _Turn, touched: frozenset[str] | None) -> Iterable[str]:
-    """Services to build again: the touched ones, and all of members that changed as a whole."""
-    old = turn.previous.members
+def _due(
+    turn: _Turn, touched: frozenset[str] | None, told: Told
+) -> Iterator[tuple[str, Collection[str] | None]]:
+    """Services to build again, and which members' shards of each (None: all)."""
+    old, now = turn.previous.members, turn.members
     if touched is None:
-        return turn.previous.services.keys() | set().union(*(member.facts.shards for member in turn.members))
-    now = {member.seen.name: member for member in turn.members}
-    changed = old.keys() - now.keys()
-    changed |= {name for name, member in now.items() if _changed(old.get(name), member)}
-    if not changed:
-        return touched
-    shards = (now[name].facts.shards for name in changed if name in now)
-    return touched.union(_having(turn.previous, set(changed)), *shards)
+        shards = (member.facts.shards for member in now.values())
+        yield from dict.fromkeys(turn.previous.services.keys() | set().union(*shards)).items()
+        return
+    yield from ((key, None) for key in touched)
+    changed = {*(old.keys() - now.keys()), *(name for name in now if _changed(old.get(name), now[name]))}
+    more: dict[str, set[str]] = {key: set(members) for key, members in told.items()}
+    targets = [(key, name) for name in changed & now.keys() for key in now[name].facts.shards]
+    for key, name in (*targets, *_having(turn.previous, changed & old.keys())):
+        more.setdefault(key, set()).add(name)
+    yield from ((key, members) for key, members in more.items() if key not in touched)
 
 
 def _changed(old: Member | None, new: _Member) -> bool:
@@ -155,43 +177,72 @@ def _changed(old: Member | None, new: _Member) -> bool:
     return (health.nodes(old.nodes, 0.0) is None) != (new.nodes is None)
 
 
-def _rebuild(turn: _Turn, key: str, services: dict[str, Service], wakes: dict[str, float]) -> bool:
-    """Builds one service anew; True when it differs from what it was."""
+def _rebuild(
+    turn: _Turn,
+    due: tuple[str, Collection[str] | None],
+    services: dict[str, Service | None],
+    wakes: dict[str, float],
+) -> None:
+    """Builds one service anew; it goes to `services` where it differs from what it was."""
+    key, whom = due
     old = turn.previous.services.get(key)
-    new, wake = _service(turn, key, old)
+    new, wake = _service(turn, key, old, whom)
     if wake < inf:
         wakes[key] = wake
     else:
         wakes.pop(key, None)
-    if new is None:
-        services.pop(key, None)
-        return old is not None
-    if new == old:
-        return False
-    services[key] = new
-    return True
+    if new != old:
+        services[key] = new
 
 
-def _service(turn: _Turn, key: str, old: Service | None) -> tuple[Service | None, float]:
-    """The service as it now is (None: gone), and when time alone changes it."""
+def _service(
+    turn: _Turn, key: str, old: Service | None, whom: Collection[str] | None
+) -> tuple[Service | None, float]:
+    """The service as it now is (None: gone), and when time alone changes it. `whom`: members whose facts
+    about it may differ (None: all)."""
     policy = turn.world.policies.get(key) or turn.world.policies.get("*") or turn.world.defaults
     past = {shard.member: shard for shard in old.shards} if old is not None else {}
-    shards, wake = [], inf
-    for member in turn.members:
-        before = past.get(member.seen.name)
-        facts = member.facts.shards.get(key)
-        if facts is None and not member.heard and before is not None:
-            facts = before.facts
-        if facts is not None:
-            shard, at = _shard(turn, key, member, _Case(facts, policy, before))
-            shards.append(shard)
-            wake = min(wake, at)
+    known = whom is not None and old is not None and old.policy == policy
+    shards, wake = dict(past), inf
+    for name in _again(turn, key, past, whom if known else None):
+        facts, before = _facts(turn, key, name, past.get(name)), past.get(name)
+        if facts is None:
+            shards.pop(name, None)
+            continue
+        shards[name], at = _shard(turn, key, turn.members[name], _Case(facts, policy, before))
+        wake = min(wake, at)
     if not shards:
         return _ended(turn, old, policy)
+    ordered = [shards[name] for name in (shards if shards.keys() == past.keys() else sorted(shards))]
     namespace, _, name = key.partition("/")
-    last_good = selection.last_good(shards)
-    service = Service(namespace, name, policy, tuple(shards), _ports(shards), last_good)
-    return service, wake
+    last_good = selection.last_good(ordered)
+    return Service(namespace, name, policy, tuple(ordered), _ports(ordered), last_good), wake
+
+
+def _again(turn: _Turn, key: str, past: Mapping[str, Shard], whom: Collection[str] | None) -> Iterable[str]:
+    """Members whose shards are to be judged again: those of which something was told, and those that would
+    be judged otherwise by now though nothing was."""
+    ruled = any(target.endswith(f"/{key}") for target in turn.orders)
+    if whom is None or ruled or turn.world.passive:
+        return {*turn.members, *past}
+    restless = (
+        name for name, shard in past.items() if shard.next_change is not None or _restless(shard.verdict)
+    )
+    return {*whom, *restless, *turn.ruled}
+
+
+def _restless(verdict: Verdict) -> bool:
+    """Whether the same evidence makes another verdict later."""
+    return bool(verdict.pending or verdict.origin is not None or verdict.ordered or not verdict.since)
+
+
+def _facts(turn: _Turn, key: str, name: str, before: Shard | None) -> ShardFacts | None:
+    """What the member says of the service; while it was not heard yet, what it said before a restart."""
+    member = turn.members.get(name)
+    if member is None:
+        return None
+    found = member.facts.shards.get(key)
+    return before.facts if found is None and before is not None and not member.heard else found
 
 
 def _ended(turn: _Turn, old: Service | None, policy: TrafficPolicy) -> tuple[Service | None, float]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from fedns.model import buckets
 from fedns.model.facts import NodeZone, ShardFacts, ZoneReadiness
 from fedns.sources.objects import Declared, Endpoint, Node, Slice
 
@@ -38,7 +39,7 @@ class Cluster:
 
     def __init__(self, member: Member) -> None:
         self.member = member
-        self.shards: Mapping[str, ShardFacts] = {}
+        self.shards: buckets.Buckets[ShardFacts] = buckets.NOTHING
         self.places = Places(member.region, member.zones, ())
         self._declared: dict[str, Declared] = {}
         self._slices: dict[str, tuple[tuple[ObjectKey, Slice], ...]] = {}
@@ -102,18 +103,11 @@ class Cluster:
         return {key for key, slices in self._slices.items() if any(one.legacy for _, one in slices)}
 
     def _settle(self, dirty: set[str]) -> frozenset[str]:
-        shards = None
-        touched = set()
-        for key in dirty:
-            facts = self._shard(key)
-            if facts == self.shards.get(key):
-                continue
-            shards = dict(self.shards) if shards is None else shards
-            self._put(shards, key, facts)
-            touched.add(key)
-        if shards is not None:
-            self.shards = shards
-        return frozenset(touched)
+        found = ((key, self._shard(key)) for key in dirty)
+        differing = {key: facts for key, facts in found if facts != self.shards.get(key)}
+        if differing:
+            self.shards = self.shards.put(differing)
+        return frozenset(differing)
 
     def _shard(self, key: str) -> ShardFacts | None:
         declared = self._declared.get(key)

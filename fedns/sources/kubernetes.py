@@ -190,10 +190,9 @@ class Member:
             return
         news = book.reach(verdict, time.time())
         book.read_at, stale = max(book.read_at, confirmed), confirmed - book.read_at > manifests.SWEEP_S / 2
-        more = frozenset(book.shards) if news else frozenset[str]()
-        touched = self._admit(more) if whole else more
+        touched = self._admit() if whole else frozenset[str]()
         self._begun, self._whole = True, whole
-        if first or touched is None or touched or stale:
+        if first or touched is None or touched or news or stale:
             publish(MemberChange(book.facts, None if first else touched))
         self.tell(publish)
 
@@ -203,7 +202,7 @@ class Member:
             return 0.0
         return max((feed.heard_at for feed in self.feeds), default=0.0)
 
-    def _admit(self, more: frozenset[str]) -> cluster.Touched:
+    def _admit(self) -> cluster.Touched:
         """What was taken in, through the guard. A removal that it holds waits for lists that confirm it."""
         book, touched = self._ledger, self._touched
         if not self._whole and touched is not None:
@@ -218,7 +217,7 @@ class Member:
             self._second = {feed: feed.lists for feed in self.feeds[:2] if not feed.off}
             for feed in self._second:
                 feed.relist()
-        return None if told is None else told | more
+        return told
 
     def tell(self, publish: Publish) -> None:
         """Publishes the problems that there are, if they differ."""

@@ -77,6 +77,6 @@ def test_touched_services_are_told_once() -> None:
     cell_ = cell()
     assert cell_.take()[1] is None  # at first, all
     cell_.put(change.PolicyChange({"shop/web": POLICY}, frozenset({"shop/web"})))
-    world, touched = cell_.take()
+    world, touched, _ = cell_.take()
     assert touched == {"shop/web"} and world.policies == {"shop/web": POLICY}
     assert cell_.take()[1] == frozenset()
