@@ -33,17 +33,30 @@ class ZoneReadiness(Struct, frozen=True, order=True, gc=False):
     total: int
 
 
+class Endpoint(Struct, frozen=True, order=True, gc=False, array_like=True):
+    """One address behind a Service; `ports` maps names of Service ports to the numbers it listens on."""
+
+    address: str
+    ports: tuple[tuple[str, int], ...]
+    zone: str = ""
+    ready: bool = True
+    serving: bool = True
+    terminating: bool = False
+
+
 class ShardFacts(Struct, frozen=True, gc=False):
     """One member's part of a federated service, as its API shows it.
 
     `addresses` are IP literals (IPv4 and IPv6 mixed) and `hostnames` load-balancer names still
     to be resolved. `readiness` is None when no EndpointSlice or Endpoints object was seen.
+    `endpoints` are told only where a gateway goes to them (None: it goes to the addresses).
     """
 
     addresses: tuple[str, ...] = ()
     hostnames: tuple[str, ...] = ()
     ports: tuple[Port, ...] = ()
     readiness: tuple[ZoneReadiness, ...] | None = None
+    endpoints: tuple[Endpoint, ...] | None = None
 
 
 class NodeZone(Struct, frozen=True, order=True, gc=False):

@@ -1,0 +1,66 @@
+"""The head of one request, as everything that decides reads it.
+
+Law: made once per request by `read`, which rejects what could mean two things; after it nobody looks at
+the raw target or counts Host headers again. Header names are lower case, values as they came.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from fedns.gateway import normal
+
+Fields = Sequence[tuple[bytes, bytes]]
+
+
+class Head(Struct, gc=False):
+    """`path` is matched, `sent` goes on, `query` follows `?` (None: no `?`). `client` is an IP literal."""
+
+    method: bytes
+    host: bytes
+    path: bytes
+    sent: bytes
+    query: bytes | None
+    headers: Fields
+    secure: bool = False
+    client: str = ""
+
+    def get(self, name: bytes) -> bytes | None:
+        """The first header of this (lower-case) name."""
+        for each, value in self.headers:
+            if each == name:
+                return value
+        return None
+
+    def cookie(self, name: bytes) -> bytes | None:
+        """The first cookie of this name."""
+        for each, value in self.headers:
+            found = _crumb(value, name) if each == b"cookie" and name in value else None
+            if found is not None:
+                return found
+        return None
+
+
+def _crumb(value: bytes, name: bytes) -> bytes | None:
+    for pair in value.split(b";"):
+        key, _, content = pair.partition(b"=")
+        if key.strip() == name:
+            return content.strip()
+    return None
+
+
+def read(method: bytes, target: bytes, headers: Fields, secure: bool = False, old: bool = False) -> Head:
+    """The head of a request; normal.Rejected where it is ambiguous. `old`: HTTP/1.0, where Host may lack."""
+    hosts = [value for name, value in headers if name == b"host"]
+    if len(hosts) != 1 and (hosts or not old):
+        raise normal.Rejected(400, "a request has one Host header")
+    found = normal.target(target)
+    host = normal.host(hosts[0]) if hosts and hosts[0] else b""
+    if found.authority:
+        named = normal.host(found.authority)
+        if hosts and named != host:
+            raise normal.Rejected(400, "target and Host header name different hosts")
+        host = named
+    if found.path == b"*" and method != b"OPTIONS":
+        raise normal.Rejected(400, "only OPTIONS may be asked of *")
+    return Head(method, host, found.path, found.sent, found.query, headers, secure)

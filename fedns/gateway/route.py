@@ -1,0 +1,134 @@
+"""What the data path reads: the route table and the pools of endpoints, as values and as bytes.
+
+Law: compiled once, decoded as a whole by one call, looked things up in as they are. Texts that are compared
+with requests are bytes in canonical form (`normal`). Db `gateway` holds ROUTES -> Table, and
+SERVICE + Location.pool -> Pool; a change of endpoints rewrites only the latter. Structs are arrays
+on the wire: a new field goes to the end, with a default.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import re2
+from msgspec import Struct
+
+ROUTES, SERVICE, CERTIFICATE = b"routes", b"service/", b"certificate/"
+
+MEMORY = 1 << 20
+"""Octets one regular expression may take when compiled (RE2's own bound is 8 MiB)."""
+
+
+class Options(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """What annotations ask of a location. Locations share them: `Location.options` is an index."""
+
+    rewrite: bytes = b""
+    """Target of `rewrite-target`; `$1` to `$9` are groups of the location's pattern."""
+
+
+class Location(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
+    """One path of one host. `rule` tells people and metrics: `namespace/ingress host/path`."""
+
+    rule: bytes
+    path: bytes
+    """As the Ingress has it, in canonical form."""
+    pool: bytes
+    """`namespace/service/port`, with a suffix where annotations choose among clusters; empty: none."""
+    options: int = 0
+    pattern: bytes = b""
+    """Where the path is a regular expression: searched from the start of the path, in any case."""
+
+
+class Regex(Struct, frozen=True, array_like=True, gc=False):
+    """`literal`: the lower-case text that all that the location's pattern matches begins with, so that most
+    paths need no search."""
+
+    literal: bytes
+    location: Location
+
+
+class Host(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
+    """All locations of one host.
+
+    `exact`: whole path. `prefix`: whole elements; keys have no trailing slash, so `/` is empty.
+    `starts`: any beginning, with its `lengths`, the longest first. Where there are `regexes`, the first
+    that matches wins and nothing else is looked at. `default`: for what no location takes.
+    """
+
+    exact: dict[bytes, Location] = {}
+    prefix: dict[bytes, Location] = {}
+    longest: int = 0
+    """Octets of the longest key of `prefix`."""
+    starts: dict[bytes, Location] = {}
+    lengths: tuple[int, ...] = ()
+    regexes: tuple[Regex, ...] = ()
+    default: Location | None = None
+
+
+class Table(Struct, frozen=True, array_like=True):
+    """`hosts` by canonical name; `wild` by what follows the one label of `*`, with its dot; `anyone`: rules
+    without a host; `default`: for hosts that no rule names, and for paths that nothing took."""
+
+    hosts: dict[bytes, Host] = {}
+    wild: dict[bytes, Host] = {}
+    anyone: Host | None = None
+    default: Location | None = None
+    options: tuple[Options, ...] = (Options(),)
+
+
+class Endpoint(Struct, frozen=True, array_like=True, gc=False):
+    """One that takes requests. `tag` is its name in cookies: short, stable, and telling nothing."""
+
+    address: str
+    port: int
+    member: str
+    tag: bytes
+
+
+class Part(Struct, frozen=True, array_like=True, gc=False):
+    """One member's part of a tier; the shares of a tier sum to 1 and each part has endpoints."""
+
+    member: str
+    share: float
+    endpoints: tuple[Endpoint, ...]
+
+
+class Tier(Struct, frozen=True, array_like=True, gc=False):
+    """`load` is the tier's part of all requests; 0: in reserve, for when those above cannot."""
+
+    load: float
+    parts: tuple[Part, ...]
+
+
+class Pool(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """Who serves, tier by tier; none: nobody can. `open`: nobody is healthy, and the last good ones serve."""
+
+    tiers: tuple[Tier, ...] = ()
+    open: bool = False
+
+
+_tables = msgspec.msgpack.Decoder(Table)
+_pools = msgspec.msgpack.Decoder(Pool)
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode(value: Table | Pool) -> bytes:
+    return _encoder.encode(value)
+
+
+def table(data: bytes) -> Table:
+    return _tables.decode(data)
+
+
+def pool(data: bytes) -> Pool:
+    return _pools.decode(data)
+
+
+@lru_cache(maxsize=16384)
+def pattern(text: bytes) -> Any:
+    """The compiled expression (`search(bytes)`). re2.error says what is wrong with it."""
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.log_errors = False
+    options.max_mem = MEMORY
+    return re2.compile(text, options)

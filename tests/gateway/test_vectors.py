@@ -1,0 +1,71 @@
+"""The gateway's own vectors: rules and requests, and what becomes of targets."""
+
+from typing import Any
+
+import pytest
+
+from fedns.gateway import normal
+from fedns.model.ingress import Backend, Ingress
+from tests.conformance import vectors
+from tests.gateway import ingresses
+
+_FILE = vectors.load("fedns-vectors")
+NORMALISED = {
+    "/a/../b": ("/b", "/b"),
+    "/a//b": ("/a/b", "/a//b"),
+    "/a%2Fb": ("/a%2Fb", "/a%2Fb"),
+    "/a/%2e%2e/b": ("/b", "/b"),
+    "/a;x=1/b": ("/a;x=1/b", "/a;x=1/b"),
+    "/a\\b": 400,
+    "/%00": 400,
+    "/a#b": 400,
+}
+"""What is matched and what is sent, in the words of the vectors; the absolute form has its own test."""
+
+
+def _ingresses(case: dict[str, Any]) -> list[Ingress]:
+    """Each rule an object of its own, the older first."""
+    found = [
+        ingresses.ingress(
+            f"i{at}",
+            ingresses.one(
+                rule["host"], *(ingresses.path(p["path"], p["backend"], p["pathType"]) for p in rule["paths"])
+            ),
+            created=float(at),
+        )
+        for at, rule in enumerate(case["rules"])
+    ]
+    if case["defaultBackend"]:
+        found.append(ingresses.ingress("default", default=Backend(case["defaultBackend"], "80")))
+    return found
+
+
+@pytest.mark.parametrize("case", _FILE["ingress"], ids=lambda case: case["name"])
+def test_rules(case: dict[str, Any]) -> None:
+    output = ingresses.built(*_ingresses(case))
+    for each in case["cases"]:
+        method = "OPTIONS" if each["path"] == "*" else "GET"
+        asked = ingresses.request(each["host"], each["path"], method=method)
+        assert ingresses.service(output, asked) == each["want"], each
+
+
+def test_every_normalisation_is_pinned() -> None:
+    assert {raw for raw, _ in _FILE["normalisation"]} == {*NORMALISED, "http://other/a"}
+
+
+@pytest.mark.parametrize(("raw", "want"), NORMALISED.items())
+def test_normalisation(raw: str, want: tuple[str, str] | int) -> None:
+    if isinstance(want, int):
+        with pytest.raises(normal.Rejected) as rejected:
+            normal.target(raw.encode())
+        assert rejected.value.status == want
+        return
+    found = normal.target(raw.encode())
+    assert (found.path.decode(), found.sent.decode()) == want
+
+
+def test_an_absolute_target_replaces_the_host_and_agrees_with_it() -> None:
+    assert ingresses.request("other", "http://other/a").host == b"other"
+    assert ingresses.request("OTHER:80", "http://other:8080/a").path == b"/a"
+    with pytest.raises(normal.Rejected):
+        ingresses.request("h", "http://other/a")
