@@ -1,81 +1,29 @@
 """A fake Kubernetes API server: a real HTTP(S) server, with everything that goes wrong on demand.
 
-`python -m tests.fakes.kubeapi --port 0` prints its URL. Objects have versions and history; lists have pages
-that expire, watches have bookmarks, timeouts and 410 in both forms; WatchList or 422. `POST /fake/faults`
-switches faults (`Faults`), `/fake/put`, `/fake/delete`, `/fake/compact`, `/fake/hangup`, `/fake/version` act
-as time and other clients would; `GET /fake/log` tells what was asked.
+`python -m tests.fakes.kubeapi --port 0` prints its URL. Objects have versions, history and owners of fields;
+lists have pages that expire, watches have bookmarks, timeouts and 410 in both forms; WatchList or 422;
+server-side apply; service accounts with tokens and roles. `POST /fake/faults` switches faults (`Faults`),
+`/fake/put`, `/fake/delete`, `/fake/compact`, `/fake/hangup`, `/fake/version` act as time and other clients
+would; `GET /fake/log` tells what was asked. `tests/kube/test_fake.py` holds it against a real one.
 """
 
 import argparse
 import asyncio
-import base64
-import contextlib
-import json
 import ssl
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
+from tests.fakes import kubeapi_reads, kubeapi_rights, kubeapi_rules, kubeapi_writes
 from tests.fakes import kubeapi_store as stores
-from tests.fakes.kubeapi_store import Object, Place, Refused, Selector
+from tests.fakes.kubeapi_faults import Faults
+from tests.fakes.kubeapi_kinds import SERVED
+from tests.fakes.kubeapi_rights import Asked
+from tests.fakes.kubeapi_store import Object, Place, Refused
 
-BOOKMARK = "k8s.io/initial-events-end"
-
-
-class Kind(NamedTuple):
-    name: str
-    namespaced: bool = True
-
-
-SERVED: dict[str, dict[str, Kind]] = {
-    "v1": {
-        "services": Kind("Service"),
-        "endpoints": Kind("Endpoints"),
-        "secrets": Kind("Secret"),
-        "nodes": Kind("Node", False),
-        "namespaces": Kind("Namespace", False),
-    },
-    "discovery.k8s.io/v1": {"endpointslices": Kind("EndpointSlice")},
-    "discovery.k8s.io/v1beta1": {"endpointslices": Kind("EndpointSlice")},
-    "networking.k8s.io/v1": {"ingresses": Kind("Ingress")},
-    "coordination.k8s.io/v1": {"leases": Kind("Lease")},
-    "fedns.io/v1alpha1": {
-        "trafficpolicies": Kind("TrafficPolicy"),
-        "memberclusters": Kind("MemberCluster", False),
-    },
-}
-
-
-@dataclass
-class Faults:
-    """Switches, by name as `/fake/faults` takes them; each is off until set."""
-
-    tokens: list[str] = field(default_factory=list)
-    """Bearer tokens accepted; empty: anybody."""
-    absent: list[str] = field(default_factory=list)
-    """Group versions that are not served."""
-    forbidden: list[str] = field(default_factory=list)
-    """Plurals that are 403."""
-    watchlist: bool = True
-    """Whether lists are streamed; otherwise 422."""
-    unready: bool = False
-    expired_pages: int = 0
-    """So many `continue` tokens are 410."""
-    refuse: list[Any] = field(default_factory=list)
-    """[status, reason, Retry-After] for every list and watch."""
-    delay: float = 0.0
-    stalled: bool = False
-    """Watches are open, and silent; bookmarks too."""
-    torn: int = 0
-    """So many watches end in the middle of the next event."""
-    hangups: bool = False
-    """Watches end as soon as they begin."""
-    gone_inside: int = 0
-    """So many watches get 410 as an event within a stream of status 200."""
-    bookmarks: float = 0.2
-    """Seconds between bookmarks."""
-    git: str = "v1.34.1"
+PARTS = {"status": "status", "scale": "Deployment", "token": "ServiceAccount"}
+VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
 class Server:
@@ -84,9 +32,13 @@ class Server:
     def __init__(self) -> None:
         self.store, self.faults = stores.Store(), Faults()
         self.log: list[str] = []
-        self.changed = asyncio.Condition()
-        self.hangup = asyncio.Event()
-        self.store.put(("", "namespaces", "", "kube-system"), {"apiVersion": "v1", "kind": "Namespace"})
+        self.reads = kubeapi_reads.Reads(self.store, self.faults)
+        self.rights = kubeapi_rights.Rights(self.store)
+        self.writes = kubeapi_writes.Writes(self.store, self.rights, self.faults)
+        for name in ("kube-system", "default"):
+            kind = SERVED["v1"]["namespaces"]
+            namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+            self.store.put(("", "namespaces", "", name), kubeapi_rules.settled(kind, None, namespace, ""))
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[self.middle], client_max_size=64 << 20)
@@ -103,16 +55,12 @@ class Server:
         try:
             if not request.path.startswith("/fake/"):
                 self.log.append(f"{request.method} {request.path_qs}")
-                self.authenticate(request)
+                given = request.headers.get("Authorization", "")
+                request["user"] = self.rights.user(given, self.faults.tokens)
             response: web.StreamResponse = await handler(request)
             return response
         except Refused as refused:
             return web.json_response(refused.status(), status=refused.code, headers=refused.headers)
-
-    def authenticate(self, request: web.Request) -> None:
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if self.faults.tokens and given not in self.faults.tokens:
-            raise Refused(401, "Unauthorized", "Unauthorized")
 
     async def readyz(self, request: web.Request) -> web.Response:
         await asyncio.sleep(self.faults.delay)
@@ -126,15 +74,16 @@ class Server:
     async def fake_put(self, request: web.Request) -> web.Response:
         """A list of objects."""
         for each in await request.json():
-            self.store.put(_place_of(each), each)
-        await self.tell()
+            place = _place_of(each)
+            self.writes.put(place, each, each["apiVersion"], SERVED[each["apiVersion"]][place[1]])
+        await self.reads.tell()
         return web.json_response({"version": self.store.version})
 
     async def fake_delete(self, request: web.Request) -> web.Response:
         """A list of objects of which only the identity counts."""
         for each in await request.json():
             self.store.delete(_place_of(each))
-        await self.tell()
+        await self.reads.tell()
         return web.json_response({})
 
     async def fake_compact(self, request: web.Request) -> web.Response:
@@ -146,24 +95,18 @@ class Server:
         return web.json_response({})
 
     async def fake_hangup(self, request: web.Request) -> web.Response:
-        self.hangup.set()
-        self.hangup = asyncio.Event()
-        await self.tell()
+        await self.reads.hang_up()
         return web.json_response({})
 
     async def fake_faults(self, request: web.Request) -> web.Response:
         for name, value in (await request.json()).items():
             getattr(self.faults, name)
             setattr(self.faults, name, value)
-        await self.tell()
+        await self.reads.tell()
         return web.json_response({})
 
     async def fake_log(self, request: web.Request) -> web.Response:
         return web.json_response(self.log)
-
-    async def tell(self) -> None:
-        async with self.changed:
-            self.changed.notify_all()
 
     async def resource(self, request: web.Request) -> web.StreamResponse:
         version, rest = _split(request)
@@ -171,174 +114,62 @@ class Server:
         if kinds is None or version in self.faults.absent:
             raise Refused(404, "NotFound", "the server could not find the requested resource")
         if not rest:
-            rows = [
-                {"name": name, "kind": kind.name, "namespaced": kind.namespaced}
-                for name, kind in kinds.items()
-            ]
-            return web.json_response({"kind": "APIResourceList", "groupVersion": version, "resources": rows})
-        namespace = ""
-        if rest[0] == "namespaces" and len(rest) > 2:
-            namespace, rest = rest[1], rest[2:]
-        plural, name = rest[0], rest[1] if len(rest) > 1 else ""
-        if plural not in kinds:
+            return web.json_response(_resources(version))
+        place, part = _placed(version, rest)
+        kind = kinds.get(place[1])
+        if kind is None or (part and not (kind.status if part == "status" else kind.name == PARTS.get(part))):
             raise Refused(404, "NotFound", "the server could not find the requested resource")
-        if plural in self.faults.forbidden:
-            raise Refused(403, "Forbidden", f"{plural} is forbidden: User cannot list resource {plural!r}")
-        place = (version.rpartition("/")[0], plural, namespace, name)
-        if name or request.method == "POST":
-            return await self.one(request, place, rest[2:] == ["status"])
-        await self.trouble()
-        called = _Called(request, version, kinds[plural].name, place)
-        return await (
-            self.watch(called) if request.query.get("watch") in ("1", "true") else self.list(called)
+        self.authorize(request, place, part)
+        if not place[3] and request.method == "GET":
+            await self.trouble()
+            called = kubeapi_reads.Called(request, version, kind.name, place)
+            return await (self.reads.watch(called) if _watches(request) else self.reads.list(called))
+        if not place[3] and request.method != "POST":
+            raise Refused(405, "MethodNotAllowed", "the server does not allow this method")
+        manager = request.query.get("fieldManager") or request.headers.get("User-Agent", "").partition("/")[0]
+        return await self.one(
+            request,
+            kubeapi_writes.Call(
+                request.method,
+                version,
+                kind,
+                place,
+                part,
+                request.query,
+                request.content_type,
+                manager,
+                request["user"],
+            ),
         )
+
+    def authorize(self, request: web.Request, place: Place, part: str) -> None:
+        verb = VERBS.get(request.method, "")
+        if not place[3]:
+            verb = {"get": "watch" if _watches(request) else "list", "delete": "deletecollection"}.get(
+                verb, verb
+            )
+        plural = f"{place[1]}/{part}" if part else place[1]
+        asked = Asked(verb, place[0], plural, place[2], place[3])
+        if plural != "selfsubjectaccessreviews" and not self.rights.allows(
+            request["user"], asked, self.faults.forbidden
+        ):
+            raise asked.refusal(request["user"])
 
     async def trouble(self) -> None:
         await asyncio.sleep(self.faults.delay)
         if self.faults.refuse:
             code, reason, again = self.faults.refuse
             raise Refused(code, reason, reason, {"Retry-After": str(again)} if again else None)
+        if self.faults.future > 0:
+            self.faults.future -= 1
+            raise Refused(504, "Timeout", f"Too large resource version, current: {self.store.version}")
 
-    async def one(self, request: web.Request, place: Place, status: bool) -> web.Response:
-        made = request.method == "POST"
-        body = json.loads(await request.read() or b"{}")
-        if made:
-            place = (*place[:3], body["metadata"]["name"])
-        before = self.store.objects.get(place)
-        if made and before is not None:
-            raise Refused(409, "AlreadyExists", f'{place[1]} "{place[3]}" already exists')
-        applied = request.content_type == "application/apply-patch+yaml" and not status
-        if not made and before is None and not applied:
-            raise Refused(404, "NotFound", f'{place[1]} "{place[3]}" not found')
+    async def one(self, request: web.Request, call: kubeapi_writes.Call) -> web.Response:
         if request.method == "GET":
-            return web.json_response(before)
-        if request.method == "DELETE":
-            gone = self.store.delete(place)
-            await self.tell()
-            return web.json_response(gone)
-        after = self.store.put(place, _written(request.method, before or {}, body, status))
-        await self.tell()
-        return web.json_response(after, status=201 if before is None else 200)
-
-    async def list(self, called: "_Called") -> web.Response:
-        query, place = called.request.query, called.place
-        asked = query.get("resourceVersion", "")
-        if asked not in ("", "0") and int(asked) > self.store.version:
-            raise Refused(
-                504, "Timeout", f"Too large resource version: {asked}, current: {self.store.version}"
-            )
-        limit, after, version = int(query.get("limit", "0")), "", self.store.version
-        if token := query.get("continue"):
-            if self.faults.expired_pages > 0:
-                self.faults.expired_pages -= 1
-                raise Refused(410, "Expired", "The provided continue parameter is too old")
-            stamp, after = base64.urlsafe_b64decode(token).decode().split(" ", 1)
-            version = int(stamp)
-        rows = self.store.list(place[0], place[1], place[2], called.selector)
-        rows = [row for row in rows if "/".join(row[0]) > after]
-        page = rows[:limit] if limit else rows
-        meta: Object = {"resourceVersion": str(version)}
-        if len(page) < len(rows):
-            token = f"{version} {'/'.join(page[-1][0])}"
-            meta |= {"continue": base64.urlsafe_b64encode(token.encode()).decode()}
-        items = [called.shown(each) for _, each in page]
-        whole = {"kind": f"{called.kind}List", "apiVersion": called.version, "metadata": meta, "items": items}
-        return web.Response(body=stores.text(whole), content_type="application/json")
-
-    async def watch(self, called: "_Called") -> web.StreamResponse:
-        query = called.request.query
-        streamed = query.get("sendInitialEvents") == "true"
-        if streamed and not self.faults.watchlist:
-            raise Refused(
-                422, "Invalid", "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch"
-            )
-        begin = self.store.version if streamed else int(query.get("resourceVersion") or self.store.version)
-        changes = list(self.store.since(begin))
-        response = web.StreamResponse(headers={"Content-Type": "application/json"})
-        response.enable_chunked_encoding()
-        await response.prepare(called.request)
-        if self.faults.hangups:
-            return response
-        watching = _Watching(self, called, response, begin)
-        with contextlib.suppress(TimeoutError, ConnectionError):
-            async with asyncio.timeout(float(query.get("timeoutSeconds", "60"))):
-                if streamed:
-                    await watching.initial()
-                for change in changes:
-                    await watching.tell(change)
-                await watching.follow()
-        return response
-
-
-class _Called(NamedTuple):
-    """What a list or watch is of."""
-
-    request: web.Request
-    version: str
-    kind: str
-    place: Place
-
-    @property
-    def selector(self) -> Selector:
-        query = self.request.query
-        return Selector(query.get("labelSelector", ""), query.get("fieldSelector", ""))
-
-    def shown(self, value: Object) -> Object:
-        return {**value, "apiVersion": self.version, "kind": self.kind}
-
-
-class _Watching:
-    """One watch."""
-
-    def __init__(self, server: Server, called: _Called, response: web.StreamResponse, seen: int) -> None:
-        self.server, self.called, self.response, self.seen = server, called, response, seen
-        self.hangup = server.hangup
-
-    async def initial(self) -> None:
-        place = self.called.place
-        for _, each in self.server.store.list(place[0], place[1], place[2], self.called.selector):
-            await self.write({"type": "ADDED", "object": self.called.shown(each)})
-        await self.bookmark({BOOKMARK: "true"})
-
-    async def bookmark(self, notes: dict[str, str] | None = None) -> None:
-        meta = {"resourceVersion": str(max(self.seen, self.server.store.version)), "annotations": notes or {}}
-        await self.write({"type": "BOOKMARK", "object": self.called.shown({"metadata": meta})})
-
-    async def tell(self, change: stores.Change) -> None:
-        self.seen = change.version
-        place = self.called.place
-        if change.place[:2] != place[:2] or place[2] not in ("", change.place[2]):
-            return
-        found = stores.event(change, self.called.selector)
-        if found is not None:
-            await self.write({**found, "object": self.called.shown(found["object"])})
-
-    async def follow(self) -> None:
-        """News and bookmarks, until somebody hangs up."""
-        faults = self.server.faults
-        while not self.hangup.is_set():
-            if faults.gone_inside > 0:
-                faults.gone_inside -= 1
-                gone = Refused(410, "Expired", "too old resource version").status()
-                await self.write({"type": "ERROR", "object": gone})
-                return
-            news = [] if faults.stalled else list(self.server.store.since(self.seen))
-            if news and faults.torn > 0:
-                faults.torn -= 1
-                await self.response.write(b'{"type":"MODIFIED","object":{"metad')
-                self.called.request.transport.abort()  # type: ignore[union-attr]
-                return
-            for change in news:
-                await self.tell(change)
-            async with self.server.changed:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.server.changed.wait(), faults.bookmarks)
-                    continue
-            if not faults.stalled and self.seen <= self.server.store.version:
-                await self.bookmark()
-
-    async def write(self, value: Object) -> None:
-        await self.response.write(stores.text(value) + b"\n")
+            return web.json_response(self.writes.read(call))
+        status, reply = self.writes.write(call, await request.read())
+        await self.reads.tell()
+        return web.json_response(reply, status=status)
 
 
 def _split(request: web.Request) -> tuple[str, list[str]]:
@@ -347,6 +178,27 @@ def _split(request: web.Request) -> tuple[str, list[str]]:
     if request.match_info["root"] == "api":
         return steps[0], steps[1:]
     return "/".join(steps[:2]), steps[2:]
+
+
+def _placed(version: str, steps: list[str]) -> tuple[Place, str]:
+    """(place, subresource)."""
+    namespace = ""
+    if steps[0] == "namespaces" and len(steps) > 2 and steps[2] not in PARTS:
+        namespace, steps = steps[1], steps[2:]
+    plural, name, part, *_ = (*steps, "", "")
+    return (version.rpartition("/")[0], plural, namespace, name), part
+
+
+def _watches(request: web.Request) -> bool:
+    return request.query.get("watch") in ("1", "true")
+
+
+def _resources(version: str) -> Object:
+    rows = [
+        {"name": name, "kind": kind.name, "namespaced": kind.namespaced}
+        for name, kind in SERVED[version].items()
+    ]
+    return {"kind": "APIResourceList", "groupVersion": version, "resources": rows}
 
 
 def _place_of(value: Object) -> Place:
@@ -359,28 +211,7 @@ def _place_of(value: Object) -> Place:
     raise Refused(400, "BadRequest", f"no such kind: {value['kind']}")
 
 
-def _written(method: str, before: Object, body: Object, status: bool) -> Object:
-    """What a write leaves. PUT needs the version it saw; a merge patch adds to what there is."""
-    if method == "PUT":
-        seen = body.get("metadata", {}).get("resourceVersion")
-        if seen and seen != before["metadata"]["resourceVersion"]:
-            raise Refused(409, "Conflict", "the object has been modified; please apply your changes")
-        return (
-            {**before, "status": body.get("status")} if status else {**body, "status": before.get("status")}
-        )
-    if method == "PATCH":
-        wanted = (
-            {"status": body.get("status")} if status else {k: v for k, v in body.items() if k != "status"}
-        )
-        result: Object = stores.merged(before, wanted)
-        return result
-    return body
-
-
-async def serve(host: str, port: int, version: int, tls: ssl.SSLContext | None) -> None:
-    server = Server()
-    server.store.version = version
-    server.store.compact()
+async def serve(host: str, port: int, server: Server, tls: ssl.SSLContext | None) -> None:
     runner = web.AppRunner(server.app(), access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, host, port, ssl_context=tls)
@@ -400,14 +231,17 @@ def main() -> None:
     parser.add_argument("--key", default="")
     parser.add_argument("--client-ca", default="")
     options = parser.parse_args()
-    tls = None
+    tls, server = None, Server()
+    server.store.version = options.version
+    server.store.compact()
     if options.certificate:
+        server.writes.authority = Path(options.certificate).read_text()
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(options.certificate, options.key)
         if options.client_ca:
             tls.verify_mode = ssl.CERT_REQUIRED
             tls.load_verify_locations(options.client_ca)
-    asyncio.run(serve(options.host, options.port, options.version, tls))
+    asyncio.run(serve(options.host, options.port, server, tls))
 
 
 if __name__ == "__main__":

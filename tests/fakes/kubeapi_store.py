@@ -27,9 +27,17 @@ class Change(NamedTuple):
 class Refused(Exception):
     """A `Status` of failure."""
 
-    def __init__(self, code: int, reason: str, message: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        headers: dict[str, str] | None = None,
+        causes: list[dict[str, str]] | None = None,
+    ) -> None:
         super().__init__(message)
         self.code, self.reason, self.message, self.headers = code, reason, message, headers or {}
+        self.causes = causes or []
 
     def status(self) -> Object:
         return {
@@ -40,6 +48,7 @@ class Refused(Exception):
             "message": self.message,
             "reason": self.reason,
             "code": self.code,
+            **({"details": {"causes": self.causes}} if self.causes else {}),
         }
 
 
@@ -77,8 +86,9 @@ class Store:
         )
         return sorted(found, key=lambda item: item[0])
 
-    def put(self, place: Place, value: Object) -> Object:
-        """Writes an object whatever there was. One that does not differ is not written."""
+    def put(self, place: Place, value: Object, dry: bool = False, moved: bool = False) -> Object:
+        """Writes an object whatever there was. One that is `dry`, or does not differ and has not `moved` to
+        other owners, is not."""
         before = self.objects.get(place)
         after = copy.deepcopy(value)
         meta = after.setdefault("metadata", {})
@@ -90,8 +100,10 @@ class Store:
         meta.setdefault("creationTimestamp", old.get("creationTimestamp") or "2026-01-01T00:00:00Z")
         if before is not None:
             meta["resourceVersion"] = old["resourceVersion"]
-            if after == before:
+            if after == before and not moved:
                 return before
+        if dry:
+            return after
         self.version += 1
         meta["resourceVersion"] = str(self.version)
         self.objects[place] = after
@@ -140,19 +152,6 @@ def event(change: Change, selector: Selector) -> Object | None:
     gone = copy.deepcopy(change.before or {})
     gone["metadata"]["resourceVersion"] = str(change.version)
     return {"type": "DELETED", "object": gone}
-
-
-def merged(target: Any, patch: Any) -> Any:
-    """RFC 7386."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), value)
-    return result
 
 
 def text(value: Any) -> bytes:

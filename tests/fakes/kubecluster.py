@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -47,6 +48,19 @@ class Cluster:
 
     def version(self, version: int) -> None:
         self._call("version", version)
+
+    def request(
+        self, method: str, path: str, body: Any = None, kind: str = "application/json", token: str = ""
+    ) -> tuple[int, Any]:
+        """(status, reply) of the API itself, as any client gets it."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": kind, **({"Authorization": f"Bearer {token}"} if token else {})}
+        asked = urllib.request.Request(f"{self.url}{path}", data=data, headers=headers, method=method)
+        try:
+            with urllib.request.urlopen(asked, timeout=LONG) as reply:
+                return reply.status, json.load(reply)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
 
     def log(self) -> list[str]:
         with urllib.request.urlopen(f"{self.url}/fake/log", timeout=LONG) as reply:
