@@ -100,6 +100,10 @@ def running(port: int = 0, options: Sequence[str] = ()) -> Iterator[Cluster]:
             process.stdout.close()
 
 
+def namespace(name: str, **labels: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
 def service(name: str, *addresses: str, **labels: str) -> dict[str, Any]:
     """A Service of type LoadBalancer that has these addresses."""
     return {

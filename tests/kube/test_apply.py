@@ -27,12 +27,14 @@ def talk(test: Callable[[client.Client], Awaitable[Any]]) -> list[str]:
             await api.close()
 
     with kubecluster.running() as cluster:
+        cluster.put(kubecluster.namespace("n"))
         asyncio.run(main(cluster.url))
         return cluster.log()
 
 
 def service(**labels: str) -> dict[str, Any]:
-    return {"metadata": {"name": "a", "namespace": "n", "labels": labels}}
+    meta = {"name": "a", "namespace": "n", "labels": labels}
+    return {"metadata": meta, "spec": {"ports": [{"port": 80}]}}
 
 
 def test_what_is_not_there_is_made_and_what_is_there_stays() -> None:

@@ -21,6 +21,7 @@ LONG = 20.0
 @pytest.fixture
 def cluster() -> Iterator[kubecluster.Cluster]:
     with kubecluster.running() as found:
+        found.put(kubecluster.namespace("fedns"))
         yield found
 
 
