@@ -15,7 +15,7 @@ QUESTIONS ?= 12000
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core run test check fmt golden scenario conformance fuzz bench bench-dns peers bench-converge bench-scale bench-flood clean
+.PHONY: help setup core run test check fmt golden scenario conformance envtest fuzz bench bench-dns peers bench-converge bench-scale bench-flood clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ scenario: setup  ## Scenarios: real processes on loopback
 
 conformance: setup  ## Vectors, RFC tables and peers
 	FEDNS_QUESTIONS=$(QUESTIONS) FEDNS_SEED=$(SEED) $(BIN)/python -m pytest tests/conformance
+
+envtest: setup  ## Build kube-apiserver, etcd and kubectl, once, for the tests that want the real ones
+	$(BIN)/python -m tests.envtest.binaries
 
 fuzz: setup  ## Bounded fuzzing of packets, manifests, zone files, configuration
 	$(BIN)/python tests/fuzz/fuzz_packets.py $(PACKETS)

@@ -4,15 +4,18 @@ Law: a test that lacks its tool or its vectors is skipped with the reason, never
 where the gate says they must be there (FEDNS_REQUIRE_TOOLS=1, FEDNS_REQUIRE_VECTORS=1) it fails.
 """
 
+import contextlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+
+from tests.envtest import binaries, clusters
 
 hypothesis.settings.register_profile("untimed", deadline=None)  # what a machine is busy with is no failure
 hypothesis.settings.load_profile("untimed")
@@ -41,6 +44,35 @@ def tool() -> Callable[[str], str]:
         return path or ""
 
     return find
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Builds API servers before the first test, where one is among the chosen: no test's time is enough."""
+    wanted = any("farm" in getattr(item, "fixturenames", ()) for item in session.items)
+    if wanted and not session.config.option.collectonly:
+        capture = session.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled(), contextlib.suppress(binaries.Missing):
+            binaries.ready()
+
+
+@pytest.fixture(scope="session")
+def _farm() -> Iterator[clusters.Farm]:
+    try:
+        programs = binaries.find()
+    except binaries.Missing as reason:
+        _missing(str(reason), "FEDNS_REQUIRE_TOOLS")
+        raise
+    with clusters.running(programs) as farm:
+        yield farm
+
+
+@pytest.fixture
+def farm(_farm: clusters.Farm) -> clusters.Farm:
+    """Three real API servers, up and empty."""
+    for cluster in _farm.clusters:
+        cluster.again()
+        cluster.clear()
+    return _farm
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,12 @@
+// Command etcd is etcd as it is released, built for the integration tests.
+package main
+
+import (
+	"os"
+
+	"go.etcd.io/etcd/server/v3/etcdmain"
+)
+
+func main() {
+	etcdmain.Main(os.Args)
+}
