@@ -26,8 +26,6 @@ BUILD = 3600.0
 """Seconds that a build may take: several minutes on two cores, and the modules come over a network."""
 PARALLEL = "2"
 """Packages compiled at once: some need most of a GiB."""
-USUAL = "/usr/local/go/bin"
-"""Where Go's own archive puts `go`."""
 
 
 class Missing(Exception):
@@ -109,7 +107,7 @@ def _build(environ: Mapping[str, str]) -> None:
 
 def _go(environ: Mapping[str, str]) -> str:
     """A `go` that is new enough, without one that it would fetch for itself."""
-    found = shutil.which("go", path=os.pathsep.join([environ.get("PATH", os.defpath), USUAL]))
+    found = shutil.which("go", path=environ.get("PATH", os.defpath))
     if found is None:
         raise Missing("no kube-apiserver, and no `go` to build it with")
     told = subprocess.run(

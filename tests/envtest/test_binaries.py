@@ -31,8 +31,7 @@ def test_what_is_named_and_absent_is_not_replaced(tmp_path: Path) -> None:
         binaries.ready({"TEST_ASSET_ETCD": str(tmp_path / "nowhere" / "etcd")})
 
 
-def test_without_go_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(binaries, "USUAL", str(tmp_path))
+def test_without_go_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(binaries.Missing, match="no `go`"):
         binaries.ready({"XDG_CACHE_HOME": str(tmp_path), "PATH": str(tmp_path)})
 
