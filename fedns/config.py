@@ -7,7 +7,7 @@ sources must serve from its persisted tables. Nobody is handed the whole `Config
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import inf
 from typing import Annotated, Literal, NamedTuple
 
@@ -323,11 +323,13 @@ def server(config: Config) -> client.Server:
     )
 
 
-def whereabouts(config: Config) -> atlas.Settings:
-    """Where clients and regions are. v1 gave everybody the same answers."""
+def whereabouts(config: Config, more: Iterable[fleets.Member] = ()) -> atlas.Settings:
+    """Where clients and regions are; `more`: members that stand elsewhere. v1 gave everybody the same
+    answers."""
     if config.dns.compat == "v1":
         return atlas.Settings(ecs=False)
-    clients = {member.name: member.clients for member in config.members if member.clients}
+    members = (*config.members, *more)
+    clients = {member.name: member.clients for member in members if member.clients}
     return geography.settings(config.places, config.geo, config.dns.ecs, clients)
 
 

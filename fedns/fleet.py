@@ -20,14 +20,18 @@ NAMESPACE = "fedns"
 
 
 class Api(Struct, frozen=True):
-    """An API server written out: its URL, the file of its CA, and a token or a file of one; or, `in_cluster`,
-    that of the cluster whose pod this is."""
+    """An API server written out: its URL, the file of its CA, the name in its certificate if that is another
+    one; and a token, a file of one, or a client certificate with its key (PEM; they may share a file). Or,
+    `in_cluster`, that of the cluster whose pod this is."""
 
     server: str = ""
     ca: File = ""
     token: str = ""
     token_file: File = ""
     in_cluster: bool = False
+    server_name: str = ""
+    certificate: File = ""
+    key: File = ""
 
 
 class Fleet(Struct, frozen=True):
@@ -69,9 +73,7 @@ def where(told: Fleet | Member) -> access.Where | None:
     api = told.api
     if api == Api():
         return None
-    return access.Where(
-        server=api.server, ca=api.ca, token=api.token, token_file=api.token_file, in_cluster=api.in_cluster
-    )
+    return access.Where(**structs.asdict(api))
 
 
 def completed(fleet: Fleet) -> Fleet:
@@ -114,3 +116,5 @@ def _check(told: Fleet | Member, path: schema.Path, reader: schema.Reader) -> No
     for key in ("selector", "namespaces", "exports") if told.manifests else ():
         if getattr(told, key, None) and isinstance(told, Member):
             reader.bad((*path, key), f"{whose}: {key} is for API servers", "all in a directory is read")
+    if api.key and not api.certificate:
+        reader.bad((*path, "api"), f"{whose}: api.key without api.certificate", "name the file of both")

@@ -13,7 +13,7 @@ from fedns.errors import Problem
 from fedns.model import assemble
 from fedns.model.facts import Hostname, MemberFacts, Order, Passive, ProbeCount
 from fedns.model.policy import TrafficPolicy
-from fedns.sources import change
+from fedns.sources import change, registrations
 
 FORMAT = b"\x01"
 """First octet of each persisted value."""
@@ -25,12 +25,13 @@ _zone = msgspec.msgpack.Decoder(change.ZoneFacts)
 
 class Known:
     """`world`: how the configuration wants facts judged, without any. `awaited`: the sources (`member:NAME`,
-    `fleet`, `zones`, `orders`, `geodata`) that the first turn waits for. `unsaved`: entries of db `state` to
-    write."""
+    `fleet`, `registry`, `zones`, `orders`, `geodata`) that the first turn waits for. `unsaved`: entries of db
+    `state` to write."""
 
     def __init__(self, world: assemble.World, awaited: Iterable[str] = ()) -> None:
         self.awaited = set(awaited)
         self.members: Mapping[str, MemberFacts] = {}
+        self.registered: Mapping[str, registrations.Registered] = {}
         self.policies: Mapping[str, TrafficPolicy] = {}
         self.zones: Mapping[str, change.ZoneFacts] = {}
         self.orders: tuple[Order, ...] = ()
@@ -95,6 +96,15 @@ class Known:
         for key in news.touched or ():
             self._told.setdefault(key, set()).add(news.facts.name)
 
+    def _gone(self, news: change.MemberGone) -> None:
+        self.members = {name: facts for name, facts in self.members.items() if name != news.name}
+        self.problems.pop(f"member:{news.name}", None)
+        self.awaited.discard(f"member:{news.name}")
+
+    def _roster(self, news: change.RosterChange) -> None:
+        self.registered = news.members
+        self.awaited.discard("registry")
+
     def _policies(self, news: change.PolicyChange) -> None:
         if news.whole:
             self.policies = news.policies
@@ -141,6 +151,8 @@ def _encode(value: object) -> bytes:
 
 _TAKERS: dict[type, Callable[..., None]] = {
     change.MemberChange: Known._member,
+    change.MemberGone: Known._gone,
+    change.RosterChange: Known._roster,
     change.PolicyChange: Known._policies,
     change.ZonesChange: Known._zones,
     change.OrdersChange: Known._orders,

@@ -103,6 +103,12 @@ class Turn:
         known.zones_changed = self._stale = False
         return outcome
 
+    def locate(self, where: atlas.Settings) -> None:
+        """Members came or went, so clients are known otherwise."""
+        if where != self._settings.where:
+            self._settings = msgspec.structs.replace(self._settings, where=where)
+            self._stale = True
+
     def _sign(self) -> None:
         """A zone that is signed from now on, or no more, is compiled anew."""
         zones = signing.decode(self.signing) if self.signing else ()

@@ -41,8 +41,9 @@ log = logging.getLogger("fedns.kube.access")
 
 
 class Where(Struct, frozen=True):
-    """One cluster: a kubeconfig (empty context: its current one), or `server` with its CA file and a token or
-    a file of one, or the cluster in which this process is a pod."""
+    """One cluster: a kubeconfig (empty context: its current one), or `server` with its CA file and who we are to
+    it (a token, a file of one, or a client certificate with its key, which may stand in the same file), or the
+    cluster in which this process is a pod. `server_name`: the name in its certificate, if not the URL's."""
 
     kubeconfig: str = ""
     context: str = ""
@@ -51,6 +52,9 @@ class Where(Struct, frozen=True):
     token: str = ""
     token_file: str = ""
     in_cluster: bool = False
+    server_name: str = ""
+    certificate: str = ""
+    key: str = ""
 
     def __str__(self) -> str:
         if self.kubeconfig:
@@ -101,6 +105,10 @@ class Keeper:
         if self._clock() - self._renewed < AGAIN:
             return refused
         return await self._renewal()
+
+    def look(self) -> None:
+        """Somebody knows that the files differ: the next `get` sees for itself."""
+        self._looked = 0.0
 
     def _due(self, found: Access, now: float) -> bool:
         if found.until and now >= found.until and now - self._renewed >= RETRY:
@@ -185,10 +193,11 @@ def _written(where: Where) -> Access:
             raise NoAccess(f"{where}: {where.token_file} is empty")
     if where.ca:
         open(where.ca, "rb").close()  # whose error would not name the file, later
-    files = {path: _stamp(path) for path in (where.token_file, where.ca) if path}
+    read_from = (where.token_file, where.ca, where.certificate, where.key)
+    files = {path: _stamp(path) for path in read_from if path}
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    tls = _tls(where.server, where.ca, "", "", True)
-    return Access(where.server.rstrip("/"), headers, tls, None, None, 0.0, files)
+    tls = _tls(where.server, where.ca, where.certificate, where.key, True)
+    return Access(where.server.rstrip("/"), headers, tls, where.server_name or None, None, 0.0, files)
 
 
 class _Found:

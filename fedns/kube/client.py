@@ -112,6 +112,10 @@ class Client:
         except TimeoutError:
             raise Unreachable(f"/readyz: no answer within {patience:g} s") from None
 
+    def renew(self) -> None:
+        """The files with our credentials differ: they are read before the next request."""
+        self._keeper.look()
+
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()

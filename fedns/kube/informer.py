@@ -57,12 +57,18 @@ class Pace(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """What to watch, and how an object of it is read. Selectors as the API has them."""
+    """What to watch, and how an object of it is read. Selectors as the API has them; an empty `namespace` is
+    all of them."""
 
     resource: Resource
     decode: Callable[[bytes], Item]
     labels: str = ""
     fields: str = ""
+    namespace: str = ""
+
+    @property
+    def path(self) -> str:
+        return self.resource.path(self.namespace)
 
 
 class Ears(NamedTuple):
@@ -212,7 +218,7 @@ class Informer:
 
     async def _pages(self, limit: int) -> tuple[dict[Key, Item], str]:
         found: dict[Key, Item] = {}
-        query, path = self._query(), self.subject.resource.path()
+        query, path = self._query(), self.subject.path
         if limit:
             query["limit"] = str(limit)
         while True:
@@ -275,7 +281,7 @@ class Informer:
                     limit.reschedule(None)
 
     def _lines(self, query: client.Query, life: float) -> AsyncGenerator[list[bytes], None]:
-        return self._api.lines(self.subject.resource.path(), query, life + self._pace.slack)
+        return self._api.lines(self.subject.path, query, life + self._pace.slack)
 
     def _query(self) -> dict[str, str]:
         given = {"labelSelector": self.subject.labels, "fieldSelector": self.subject.fields}

@@ -48,7 +48,23 @@ class Admitted(NamedTuple):
     again: float | None
 
 
+class Names(Struct, frozen=True):
+    """As `State`, for what has names and nothing else to be missed: the members of a fleet."""
+
+    held: Held | None = None
+    removed: Recent = ()
+
+
+class Sifted(NamedTuple):
+    """`kept`: the missing names that are held back. `again`: when to look once more (None: nothing waits)."""
+
+    state: Names
+    kept: frozenset[str]
+    again: float | None
+
+
 NOTHING = State()
+NAMELESS = Names()
 
 
 def mass(before: int, missing: int) -> bool:
@@ -86,6 +102,13 @@ def admit(
     facts = structs.replace(after, shards=_kept(before, after, keep | bare)) if keep or bare else after
     waiting = [held.since + APART for held in (services, shards) if held is not None]
     return Admitted(State(services, shards, removed, emptied), facts, max(waiting, default=None))
+
+
+def sift(state: Names, before: frozenset[str], after: frozenset[str], now: float) -> Sifted:
+    """One look at the names that a source tells; `before` are those accepted last."""
+    removed = _lately(state.removed, lambda key: key not in after, now)
+    held, removed, kept = _pass(state.held, removed, len(before), before - after, now)
+    return Sifted(Names(held, removed), kept, None if held is None else held.since + APART)
 
 
 def _lately(recent: Recent, still: Callable[[str], bool], now: float) -> Recent:

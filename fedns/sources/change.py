@@ -12,6 +12,7 @@ from msgspec import Struct
 from fedns.errors import Problem
 from fedns.model.facts import Hostname, MemberFacts, Order, ProbeCount
 from fedns.model.policy import TrafficPolicy
+from fedns.sources.registrations import Registered
 
 Target = tuple[str, str]
 """A shard as probes see it: (member, `namespace/name`)."""
@@ -76,6 +77,20 @@ class GeodataChange(Struct, frozen=True):
     path: str
 
 
+class RosterChange(Struct, frozen=True):
+    """All members that the fleet registers, by name. `whole` False: they could not be read yet, and those of
+    before a restart stay."""
+
+    members: Mapping[str, Registered]
+    whole: bool = True
+
+
+class MemberGone(Struct, frozen=True):
+    """Somebody took a member out of the fleet; its facts are no more."""
+
+    name: str
+
+
 class ProblemsChange(Struct, frozen=True):
     """All problems that `source` (`member:NAME`, `fleet`, `zones`, `orders`) has now, sorted."""
 
@@ -91,6 +106,8 @@ Change = (
     | ProbeChange
     | HostnameChange
     | GeodataChange
+    | RosterChange
+    | MemberGone
     | ProblemsChange
 )
 Publish = Callable[[Change], None]

@@ -1,64 +1,203 @@
-"""The fleet's own objects read from its API server: `TrafficPolicy`, watched.
+"""The fleet's own objects read from its API server: policies, and the members that it registers.
 
-Law: as in `kubernetes`: what is refused or cannot be reached freezes, so policies of before a restart stay
-until they are listed; nothing is taken from another cluster. A policy that cannot be read stays as it was.
+Law: as in `kubernetes`: what is refused or cannot be reached freezes, so what was known before a restart
+stays until it is listed; nothing is taken from another cluster. An object that cannot be read stays as it
+was. What is watched is a table of chapters, each with its feeds, and with its own first word.
 """
 
 import asyncio
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple, Protocol
 
 from fedns.errors import Problem
-from fedns.kube import informer
+from fedns.kube import client, informer
 from fedns.kube.resource import Resource
-from fedns.sources import identity, kubernetes, manifests, objects, policies, reachability
+from fedns.sources import identity, kubernetes, manifests, objects, policies, reachability, registry
 from fedns.sources.change import PolicyChange, ProblemsChange, Publish
+from fedns.sources.registrations import Registered
 
 NAME = "@fleet"
 """Among the names of members, and none of them."""
+NAMESPACE = "fedns"
 POLICIES = Resource("fedns.io", "v1alpha1", "trafficpolicies", "TrafficPolicy")
 MISSING = "services are judged and served as `fedns.yaml` says"
 
 
+class Chapter(Protocol):
+    """What is read of one subject. `known`: there is something of before a restart; `again`: when to look
+    without any news (None: never)."""
+
+    known: bool
+    again: float | None
+
+    @property
+    def feeds(self) -> tuple[informer.Informer, ...]: ...
+
+    @property
+    def settled(self) -> bool:
+        """Whether all there is is known."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether it is known that nothing can be."""
+
+    def look(self, publish: Publish) -> None:
+        """Publishes what differs."""
+
+    def mute(self, publish: Publish) -> None:
+        """A first word where there is nothing to be said."""
+
+    def problems(self, where: str) -> Iterator[Problem]: ...
+
+
+class Wanted(NamedTuple):
+    """`kinds` as `policies.kinds` makes them; `namespace` has the Secrets of members."""
+
+    kinds: Mapping[tuple[str, str], objects.Kind]
+    namespace: str = NAMESPACE
+
+
+class Before(NamedTuple):
+    """What is known of before a restart."""
+
+    policies: bool = False
+    members: Mapping[str, Registered] = {}
+
+
+NOTHING = Before()
+
+
 class Fleet:
-    """The fleet's API server. `kinds` as `policies.kinds` makes them; `known`: there are policies of before a
-    restart."""
+    """The fleet's API server."""
 
     def __init__(
         self,
         source: kubernetes.Source,
-        kinds: Mapping[tuple[str, str], objects.Kind],
-        known: bool = False,
+        wanted: Wanted,
+        before: Before = NOTHING,
         reach: reachability.Pace | None = None,
         pace: informer.Pace | None = None,
     ) -> None:
-        self._source, self._known, self._news = source, known, asyncio.Event()
+        self._source, self._news = source, asyncio.Event()
         self.reach = reachability.Reachability(source.api, self._news.set, reach)
         self.identity = identity.Identity(source.api, source.identities, NAME)
-        decode = kubernetes.decoding(POLICIES.kind, kinds[(POLICIES.api_version, POLICIES.kind)])
-        ears = informer.Ears(self._hear, self.identity.check)
-        self.feed = informer.Informer(source.api, informer.Subject(POLICIES, decode), ears, pace)
-        self._values: dict[informer.Key, policies.Aimed] = {}
-        self._policies: policies.Policies | None = None
+        ears = informer.Ears(lambda _: self._news.set(), self.identity.check)
+        decode = kubernetes.decoding(POLICIES.kind, wanted.kinds[(POLICIES.api_version, POLICIES.kind)])
+        self.chapters: tuple[Chapter, ...] = (
+            Policies(source.api, informer.Subject(POLICIES, decode), ears, before.policies, pace),
+            registry.Registry(source.api, ears, wanted.namespace, before.members, pace),
+        )
+        self._silent = list(self.chapters)
         self._problems: tuple[Problem, ...] | None = None
+
+    @property
+    def feeds(self) -> tuple[informer.Informer, ...]:
+        return tuple(feed for chapter in self.chapters for feed in chapter.feeds)
 
     async def run(self, publish: Publish) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.reach.run())
-                group.create_task(self.feed.run())
+                for feed in self.feeds:
+                    group.create_task(feed.run())
                 group.create_task(self._publishing(publish))
         finally:
             await self._source.api.close()
 
     def tell(self, publish: Publish) -> None:
         """Publishes the problems that there are, if they differ."""
-        _, rivals = policies.chosen(self._values.items())
-        problems = tuple(sorted((*self._found(), *rivals)))
+        problems = tuple(sorted(self._found()))
         if problems != self._problems:
             self._problems = problems
             publish(ProblemsChange("fleet", problems))
+
+    async def _publishing(self, publish: Publish) -> None:
+        begun = time.time()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), self._patience())
+            self._news.clear()
+            for chapter in self.chapters:
+                self._look(chapter, time.time() - begun, publish)
+            if not self._silent:
+                self.tell(publish)
+            await asyncio.sleep(kubernetes.SETTLE)
+
+    def _patience(self) -> float:
+        """Seconds until a look without any news."""
+        waits = [chapter.again - time.time() for chapter in self.chapters if chapter.again is not None]
+        return min((max(wait, kubernetes.HELD) for wait in waits), default=self._pause())
+
+    def _pause(self) -> float:
+        return kubernetes.STUCK if self._silent else manifests.SWEEP_S
+
+    def _look(self, chapter: Chapter, age: float, publish: Publish) -> None:
+        troubled = chapter.known or any(feed.trouble for feed in chapter.feeds)
+        late = age > (kubernetes.STUCK if troubled else kubernetes.START)
+        if chapter.settled:
+            chapter.look(publish)
+        elif chapter not in self._silent:
+            return
+        elif late or chapter.refused or self.reach.verdict == "unreachable":
+            chapter.mute(publish)
+        else:
+            return
+        if chapter in self._silent:
+            self._silent.remove(chapter)
+
+    def _found(self) -> Iterator[Problem]:
+        where = str(self._source.api.where)
+        yield from kubernetes.lost(self.reach, where)
+        yield from self.identity.problems(where)
+        for chapter in self.chapters:
+            yield from chapter.problems(where)
+
+
+class Policies:
+    """`TrafficPolicy` objects."""
+
+    again: float | None = None
+
+    def __init__(
+        self,
+        api: client.Client,
+        subject: informer.Subject,
+        ears: informer.Ears,
+        known: bool,
+        pace: informer.Pace | None,
+    ) -> None:
+        self.known, self._ears = known, ears
+        self._feed = informer.Informer(api, subject, informer.Ears(self._hear, ears.admit), pace)
+        self._values: dict[informer.Key, policies.Aimed] = {}
+        self._policies: policies.Policies | None = None
+
+    @property
+    def feeds(self) -> tuple[informer.Informer, ...]:
+        return (self._feed,)
+
+    @property
+    def settled(self) -> bool:
+        return bool(self._feed.synced_at)
+
+    @property
+    def refused(self) -> bool:
+        return bool(self._feed.off)
+
+    def look(self, publish: Publish) -> None:
+        found, _ = policies.chosen(self._values.items())
+        if found != self._policies:
+            publish(PolicyChange(found, policies.touched(self._policies, found)))
+            self._policies = found
+
+    def mute(self, publish: Publish) -> None:
+        publish(PolicyChange({}, frozenset(), whole=False))
+
+    def problems(self, where: str) -> Iterator[Problem]:
+        _, rivals = policies.chosen(self._values.items())
+        yield from rivals
+        yield from kubernetes.complaints(self._feed, MISSING, where)
 
     def _hear(self, changes: informer.Changes) -> None:
         for key, value in changes:
@@ -66,34 +205,4 @@ class Fleet:
                 self._values.pop(key, None)
             else:
                 self._values[key] = value
-        self._news.set()
-
-    async def _publishing(self, publish: Publish) -> None:
-        begun, silent = time.time(), True
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), kubernetes.STUCK if silent else manifests.SWEEP_S)
-            self._news.clear()
-            bound = kubernetes.STUCK if self.feed.trouble or self._known else kubernetes.START
-            late = time.time() - begun > bound
-            if self.feed.synced_at:
-                self._look(publish)
-            elif silent and (late or self.feed.off or self.reach.verdict == "unreachable"):
-                publish(PolicyChange({}, frozenset(), whole=False))
-            elif silent:
-                continue
-            silent = False
-            self.tell(publish)
-            await asyncio.sleep(kubernetes.SETTLE)
-
-    def _look(self, publish: Publish) -> None:
-        found, _ = policies.chosen(self._values.items())
-        if found != self._policies:
-            publish(PolicyChange(found, policies.touched(self._policies, found)))
-            self._policies = found
-
-    def _found(self) -> Iterator[Problem]:
-        where = str(self._source.api.where)
-        yield from kubernetes.lost(self.reach, where)
-        yield from self.identity.problems(where)
-        yield from kubernetes.complaints(self.feed, MISSING, where)
+        self._ears.changed(())

@@ -56,6 +56,11 @@ class Register:
             return file.read(100).strip()
         return ""
 
+    def forget(self, member: str) -> None:
+        """The name belongs to nobody any more."""
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(self.path(member))
+
     def learn(self, member: str, uid: str) -> None:
         if not self._learns or not _UID.fullmatch(uid):
             return

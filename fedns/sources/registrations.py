@@ -61,6 +61,13 @@ class Credentials(Struct, frozen=True):
         return "Credentials(...)"  # in no log, in no traceback
 
 
+class Registered(Struct, frozen=True):
+    """A member that can be asked."""
+
+    told: Registration
+    credentials: Credentials
+
+
 class _Meta(Struct, gc=False):
     name: str
     labels: dict[str, str] | None = None
