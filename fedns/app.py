@@ -18,30 +18,22 @@ import time
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
-from fedns import config, fleet, logs, metrics, tables
-from fedns.control import aims, certificates, desk, keys, known, notices, secrets, turn, vault, views
+from fedns import config, logs, metrics, tables
+from fedns.control import aims, certificates, desk, keys, known, notices, roster, secrets, turn, vault
 from fedns.dns import client as asker
 from fedns.errors import Problem, StateError
-from fedns.kube import access, client
 from fedns.model import snapshot, state
-from fedns.model.facts import ProbeCount, ShardFacts
-from fedns.model.policy import ProbeSpec, TrafficPolicy
+from fedns.model.facts import ProbeCount
 from fedns.servers import admin
 from fedns.sources import (
     change,
-    cluster,
     geodata,
     hostnames,
-    identity,
-    kubernetes,
-    manifests,
     operator,
-    policies,
     probes,
     watch,
     zonefiles,
 )
-from fedns.sources import fleet as fleets
 
 SETTLE = 0.01
 """Seconds between two turns at least: news that arrives meanwhile is one turn's work."""
@@ -60,8 +52,7 @@ class Control:
         self.path, self.config = path, settings
         self.started = time.time()
         # what is known
-        awaited = [f"member:{member.name}" for member in settings.members]
-        awaited += ["fleet", "zones", "orders", *(["geodata"] if settings.geo.database else [])]
+        awaited = ["zones", "orders", *(["geodata"] if settings.geo.database else [])]
         self.known = known.Known(config.world(settings), awaited)
         self.known.problems["config"] = problems
         # what is served
@@ -78,9 +69,7 @@ class Control:
         # edges
         self.watcher = watch.Watcher()
         self.operator = operator.Operator(os.path.join(settings.state, "orders.json"))
-        self.gate = asyncio.Semaphore(client.AT_ONCE)
-        self.feeds: views.Feeds = {}
-        self.origins: views.Origins = {}
+        self.roster = roster.Roster(self)
         self.prober = probes.Prober(counts)
         self.resolver = hostnames.Resolver()
         self.aims = aims.Aims()
@@ -142,11 +131,8 @@ class Control:
 
     def _tasks(self) -> Iterator[Coroutine[Any, Any, None]]:
         """All that runs for as long as this configuration does."""
-        settings, shards = self.config, _shards(self.turn.snapshot)
-        for member in settings.members:
-            yield self._member(member, shards.get(member.name)).run(self.hear)
-        defaults, probe = config.defaults(settings), config.probe(settings)
-        yield self._fleet(defaults, probe).run(self.hear)
+        settings = self.config
+        yield self.roster.run()
         yield zonefiles.Zones(settings.zones, self.watcher, self.known.zones.values()).run(self.hear)
         if settings.dns.tls.listen:
             yield certificates.watch(settings.dns.tls.certificate, settings.dns.tls.key, self.hear)
@@ -160,30 +146,6 @@ class Control:
         yield self.notices.run()
         yield self._rolls()
         yield self._turns()
-
-    def _member(
-        self, told: fleet.Member, known: dict[str, ShardFacts] | None
-    ) -> manifests.Directory | kubernetes.Member:
-        about = cluster.Member(told.name, told.region, told.zones, told.labels)
-        where = fleet.where(told)
-        if where is None:
-            return manifests.Directory(about, told.manifests, self.watcher, known)
-        member = kubernetes.Member(about, self._source(where, told.selector), known)
-        self.feeds = {**self.feeds, told.name: member.feeds}
-        self.origins = {**self.origins, told.name: member.origins}
-        return member
-
-    def _fleet(self, defaults: TrafficPolicy, probe: ProbeSpec) -> policies.Fleet | fleets.Fleet:
-        told, where = self.config.fleet, fleet.where(self.config.fleet)
-        if where is None:
-            return policies.Fleet(told.manifests, self.watcher, defaults, probe, self.known.policies)
-        found = fleets.Fleet(self._source(where), policies.kinds(defaults, probe), bool(self.known.policies))
-        self.feeds = {**self.feeds, fleets.NAME: (found.feed,)}
-        return found
-
-    def _source(self, where: access.Where, selector: str = "") -> kubernetes.Source:
-        register = identity.Register(os.path.join(self.config.state, "identities"))
-        return kubernetes.Source(client.Client(where, self.gate), register, selector)
 
     async def _rollovers(self) -> None:
         """New cookie secrets when it is time for them."""
@@ -285,15 +247,6 @@ class Control:
         found = config.anchored(config.load(self.path), self.config.state, self.path).problems
         if found != before:
             self.hear(change.ProblemsChange("config", found))
-
-
-def _shards(before: snapshot.Snapshot) -> dict[str, dict[str, ShardFacts]]:
-    """Member -> service -> what was last known of the shard."""
-    found: dict[str, dict[str, ShardFacts]] = {}
-    for key, service in before.services.items():
-        for shard in service.shards:
-            found.setdefault(shard.member, {})[key] = shard.facts
-    return found
 
 
 def _settle(stop: "asyncio.Future[bool]", again: bool) -> None:

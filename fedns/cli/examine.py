@@ -11,19 +11,14 @@ import time
 import msgspec
 
 from fedns import config, fleet, tables
-from fedns.control import certificates, doubts, keys, known, signatures, turn, vault
+from fedns.control import certificates, doors, doubts, keys, known, roster, signatures, turn, vault, wallet
 from fedns.dns import names, signing
 from fedns.errors import Problem
-from fedns.kube import client
 from fedns.model import snapshot
 from fedns.sources import (
     change,
-    cluster,
     geodata,
-    identity,
     kubernetes,
-    manifests,
-    policies,
     watch,
     zonefiles,
 )
@@ -39,9 +34,9 @@ def problems(file: str) -> list[Problem]:
     if loaded.config is None:
         return list(loaded.problems)
     read = known.Known(config.world(loaded.config))
-    asyncio.run(_look(_reachable(loaded.config), read))
     with tempfile.TemporaryDirectory(prefix="fedns-check-") as folder:
-        compiled = _compile(loaded.config, read, folder)
+        more = asyncio.run(_look(_reachable(loaded.config), read, os.path.join(folder, "members")))
+        compiled = _compile(loaded.config, read, os.path.join(folder, "tables"), more)
     sources = (problem for found in read.problems.values() for problem in found)
     return list(
         dict.fromkeys((*loaded.problems, *sorted((*sources, *compiled, *_shown(loaded.config.dns.tls)))))
@@ -65,39 +60,46 @@ def _reachable(settings: config.Config) -> config.Config:
     )
 
 
-async def _look(settings: config.Config, read: known.Known) -> None:
-    """Reads every source once."""
+async def _look(settings: config.Config, read: known.Known, folder: str) -> list[fleet.Member]:
+    """Reads every source once; the members that the fleet registers, whose credentials go below `folder`."""
     watcher = watch.Watcher()
-    gate = asyncio.Semaphore(client.AT_ONCE)
-    register = identity.Register(os.path.join(settings.state, "identities"), learns=False)
-    asked = []
-    for one in settings.members:
-        about = cluster.Member(one.name, one.region, one.zones, one.labels)
-        if where := fleet.where(one):
-            source = kubernetes.Source(client.Client(where, gate), register, one.selector)
-            asked.append(kubernetes.once(kubernetes.Member(about, source), read.put, PATIENCE))
-        else:
-            await manifests.Directory(about, one.manifests, watcher).look(None, read.put)
-    rules, defaults, probe = settings.fleet.manifests, config.defaults(settings), config.probe(settings)
-    if where := fleet.where(settings.fleet):
-        source = kubernetes.Source(client.Client(where, gate), register)
-        asked.append(
-            kubernetes.once(fleets.Fleet(source, policies.kinds(defaults, probe)), read.put, PATIENCE)
-        )
-    elif rules:
-        policies.Fleet(rules, watcher, defaults, probe).look(None, read.put)
+    opened = doors.Doors(settings, watcher, learns=False)
+    asked = [_ask(opened.member(one), read) for one in settings.members]
+    outer = opened.fleet()
+    if isinstance(outer, fleets.Fleet):
+        asked.append(kubernetes.once(outer, read.put, PATIENCE))
+    elif settings.fleet.manifests:
+        outer.look(None, read.put)
     await asyncio.gather(*asked)
+    home, own = wallet.Wallet(folder), {one.name: one for one in settings.members}
+    read.put(change.ProblemsChange("roster", tuple(roster.twice(read.registered, own))))
+    found = [one for name, one in sorted(read.registered.items()) if name not in own]
+    for one in found:
+        home.keep(one)
+    members = [home.member(one.told, one.credentials) for one in found]
+    await asyncio.gather(*(_ask(opened.member(one), read) for one in members))
     await zonefiles.Zones(settings.zones, watcher).look(read.put)
     if settings.geo.database:
         read.put(change.ProblemsChange("geo", geodata.problems(settings.geo.database)))
+    return members
 
 
-def _compile(settings: config.Config, read: known.Known, folder: str) -> list[Problem]:
+async def _ask(door: doors.Door, read: known.Known) -> None:
+    if isinstance(door, kubernetes.Member):
+        await kubernetes.once(door, read.put, PATIENCE)
+    else:
+        await door.look(None, read.put)
+
+
+def _compile(
+    settings: config.Config, read: known.Known, folder: str, more: list[fleet.Member]
+) -> list[Problem]:
     """Compiles it all into a table that nobody reads."""
-    writer = tables.Writer(os.path.join(folder, "tables"))
+    writer = tables.Writer(folder)
     try:
         server, copies = config.server(settings), settings.transfer
         once = turn.Turn(writer, config.naming(settings), snapshot.Snapshot(), server, copies)
+        once.locate(config.whereabouts(settings, more))
         signed = (signing.Zone(names.wire(zone), 1) for zone in settings.dns.dnssec.zones)
         once.signing = signing.encode(list(signed))
         once.run(read, time.time())

@@ -112,6 +112,9 @@ def _head(status: View) -> Text:
     text.append(f"table generation {table['generation']}, {output.span(table['age'])} old")
     text.append(f"  {status['services']} services  shards: {counts or 'none'}")
     text.append(f"  {status['problems']} problems", style="red" if status["problems"] else "")
+    if status.get("fleet"):
+        text.append("\nfleet: ")
+        text.append(Text.from_markup(", ".join(map(_watch_of, status["fleet"]))))
     return text
 
 

@@ -13,13 +13,13 @@ from typing import Protocol
 
 from fedns import config, tables
 from fedns import metrics as measures
-from fedns.control import doubts, keys, known, masterfile, signatures, turn, views
+from fedns.control import doubts, keys, known, masterfile, roster, signatures, turn, views
 from fedns.dns import client, explain, explanation, names
 from fedns.errors import Problem
 from fedns.model import snapshot
 from fedns.model.facts import Order
 from fedns.servers import api, geodata
-from fedns.sources import operator, probes
+from fedns.sources import fleet, operator, probes
 
 VERSION = metadata.version("fedns")
 
@@ -37,8 +37,7 @@ class Parts(Protocol):
     prober: probes.Prober
     metrics: measures.Metrics
     keys: keys.Keeper
-    feeds: views.Feeds
-    origins: views.Origins
+    roster: roster.Roster
 
 
 class Desk:
@@ -74,10 +73,11 @@ class Desk:
             problems=sum(map(len, self._problems().values())),
             orders=len(parts.operator.orders),
             secondaries=views.secondaries(self._counters(), parts.turn.zones, now),
+            fleet=[views.watch(feed, now) for feed in parts.roster.feeds.get(fleet.NAME, ())],
         )
 
     def members(self) -> Iterable[api.Member]:
-        return views.members(self._parts.turn.snapshot, time.time(), self._parts.feeds)
+        return views.members(self._parts.turn.snapshot, time.time(), self._parts.roster.feeds)
 
     def services(self) -> Iterable[api.Service]:
         return views.services(self._parts.turn.snapshot)
@@ -105,7 +105,7 @@ class Desk:
                 done.snapshot, done.layout, view, explain.Question(name, rtype, asker), now
             )
             told = views.confirmed(told, done.snapshot, self._parts.prober.counts, now)
-            return views.sourced(told, self._parts.origins)
+            return views.sourced(told, self._parts.roster.origins)
         finally:
             view.close()
 
@@ -143,7 +143,7 @@ class Desk:
             shards=views.shard_states(snap),
             signed=signatures.measured(self._parts.keys.held),
             problems={source: len(found) for source, found in self._problems().items() if found},
-            watches=tuple(views.watched(self._parts.feeds, time.time())),
+            watches=tuple(views.watched(self._parts.roster.feeds, time.time())),
         )
 
     def workers(self) -> measures.Workers:

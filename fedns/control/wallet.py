@@ -5,10 +5,10 @@ directory without it is no member. So a restart without the fleet's API server k
 reads the files (`kube.access`) takes up a new token as it stands there.
 """
 
+import contextlib
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -50,7 +50,9 @@ class Wallet:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         os.chmod(self._folder, 0o700)
         os.chmod(folder, 0o700)
-        differs = [_write(os.path.join(folder, file), text) for file, text in _files(member)]
+        lock = member.credentials
+        asked = ((TOKEN, lock.token), (PAIR, lock.pair), (BUNDLE, member.told.ca))
+        differs = [_write(os.path.join(folder, file), text) for file, text in asked]
         told = msgspec.json.encode(msgspec.structs.replace(member.told, ca=""))
         _write(os.path.join(folder, TOLD), told.decode())
         return any(differs)
@@ -61,34 +63,28 @@ class Wallet:
 
     def member(self, told: Registration, credentials: Credentials) -> fleet.Member:
         """As `fedns.yaml` would have it."""
-        beside = {
-            "ca": BUNDLE if told.ca else "",
-            "token_file": TOKEN if credentials.token else "",
-            "certificate": PAIR if credentials.certificate else "",
-        }
-        paths = {key: file and os.path.join(self._folder, told.name, file) for key, file in beside.items()}
+        given = ((BUNDLE, told.ca), (TOKEN, credentials.token), (PAIR, credentials.pair))
+        home = os.path.join(self._folder, told.name)
+        ca, token, pair = (os.path.join(home, file) if text else "" for file, text in given)
         return fleet.Member(
             name=told.name,
             region=told.region,
             zones=told.zones,
             labels=told.labels,
-            api=fleet.Api(server=told.server, server_name=told.server_name, **paths),
+            api=fleet.Api(told.server, ca, "", token, server_name=told.server_name, certificate=pair),
             selector=told.selector,
+            namespaces=told.namespaces,
+            exports=told.exports,
             clients=told.clients,
         )
 
     def _read(self, name: str) -> Registered:
         told = _told.decode(self._text(name, TOLD))
-        texts = {file: self._text(name, file) for file in self._names(name)}
-        certificate, _, key = texts.get(PAIR, "").partition("\0")
-        return Registered(
-            msgspec.structs.replace(told, ca=texts.get(BUNDLE, "")),
-            Credentials(texts.get(TOKEN, ""), certificate, key),
+        present = set(os.listdir(os.path.join(self._folder, name)))
+        token, pair, ca = (
+            self._text(name, file) if file in present else "" for file in (TOKEN, PAIR, BUNDLE)
         )
-
-    def _names(self, name: str) -> Iterator[str]:
-        present = os.listdir(os.path.join(self._folder, name))
-        return (file for file in (TOKEN, BUNDLE, PAIR) if file in present)
+        return Registered(msgspec.structs.replace(told, ca=ca), Credentials(token, pair))
 
     def _text(self, name: str, file: str) -> str:
         with open(os.path.join(self._folder, name, file), encoding="utf-8") as stream:
@@ -98,9 +94,21 @@ class Wallet:
 _told = msgspec.json.Decoder(Registration)
 
 
-def _files(member: Registered) -> Iterator[tuple[str, str]]:
-    """Name and content of all that is asked with; empty: there is none such."""
-    lock = member.credentials
-    yield TOKEN, lock.token
-    yield PAIR, f"{lock.certificate}\n{lock.key}" if lock.certificate else ""
-    yield BUNDLE, member.told.ca
+def _write(path: str, text: str) -> bool:
+    """Whether the file differed; without a text there is to be none."""
+    if not text:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(path)
+        return False
+    with contextlib.suppress(OSError, UnicodeDecodeError), open(path, encoding="utf-8") as file:
+        if file.read() == text:
+            return False
+    fresh = f"{path}.new"
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(handle, "w", encoding="utf-8") as file:
+        os.fchmod(handle, 0o600)
+        file.write(text)
+        file.flush()
+        os.fsync(handle)
+    os.replace(fresh, path)
+    return True

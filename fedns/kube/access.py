@@ -41,9 +41,10 @@ log = logging.getLogger("fedns.kube.access")
 
 
 class Where(Struct, frozen=True):
-    """One cluster: a kubeconfig (empty context: its current one), or `server` with its CA file and who we are to
-    it (a token, a file of one, or a client certificate with its key, which may stand in the same file), or the
-    cluster in which this process is a pod. `server_name`: the name in its certificate, if not the URL's."""
+    """One cluster: a kubeconfig (empty context: its current one); or `server` with its CA file, and who we
+    are to it: a token, a file of one, or the file of a certificate and that of its key (empty: the same);
+    or the cluster in which this process is a pod. `server_name`: what its certificate names, if not the
+    URL's host."""
 
     kubeconfig: str = ""
     context: str = ""

@@ -160,7 +160,8 @@ class Secondary(Struct, frozen=True):
 
 
 class Status(Struct, frozen=True):
-    """The whole at a glance. `ready` is empty when queries can be answered, else it says why not."""
+    """The whole at a glance. `ready` is empty when queries can be answered, else it says why not; `fleet`:
+    what is watched on the fleet's API server."""
 
     version: str
     config: str
@@ -176,6 +177,7 @@ class Status(Struct, frozen=True):
     problems: int
     orders: int
     secondaries: list[Secondary] = []
+    fleet: list[Watch] = []
 
 
 class Page(Struct, frozen=True):

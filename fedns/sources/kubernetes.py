@@ -121,6 +121,10 @@ class Member:
             if version
         )
 
+    def renew(self) -> None:
+        """Who we are to its API server has changed."""
+        self._source.api.renew()
+
     def _feed(self, kind: Kind, pace: informer.Pace | None) -> informer.Informer:
         labels = self._source.selector if kind is SERVICES else ""
         subject = _subject(kind.versions[0], labels)

@@ -51,11 +51,10 @@ class Registration(Struct, frozen=True):
 
 
 class Credentials(Struct, frozen=True):
-    """Who we are to a member: a token, or a certificate with its key (PEM)."""
+    """Who we are to a member: a token, or a certificate and its key, `pair`, as one PEM."""
 
     token: str = ""
-    certificate: str = ""
-    key: str = ""
+    pair: str = ""
 
     def __repr__(self) -> str:
         return "Credentials(...)"  # in no log, in no traceback
@@ -170,8 +169,8 @@ def _credentials(found: _Secret) -> Credentials:
             raise objects.WrongShape(f"this is no token - at `$.data.{TOKEN}`")
         return Credentials(token=token.decode())
     if data.get(CERTIFICATE) and data.get(KEY):
-        pair = (_bundle(data[name], f"$.data['{name}']") for name in (CERTIFICATE, KEY))
-        return Credentials("", *pair)
+        parts = (_bundle(data[name], f"$.data['{name}']") for name in (CERTIFICATE, KEY))
+        return Credentials(pair="\n".join(parts))
     raise objects.WrongShape(f"there is no `{TOKEN}`, nor `{CERTIFICATE}` and `{KEY}` - at `$.data`")
 
 

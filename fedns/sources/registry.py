@@ -88,7 +88,9 @@ class Registry:
         for name, what in self._lacking.items():
             yield Problem(f"{where}: {registrations.MEMBERS.kind} {name}", what, STAYS)
         if self._kept:
-            yield Problem(where, f"{len(self._kept)} of {len(self._members)} members disappeared at once", HELD)
+            yield Problem(
+                where, f"{len(self._kept)} of {len(self._members)} members disappeared at once", HELD
+            )
 
     def _named(self) -> set[str]:
         """The names of all objects that there are, readable or not."""

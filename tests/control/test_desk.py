@@ -48,8 +48,7 @@ def parts(tmp_path: Path) -> Iterator[Any]:
         writer=writer,
         operator=operator.Operator(str(tmp_path / "state/orders.json")),
         prober=probes.Prober({}),
-        feeds={},
-        origins={},
+        roster=SimpleNamespace(feeds={}, origins={}),
         keys=keys.Keeper(vault.Vault(str(tmp_path / "keys")), loaded.config.dns.dnssec, None),
     )
     told = desk.Desk(made)

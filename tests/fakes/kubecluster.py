@@ -1,6 +1,8 @@
 """A running fake API server, and a hand on it: `with kubecluster.running() as cluster: cluster.put(...)`."""
 
+import base64
 import json
+import ssl
 import subprocess
 import sys
 import urllib.error
@@ -19,6 +21,9 @@ clusters: [{{name: c, cluster: {{server: "{server}"}}}}]
 users: [{{name: u, user: {user}}}]
 contexts: [{{name: main, context: {{cluster: c, user: u}}}}]
 """
+_ANYBODY = ssl.create_default_context()
+_ANYBODY.check_hostname = False
+_ANYBODY.verify_mode = ssl.CERT_NONE
 
 
 class Cluster:
@@ -63,7 +68,7 @@ class Cluster:
             return error.code, json.load(error)
 
     def log(self) -> list[str]:
-        with urllib.request.urlopen(f"{self.url}/fake/log", timeout=LONG) as reply:
+        with urllib.request.urlopen(f"{self.url}/fake/log", timeout=LONG, context=_ANYBODY) as reply:
             found: list[str] = json.load(reply)
         return found
 
@@ -79,7 +84,7 @@ class Cluster:
     def _call(self, what: str, value: Any) -> None:
         data = json.dumps(value).encode()
         request = urllib.request.Request(f"{self.url}/fake/{what}", data=data)
-        with urllib.request.urlopen(request, timeout=LONG) as reply:
+        with urllib.request.urlopen(request, timeout=LONG, context=_ANYBODY) as reply:
             reply.read()
 
 
@@ -134,4 +139,26 @@ def node(name: str, region: str, zone: str) -> dict[str, Any]:
         "kind": "Node",
         "metadata": {"name": name, "labels": labels},
         "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
+
+
+def registered(name: str, cluster: Cluster, ca: Path | None = None, **spec: Any) -> dict[str, Any]:
+    """A MemberCluster whose credentials are in a Secret of its name."""
+    bundle = {"caBundle": base64.b64encode(ca.read_bytes()).decode()} if ca else {}
+    return {
+        "apiVersion": "fedns.io/v1alpha1",
+        "kind": "MemberCluster",
+        "metadata": {"name": name},
+        "spec": {"server": cluster.url, **bundle, "secretRef": {"name": name}, **spec},
+    }
+
+
+def credentials(name: str, token: str, namespace: str = "fedns") -> dict[str, Any]:
+    """The Secret of a MemberCluster."""
+    labels = {"fedns.io/credentials": "member"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "data": {"token": base64.b64encode(token.encode()).decode()},
     }

@@ -41,7 +41,8 @@ def watched(
         api = client.Client(access.Where(server=server.url), asyncio.Semaphore(client.AT_ONCE))
         source = kubernetes.Source(api, identity.Register(str(folder / "identities")))
         kinds = policies.kinds(TrafficPolicy(), ProbeSpec())
-        task = asyncio.ensure_future(fleet.Fleet(source, kinds, False, REACH, PACE).run(listener))
+        found = fleet.Fleet(source, fleet.Wanted(kinds), fleet.NOTHING, REACH, PACE)
+        task = asyncio.ensure_future(found.run(listener))
         try:
             await listener.until(lambda: listener.all(PolicyChange))
             await test(listener)

@@ -99,7 +99,7 @@ def test_a_name_that_is_none_is_refused() -> None:
         ({"token": b64("t0k\n")}, registrations.Credentials("t0k")),
         (
             {"tls.crt": b64(PEM), "tls.key": b64(PEM.replace("CERTIFICATE", "EC PRIVATE KEY"))},
-            registrations.Credentials("", PEM, PEM.replace("CERTIFICATE", "EC PRIVATE KEY")),
+            registrations.Credentials("", f"{PEM}\n{PEM.replace('CERTIFICATE', 'EC PRIVATE KEY')}"),
         ),
     ],
 )

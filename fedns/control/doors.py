@@ -1,0 +1,57 @@
+"""The doors that facts come in by: a source for each member, and one for the fleet, as they are told of.
+
+Law: `serve` and `check` open the same doors. All API servers share one gate, so that a start asks a few at a
+time; a door that `learns` nothing leaves no trace in the state directory.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+
+from fedns import config, fleet
+from fedns.kube import access, client
+from fedns.model.facts import ShardFacts
+from fedns.model.policy import TrafficPolicy
+from fedns.sources import cluster, identity, kubernetes, manifests, policies, registrations, watch
+from fedns.sources import fleet as fleets
+
+Door = manifests.Directory | kubernetes.Member
+Outer = policies.Fleet | fleets.Fleet
+
+
+class Doors:
+    """Those of one configuration."""
+
+    def __init__(self, settings: config.Config, watcher: watch.Watcher, learns: bool = True) -> None:
+        self._settings, self._watcher = settings, watcher
+        self._gate = asyncio.Semaphore(client.AT_ONCE)
+        self.register = identity.Register(os.path.join(settings.state, "identities"), learns)
+
+    @property
+    def asked(self) -> access.Where | None:
+        """The fleet's API server; None: it is a directory, or nothing."""
+        return fleet.where(self._settings.fleet)
+
+    def member(self, told: fleet.Member, known: Mapping[str, ShardFacts] | None = None) -> Door:
+        """`known`: the shards that it had last."""
+        about = cluster.Member(told.name, told.region, told.zones, told.labels)
+        where = fleet.where(told)
+        if where is None:
+            return manifests.Directory(about, told.manifests, self._watcher, known)
+        return kubernetes.Member(about, self._source(where, told.selector), known)
+
+    def fleet(
+        self,
+        known: Mapping[str, TrafficPolicy] | None = None,
+        members: Mapping[str, registrations.Registered] | None = None,
+    ) -> Outer:
+        """`known`: the policies, `members`: those registered, that there were last."""
+        settings = self._settings
+        defaults, probe = config.defaults(settings), config.probe(settings)
+        if self.asked is None:
+            return policies.Fleet(settings.fleet.manifests, self._watcher, defaults, probe, known)
+        wanted = fleets.Wanted(policies.kinds(defaults, probe), settings.fleet.namespace)
+        return fleets.Fleet(self._source(self.asked), wanted, fleets.Before(bool(known), members or {}))
+
+    def _source(self, where: access.Where, selector: str = "") -> kubernetes.Source:
+        return kubernetes.Source(client.Client(where, self._gate), self.register, selector)
