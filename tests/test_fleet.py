@@ -19,6 +19,10 @@ def loaded(text: str) -> config.Loaded:
         ("kubeconfig: /k, context: c", access.Where(kubeconfig="/k", context="c")),
         ("api: {in_cluster: true}", access.Where(in_cluster=True)),
         ("api: {server: 'https://h:1', token: t}", access.Where(server="https://h:1", token="t")),
+        (
+            "api: {server: 'https://h', certificate: /c, key: /k, server_name: n}",
+            access.Where(server="https://h", certificate="/c", key="/k", server_name="n"),
+        ),
         ("manifests: /", None),
     ],
 )
@@ -41,6 +45,7 @@ def test_where_a_member_and_the_fleet_are(written: str, where: access.Where | No
         ("manifests: /, selector: a=b", "selector is for API servers"),
         ("manifests: /, namespaces: a=b", "namespaces is for API servers"),
         ("manifests: /, exports: true", "exports is for API servers"),
+        ("api: {server: 'https://h', key: /etc/hostname}", "api.key without api.certificate"),
         ("api: {sever: x}", "unknown key 'sever'"),
     ],
 )

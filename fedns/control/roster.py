@@ -25,7 +25,7 @@ from fedns.sources.registrations import Registered
 
 HOME = "members"
 """In the state directory: what registered members are reached with."""
-RETRY = 5.0
+RETRY = 2.0
 """Seconds until what could not be written is tried again."""
 REGISTERED = "MemberCluster {}"
 

@@ -263,7 +263,8 @@ class Cluster(Process):
         for resource in KEPT:
             self.call("DELETE", resource.format(NAMESPACE))
         definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-        self.call("DELETE", definitions)
+        for one in self.call("GET", definitions)["items"]:  # all at once would leave their objects behind
+            self.call("DELETE", f"{definitions}/{one['metadata']['name']}")
         self.until(lambda: not self.call("GET", definitions)["items"])
 
 

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG = 20.0
@@ -24,6 +24,12 @@ contexts: [{{name: main, context: {{cluster: c, user: u}}}}]
 _ANYBODY = ssl.create_default_context()
 _ANYBODY.check_hostname = False
 _ANYBODY.verify_mode = ssl.CERT_NONE
+
+
+class Served(Protocol):
+    """A cluster, fake or real."""
+
+    url: str
 
 
 class Cluster:
@@ -142,7 +148,7 @@ def node(name: str, region: str, zone: str) -> dict[str, Any]:
     }
 
 
-def registered(name: str, cluster: Cluster, ca: Path | None = None, **spec: Any) -> dict[str, Any]:
+def registered(name: str, cluster: Served, ca: Path | None = None, **spec: Any) -> dict[str, Any]:
     """A MemberCluster whose credentials are in a Secret of its name."""
     bundle = {"caBundle": base64.b64encode(ca.read_bytes()).decode()} if ca else {}
     return {

@@ -14,6 +14,7 @@ import pytest
 
 from fedns.kube import access
 from fedns.kube.failure import NoAccess
+from tests.servers import certificates
 
 PEM = Path(__file__).resolve().parents[1] / "sources" / "self_signed.pem"
 
@@ -199,3 +200,30 @@ def test_a_pod_finds_its_own_cluster() -> None:
     assert where == access.Where(server="https://[fd00::1]:443", ca="/sa/ca.crt", token_file="/sa/token")
     with pytest.raises(NoAccess, match="no pod"):
         access.in_cluster({})
+
+
+def test_a_client_certificate_and_its_key_may_share_a_file(tmp_path: Path) -> None:
+    chain, key = certificates.write(tmp_path)
+    pair = tmp_path / "client.pem"
+    pair.write_bytes(Path(chain).read_bytes() + b"\n" + Path(key).read_bytes())
+    apart = access.Where(server="https://h", ca=chain, certificate=chain, key=key, server_name="k")
+    found = access.read(apart)
+    assert found.server_name == "k" and set(found.files) == {chain, key}
+    assert access.read(access.Where(server="https://h", certificate=str(pair))).headers == {}
+    with pytest.raises(NoAccess):
+        access.read(access.Where(server="https://h", certificate=chain))
+
+
+def test_files_that_are_known_to_differ_are_read_before_the_next_request(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("first")
+
+    async def main() -> None:
+        keeper = access.Keeper(access.Where(server="http://h", token_file=str(token)))
+        assert (await keeper.get()).headers["Authorization"] == "Bearer first"
+        certificates.put(token, b"second")
+        assert (await keeper.get()).headers["Authorization"] == "Bearer first"
+        keeper.look()
+        assert (await keeper.get()).headers["Authorization"] == "Bearer second"
+
+    asyncio.run(main())

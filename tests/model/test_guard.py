@@ -95,3 +95,24 @@ def test_addresses_lost_in_steps_are_held_too() -> None:
     second = guard.admit(first.state, half, facts(30, address=False), None, 1.1)
     assert second.state.shards is not None and len(second.state.shards.missing) == 15
     assert second.facts == half
+
+
+def test_names_are_sifted_as_services_are() -> None:
+    before = frozenset(f"m{at}" for at in range(15))
+    few, many = before - {"m1"}, frozenset(sorted(before)[:3])
+    assert guard.sift(guard.NAMELESS, before, few, 0.0).kept == frozenset()
+    first = guard.sift(guard.NAMELESS, before, many, 0.0)
+    assert (first.kept, first.again) == (before - many, guard.APART)
+    assert guard.sift(first.state, before, many, 0.5).kept == before - many
+    assert guard.sift(first.state, before, many, 1.0) == (guard.NAMELESS, frozenset(), None)
+    assert guard.sift(first.state, before, before, 1.0) == (guard.NAMELESS, frozenset(), None)
+
+
+def test_names_that_go_in_steps_are_held_at_last() -> None:
+    names, state, now = frozenset(f"m{at:02}" for at in range(15)), guard.NAMELESS, 0.0
+    left = names
+    for at in range(12):
+        after = left - {f"m{at:02}"}
+        sifted = guard.sift(state, left, after, now + at / 10)
+        state, left = sifted.state, after | sifted.kept
+    assert len(left) == len(names) - guard.LEAST + 1

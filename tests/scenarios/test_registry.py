@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fedns.distribute import rights
+from tests.envtest import clusters
 from tests.fakes import kubecluster
+from tests.scenarios import fleets, world
 from tests.scenarios import test_kubernetes as watched
-from tests.scenarios import world
 from tests.servers import certificates
 
 ZONE, FRESH, TOLD = watched.ZONE, watched.FRESH, watched.TOLD
@@ -153,3 +155,31 @@ def test_without_the_fleets_api_server_members_go_on_after_a_restart(tmp_path: P
         found.member.put(kubecluster.service("nginx", FRESH))
         joined(running, FRESH)
         assert watched.member(running)["api"] == "reachable"
+
+
+def test_a_real_cluster_is_registered_with_the_least_rights(tmp_path: Path, farm: clusters.Farm) -> None:
+    fleets.fill(farm.one)
+    farm.fleet.define(*fleets.DEFINITIONS)
+    space = clusters.NAMESPACE
+    reader = granted(farm.one, rights.reader(space), rights.Needs(member=True))
+    own = granted(farm.fleet, rights.ours(space), rights.Needs(fleet=True))
+    place = fleets.Fleet(tmp_path, farm)
+    farm.fleet.kubeconfig(tmp_path / "fleet.kubeconfig", own)
+    place.fleet, place.members = f"{place.fleet}, namespace: {space}, status: false", {}
+    place.write_config()
+    place.put("fedns.yaml", place.config.read_text().replace("members:\n", "members: []\n"))
+    answer = world.records([fleets.ADDRESSES["one"]])
+    with world.serve(place) as running:
+        world.until(running.up, "it is up")
+        cluster = kubecluster.registered("one", farm.one, Path(farm.one.ca))
+        farm.fleet.put(kubecluster.credentials("one", reader, space), cluster)
+        running.shows(world.GLOBAL, answer, "the registered one")
+        assert running.problems() == ""
+        farm.fleet.delete(cluster)
+        running.shows(world.place(fleets.ZONES["one"]), ("NXDOMAIN",), "it is gone")
+
+
+def granted(cluster: clusters.Cluster, account: rights.Account, needs: rights.Needs) -> str:
+    """A token of an account that has just the rights it needs."""
+    cluster.put(rights.account(account), *rights.granted(account, rights.rights(needs)))
+    return cluster.token(account.name, account.namespace)
