@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fedns.cli import check, demo, explain, key, operate, output, rbac, serve, status, zone
+from fedns.cli import check, demo, explain, join, key, operate, output, rbac, serve, status, zone
 
 EPILOG = "Exit codes: 0 fine; 1 problems found, or not ready; 2 wrong usage; 3 no server answers."
 
@@ -25,6 +25,8 @@ app.command()(status.status)
 app.command()(operate.drain)
 app.command()(operate.undrain)
 app.command()(operate.force)
+app.command()(join.join)
+app.command()(join.unjoin)
 app.command()(rbac.rbac)
 app.add_typer(key.app, name="key")
 app.add_typer(zone.app, name="zone")

@@ -6,6 +6,7 @@ where only prefixes decide, and may be longer where the database says the same o
 
 import random
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
@@ -23,7 +24,6 @@ from tests.bench import serving
 from tests.dns import test_places as places
 from tests.fakes import mmdb
 from tests.golden import fleet
-from tests.servers import running
 
 NAME = "r.n.fed.svc.example.com"
 DATACENTERS = {"eu": "192.0.2.1", "us": "192.0.2.2", "ap": "192.0.2.3"}
@@ -42,6 +42,7 @@ plugins => {{ geoip => {{
 }} }}
 """
 ZONE = "@ SOA ns1 me (1 7200 1800 259200 900)\n@ NS ns1\nns1 A 192.0.2.42\nr.n.fed.svc 30 DYNA geoip!r\n"
+LONG = 20.0  # seconds
 QUESTIONS = 400
 
 
@@ -83,15 +84,16 @@ def gdnsd(binary: str, home: Path, draw: Draw) -> Iterator[int]:
     with (home / "log").open("wb") as log:
         process = subprocess.Popen([binary, "-c", str(home), "start"], stdout=log, stderr=log)
     try:
-        running.until(lambda: _alive(port, process, home), "gdnsd answers")
+        deadline = time.monotonic() + LONG
+        while not _alive(port):
+            assert process.poll() is None and time.monotonic() < deadline, (home / "log").read_text()
         yield port
     finally:
         process.terminate()
-        process.wait(running.LONG)
+        process.wait(LONG)
 
 
-def _alive(port: int, process: "subprocess.Popen[bytes]", home: Path) -> bool:
-    assert process.poll() is None, (home / "log").read_text()
+def _alive(port: int) -> bool:
     try:
         ask(port, "")
     except (OSError, dns.exception.Timeout):
