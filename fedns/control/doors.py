@@ -12,9 +12,10 @@ from fedns import config, fleet
 from fedns.kube import access, client
 from fedns.model.facts import ShardFacts
 from fedns.model.policy import TrafficPolicy
-from fedns.sources import cluster, identity, kubernetes, manifests, policies, registrations, watch
+from fedns.sources import cluster, identity, kubernetes, manifests, policies, registrations, subjects, watch
 from fedns.sources import fleet as fleets
 
+ALL = subjects.Wish()
 Door = manifests.Directory | kubernetes.Member
 Outer = policies.Fleet | fleets.Fleet
 
@@ -38,7 +39,8 @@ class Doors:
         where = fleet.where(told)
         if where is None:
             return manifests.Directory(about, told.manifests, self._watcher, known)
-        return kubernetes.Member(about, self._source(where, told.selector), known)
+        wish = subjects.Wish(told.selector, told.namespaces, told.exports)
+        return kubernetes.Member(about, self._source(where, wish), known)
 
     def fleet(
         self,
@@ -53,5 +55,5 @@ class Doors:
         wanted = fleets.Wanted(policies.kinds(defaults, probe), settings.fleet.namespace)
         return fleets.Fleet(self._source(self.asked), wanted, fleets.Before(bool(known), members or {}))
 
-    def _source(self, where: access.Where, selector: str = "") -> kubernetes.Source:
-        return kubernetes.Source(client.Client(where, self._gate), self.register, selector)
+    def _source(self, where: access.Where, wish: subjects.Wish = ALL) -> kubernetes.Source:
+        return kubernetes.Source(client.Client(where, self._gate), self.register, wish)

@@ -140,6 +140,11 @@ class Informer:
         return self._versions.get(key, "")
 
     @property
+    def absent(self) -> bool:
+        """Whether the server does not know such a thing."""
+        return self.off.startswith("404")
+
+    @property
     def settled(self) -> bool:
         """Whether all there is is known, or it is known that nothing can be."""
         return bool(self.synced_at or self.off)

@@ -1,4 +1,4 @@
-"""A member read from its API server: services, endpoints and nodes, watched.
+"""A member read from its API server: services, endpoints, nodes, and what decides about them, watched.
 
 Law: nothing is published half read: at first what was known before a restart stays, until everything is
 listed. What the server refuses (403, 404) switches off one kind, visibly; what cannot be reached freezes.
@@ -19,7 +19,7 @@ from fedns.kube import client, informer
 from fedns.kube.resource import Resource
 from fedns.model import guard
 from fedns.model.facts import ShardFacts
-from fedns.sources import cluster, identity, ledger, manifests, objects, reachability
+from fedns.sources import cluster, identity, ledger, manifests, objects, reachability, scope, subjects
 from fedns.sources.change import Change, MemberChange, ProblemsChange, Publish
 
 SETTLE = 0.02
@@ -37,31 +37,12 @@ BLOCK = 500
 LOST = "the last known facts stay in use"
 
 
-class Kind(NamedTuple):
-    """What is watched, in the versions we read, the best first; and what is missing without it."""
-
-    versions: tuple[Resource, ...]
-    missing: str
-
-
-SERVICES = Kind((Resource("", "v1", "services", "Service"),), "none of its services is taken up")
-SLICES = Kind(
-    (
-        Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice"),
-        Resource("discovery.k8s.io", "v1beta1", "endpointslices", "EndpointSlice"),
-        Resource("", "v1", "endpoints", "Endpoints"),
-    ),
-    "the readiness of its services is unknown",
-)
-NODES = Kind((Resource("", "v1", "nodes", "Node", False),), "region and zones are those of the configuration")
-
-
 class Source(NamedTuple):
-    """Where a member's facts come from. `selector`: of the labels of its services."""
+    """Where a member's facts come from, and which of them are wanted."""
 
     api: client.Client
     identities: identity.Register
-    selector: str = ""
+    wish: subjects.Wish = subjects.Wish()
 
 
 class _Meta(Struct, gc=False):
@@ -92,7 +73,9 @@ class Member:
         self._news = asyncio.Event()
         self.reach = reachability.Reachability(source.api, self._news.set, reach)
         self.identity = identity.Identity(source.api, source.identities, member.name)
-        self.feeds = tuple(self._feed(kind, pace) for kind in (SERVICES, SLICES, NODES))
+        self._kinds = subjects.wanted(source.wish)
+        self._scope = scope.Scope(bool(source.wish.namespaces), source.wish.exports)
+        self.feeds = tuple(self._feed(kind, pace) for kind in self._kinds)
         self._pending: list[tuple[informer.Key, Any]] = []
         self._touched: cluster.Touched = frozenset()
         self._begun = self._whole = False
@@ -100,6 +83,10 @@ class Member:
         """Feeds that are listed again because the guard holds something, and their lists before."""
         self._second_at = 0.0
         self._problems: tuple[Problem, ...] | None = None
+
+    @property
+    def _rows(self) -> Iterator[tuple[informer.Informer, subjects.Kind]]:
+        return zip(self.feeds, self._kinds, strict=True)
 
     async def run(self, publish: Publish) -> None:
         """Publishes the member whole at first, then what differs."""
@@ -114,9 +101,11 @@ class Member:
 
     def origins(self, service: str) -> tuple[str, ...]:
         """The objects that the facts of a service came from, in their versions."""
+        namespace, _, name = service.partition("/")
+        found = self._ledger.cluster.objects(service)
         return tuple(
-            f"{key[0]} {key[1]}/{key[2]} (resourceVersion {version})"
-            for key in self._ledger.cluster.objects(service)
+            f"{called(key)} (resourceVersion {version})"
+            for key in (*found, *(self._scope.objects(namespace, name) if found else ()))
             for version in (feed.version(key) for feed in self.feeds)
             if version
         )
@@ -125,19 +114,19 @@ class Member:
         """Who we are to its API server has changed."""
         self._source.api.renew()
 
-    def _feed(self, kind: Kind, pace: informer.Pace | None) -> informer.Informer:
-        labels = self._source.selector if kind is SERVICES else ""
-        subject = _subject(kind.versions[0], labels)
+    def _feed(self, kind: subjects.Kind, pace: informer.Pace | None) -> informer.Informer:
+        wish = self._source.wish
 
         async def admit() -> None:
             await self.identity.check()
             if not feed.synced_at or feed.off:
-                feed.subject = _subject(await self._served(kind), labels)
+                feed.subject = _subject(kind, await self._served(kind), wish)
 
+        subject = _subject(kind, kind.versions[0], wish)
         feed = informer.Informer(self._source.api, subject, informer.Ears(self._hear, admit), pace)
         return feed
 
-    async def _served(self, kind: Kind) -> Resource:
+    async def _served(self, kind: subjects.Kind) -> Resource:
         """The best version that the server knows, else the best of all: its refusal tells why."""
         if len(kind.versions) > 1:
             for resource in kind.versions:
@@ -176,7 +165,7 @@ class Member:
         """What the feeds said, into the cluster."""
         changes, self._pending = self._pending, []
         for at in range(0, len(changes), BLOCK):
-            touched = self._ledger.cluster.update(changes[at : at + BLOCK])
+            touched = self._ledger.cluster.update(self._scope.update(changes[at : at + BLOCK]))
             self._touch(touched)
             await asyncio.sleep(0)
 
@@ -189,7 +178,8 @@ class Member:
         first, book = not self._begun, self._ledger
         verdict, confirmed = self.reach.verdict, self._confirmed()
         settled = all(feed.settled for feed in self.feeds)
-        whole = self._whole or (settled and bool(self.feeds[0].synced_at))
+        decided = all(feed.synced_at for feed, kind in self._rows if kind.decides)
+        whole = self._whole or (settled and decided)
         if first and not settled and not late and verdict != "unreachable":
             return
         news = book.reach(verdict, time.time())
@@ -235,8 +225,11 @@ class Member:
         yield from lost(self.reach, where)
         yield from self.identity.problems(where)
         yield from self._ledger.held(where)
-        for feed, kind in zip(self.feeds, (SERVICES, SLICES, NODES), strict=True):
-            yield from complaints(feed, kind.missing, where)
+        yield from self._scope.problems(self.name, where)
+        for feed, kind in self._rows:
+            if not (kind.optional and feed.absent):
+                kept = kind.decides and bool(self._ledger.shards)
+                yield from complaints(feed, LOST if kept else kind.missing, where)
 
 
 class Asked(Protocol):
@@ -279,13 +272,17 @@ def complaints(feed: informer.Informer, missing: str, where: str) -> Iterator[Pr
     elif feed.trouble and not feed.synced_at:
         yield Problem(where, f"{plural}: {feed.trouble}", missing)
     for key, what in sorted(feed.troubles.items())[:SHOWN]:
-        called = f"{key[0]} {key[1]}/{key[2]}" if key[1] else f"{key[0]} {key[2]}"
-        yield Problem(f"{where}: {called}", what, "what was known of it stays in use")
+        yield Problem(f"{where}: {called(key)}", what, "what was known of it stays in use")
 
 
-def _subject(resource: Resource, labels: str) -> informer.Subject:
-    kind = objects.KINDS[(resource.api_version, resource.kind)]
-    return informer.Subject(resource, decoding(resource.kind, kind), labels)
+def called(key: informer.Key) -> str:
+    """An object as people name it."""
+    return f"{key[0]} {key[1]}/{key[2]}" if key[1] else f"{key[0]} {key[2]}"
+
+
+def _subject(kind: subjects.Kind, resource: Resource, wish: subjects.Wish) -> informer.Subject:
+    decode = decoding(resource.kind, subjects.shape(resource))
+    return informer.Subject(resource, decode, kind.labels(wish), kind.fields)
 
 
 def decoding(name: str, kind: objects.Kind) -> Callable[[bytes], informer.Item]:

@@ -16,14 +16,14 @@ CONTROL, WORKER = "fedns.app", "fedns.servers.dns_worker"
 """How a process is known: the module that its command line names."""
 
 
-def free_port() -> int:
-    """A port that is free for UDP and TCP on loopback now."""
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port of `host` that is free for UDP and TCP now."""
     for _ in range(50):
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
+            tcp.bind((host, 0))
             port = int(tcp.getsockname()[1])
             try:
-                udp.bind(("127.0.0.1", port))
+                udp.bind((host, port))
             except OSError:
                 continue
             return port

@@ -1,17 +1,11 @@
 """The demo's backends fail and heal when told, and never outlive who started them."""
 
 import http.client
-import socket
 
 import pytest
 
 from fedns.cli import demo, demo_backends, demo_fleet
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.11", 0))
-        return int(found.getsockname()[1])
+from tests.bench import serving
 
 
 def status(address: str, port: int) -> int:
@@ -24,7 +18,7 @@ def status(address: str, port: int) -> int:
 
 
 def test_one_backend_fails_and_heals_and_the_others_do_not() -> None:
-    port = free_port()
+    port = serving.free_port("127.0.0.11")
     child = demo_backends.spawn(port)
     try:
         europe, asia = demo_fleet.site("gce-europe-west1"), demo_fleet.site("gce-asia-east1")

@@ -4,7 +4,6 @@ Law: every one runs as its packager left it, but for what these texts say: where
 no recursion, no rate limits, and (BIND) no more in a reply than is asked for.
 """
 
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fedns.dns import wire
+from tests.bench import serving as bench
 from tests.conformance import probes
 from tests.servers import running
 
@@ -98,20 +98,6 @@ PEERS = (
 )
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that is free for UDP and TCP."""
-    for _ in range(50):
-        with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagram:
-            stream.bind((host, 0))
-            port = int(stream.getsockname()[1])
-            try:
-                datagram.bind((host, port))
-            except OSError:
-                continue
-            return port
-    raise OSError("no free port")
-
-
 @contextmanager
 def serving(
     peer: Peer, path: str, home: Path, zones: Mapping[str, str], at: tuple[tuple[str, ...], int] | None = None
@@ -120,7 +106,7 @@ def serving(
 
     `at`: other addresses and another port than a free one of 127.0.0.1.
     """
-    hosts, port = at or (("127.0.0.1",), free_port())
+    hosts, port = at or (("127.0.0.1",), bench.free_port())
     config, log = home / f"{peer.program}.conf", home / f"{peer.program}.log"
     (home / "knot").mkdir(parents=True, exist_ok=True)
     text = peer.config.format(listen=peer.listen(hosts, port), home=home)

@@ -6,7 +6,6 @@ where only prefixes decide, and may be longer where the database says the same o
 
 import random
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
@@ -24,6 +23,7 @@ from tests.bench import serving
 from tests.dns import test_places as places
 from tests.fakes import mmdb
 from tests.golden import fleet
+from tests.servers import running
 
 NAME = "r.n.fed.svc.example.com"
 DATACENTERS = {"eu": "192.0.2.1", "us": "192.0.2.2", "ap": "192.0.2.3"}
@@ -42,7 +42,6 @@ plugins => {{ geoip => {{
 }} }}
 """
 ZONE = "@ SOA ns1 me (1 7200 1800 259200 900)\n@ NS ns1\nns1 A 192.0.2.42\nr.n.fed.svc 30 DYNA geoip!r\n"
-LONG = 20.0  # seconds
 QUESTIONS = 400
 
 
@@ -84,16 +83,15 @@ def gdnsd(binary: str, home: Path, draw: Draw) -> Iterator[int]:
     with (home / "log").open("wb") as log:
         process = subprocess.Popen([binary, "-c", str(home), "start"], stdout=log, stderr=log)
     try:
-        deadline = time.monotonic() + LONG
-        while not _alive(port):
-            assert process.poll() is None and time.monotonic() < deadline, (home / "log").read_text()
+        running.until(lambda: _alive(port, process, home), "gdnsd answers")
         yield port
     finally:
         process.terminate()
-        process.wait(LONG)
+        process.wait(running.LONG)
 
 
-def _alive(port: int) -> bool:
+def _alive(port: int, process: "subprocess.Popen[bytes]", home: Path) -> bool:
+    assert process.poll() is None, (home / "log").read_text()
     try:
         ask(port, "")
     except (OSError, dns.exception.Timeout):

@@ -1,4 +1,4 @@
-"""unbound as a validating resolver on loopback, with zones that it asks us for and keys that it trusts."""
+"""unbound on loopback, with zones that it asks us for; as a validating resolver, with keys that it trusts."""
 
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,19 +23,10 @@ server:
   pidfile: ""
   use-syslog: no
   do-not-query-localhost: no
-  module-config: "validator iterator"
-  harden-dnssec-stripped: yes
-  val-log-level: 2
-  cache-max-ttl: {cached}
-  cache-max-negative-ttl: {cached}
-  local-zone: "example." nodefault
-{anchors}
-{insecure}
-{stubs}
+  {options}
 remote-control:
   control-enable: no
-"""
-STUB = 'stub-zone:\n  name: "{zone}"\n  stub-addr: 127.0.0.1@{port}\n'
+{stubs}"""
 
 
 class Resolver:
@@ -51,38 +42,58 @@ class Resolver:
         return reply
 
 
+def stub(zone: str, server: str, *options: str) -> str:
+    """A zone that is asked of `server`: ADDRESS@PORT, with #NAME where that is to be proven."""
+    return "\n  ".join(("stub-zone:", f'name: "{zone}"', f"stub-addr: {server}", *options)) + "\n"
+
+
 @contextmanager
-def validating(
-    path: str, home: Path, zones: Mapping[str, int], anchors: Sequence[str], cached: int = 0
+def resolving(
+    path: str, home: Path, options: Sequence[str], stubs: Sequence[str] = (), port: int = 0
 ) -> Iterator[Resolver]:
-    """`path` is unbound's. `zones`: name -> the port of its server; `anchors`: DS or DNSKEY records. Answers
-    are kept for at most `cached` seconds."""
+    """`path` is unbound's. `options` are of its server, `stubs` as `stub` has them; 0 is any free port."""
     home.mkdir(parents=True, exist_ok=True)
-    port = serving.free_port()
-    trusted = {anchor.split()[0] for anchor in anchors}
-    text = CONFIG.format(
-        port=port,
-        home=home,
-        cached=cached,
-        anchors="".join(f"  trust-anchor: '{anchor}'\n" for anchor in anchors),
-        insecure="".join(f'  domain-insecure: "{zone}"\n' for zone in zones if zone not in trusted),
-        stubs="".join(STUB.format(zone=zone, port=server) for zone, server in zones.items()),
-    )
-    (home / "unbound.conf").write_text(text)
-    with (home / "unbound.log").open("wb") as log:
-        process = subprocess.Popen([path, "-d", "-c", str(home / "unbound.conf")], stdout=log, stderr=log)
+    port = port or serving.free_port()
+    lines = "\n  ".join(options)
+    text = CONFIG.format(port=port, home=home, options=lines, stubs="".join(stubs))
+    config, told = home / "unbound.conf", home / "unbound.log"
+    config.write_text(text)
+    with told.open("wb") as log:
+        process = subprocess.Popen([path, "-d", "-c", str(config)], stdout=log, stderr=log)
         try:
-            resolver = Resolver(port)
-            running.until(lambda: _answers(resolver, next(iter(zones)), process, home), "unbound answers")
-            yield resolver
+            running.until(lambda: _answers(port, process, told), "unbound answers")
+            yield Resolver(port)
         finally:
             process.terminate()
             process.wait(running.LONG)
 
 
-def _answers(resolver: Resolver, zone: str, process: "subprocess.Popen[bytes]", home: Path) -> bool:
-    assert process.poll() is None, (home / "unbound.log").read_text()
+@contextmanager
+def validating(
+    path: str, home: Path, zones: Mapping[str, int], anchors: Sequence[str], cached: int = 0
+) -> Iterator[Resolver]:
+    """`zones`: name -> the port of its server; `anchors`: DS or DNSKEY records. Answers are kept for at most
+    `cached` seconds."""
+    trusted = {anchor.split()[0] for anchor in anchors}
+    options = [
+        'module-config: "validator iterator"',
+        "harden-dnssec-stripped: yes",
+        "val-log-level: 2",
+        f"cache-max-ttl: {cached}",
+        f"cache-max-negative-ttl: {cached}",
+        'local-zone: "example." nodefault',
+        *(f"trust-anchor: '{anchor}'" for anchor in anchors),
+        *(f'domain-insecure: "{zone}"' for zone in zones if zone not in trusted),
+    ]
+    stubs = [stub(zone, f"127.0.0.1@{server}") for zone, server in zones.items()]
+    with resolving(path, home, options, stubs) as resolver:
+        yield resolver
+
+
+def _answers(port: int, process: "subprocess.Popen[bytes]", log: Path) -> bool:
+    assert process.poll() is None, log.read_text()
     try:
-        return bool(resolver.ask(zone, "SOA", 0.5))
+        dns.query.udp(dns.message.make_query(".", "SOA", flags=0), "127.0.0.1", timeout=0.5, port=port)
     except (OSError, dns.exception.Timeout):
         return False
+    return True

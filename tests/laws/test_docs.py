@@ -10,7 +10,6 @@ stand in `sh` blocks. A fenced `yaml` block that begins a configuration must loa
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ import pytest
 from fedns import config
 from fedns.model import policy
 from fedns.sources import change, policies, watch
+from tests.bench import serving
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -81,12 +81,6 @@ def matches(step: Step, output: str) -> bool:
     return all(any(re.fullmatch(pattern, line) for line in lines) for pattern in patterns)
 
 
-def free_port() -> int:
-    with socket.socket() as tcp:
-        tcp.bind(("127.0.0.1", 0))
-        return int(tcp.getsockname()[1])
-
-
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """A shell's environment in which `fedns` is this checkout's."""
@@ -101,7 +95,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def demo(tmp_path: Path, environment: dict[str, str]) -> Iterator[Ports]:
     """The demo fleet, able to answer."""
-    ports = Ports(free_port(), free_port(), free_port())
+    ports = Ports(*(serving.free_port() for _ in range(3)))
     environment["FEDNS_ADMIN"] = f"127.0.0.1:{ports.admin}"
     options = ["--dns", f"127.0.0.1:{ports.dns}", "--admin", f"127.0.0.1:{ports.admin}"]
     options += ["--port", str(ports.backend), "--dir", str(tmp_path / "demo")]

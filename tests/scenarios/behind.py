@@ -18,6 +18,7 @@ import dns.query
 import dns.rcode
 
 from tests.conformance import peers
+from tests.fakes import resolver
 from tests.scenarios import world
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "behind.md"
@@ -38,20 +39,6 @@ $TTL 3600
 @ SOA ns1 hostmaster 1 3600 900 604800 300
 @ NS ns1
 ns1 A {PARENT}
-"""
-_UNBOUND = """server:
-  directory: "{home}"
-  chroot: ""
-  username: ""
-  pidfile: "{home}/unbound.pid"
-  use-syslog: no
-  do-daemonize: no
-  do-ip6: no
-  interface: {host}
-  root-hints: "{home}/hints"
-  module-config: "iterator"
-remote-control:
-  control-enable: no
 """
 # so short that a change is seen while the test runs
 _TTL = ("ttl: {min: 180s, max: 180s}", "ttl: {min: 1s, max: 1s}")
@@ -76,7 +63,10 @@ def laid(zone: Sequence[str], fedns: str, port: int, named: str = "") -> Iterato
         for _ in range(world.PORTS):  # every worker: BIND waits long after one that knows nothing yet
             shows(SERVICE, ALL, host=FEDNS[0], port=port)
         stack.enter_context(_running(_bind(home / "bind", "".join((_ACME, *zone)), named)))
-        stack.enter_context(_running(_unbound(home / "unbound")))
+        hints = home / "hints"
+        hints.write_text(f". 3600 NS a.root.\na.root. 3600 A {ROOT}\n")
+        options = ('module-config: "iterator"', "do-ip6: no", f'root-hints: "{hints}"')
+        stack.enter_context(resolver.resolving(_path("unbound"), home / "unbound", options, port=53))
         shows(SERVICE, ALL)
         yield served
 
@@ -177,13 +167,6 @@ def _bind(home: Path, zone: str, more: str) -> list[str]:
     text = peers.BIND.format(listen=listen, home=home) + more
     (home / "named.conf").write_text(text + 'zone "acme.com" { type primary; file "acme.com"; };\n')
     return [_path("named"), "-g", "-c", str(home / "named.conf")]
-
-
-def _unbound(home: Path) -> list[str]:
-    home.mkdir()
-    (home / "hints").write_text(f". 3600 NS a.root.\na.root. 3600 A {ROOT}\n")
-    (home / "unbound.conf").write_text(_UNBOUND.format(home=home, host=RESOLVER))
-    return [_path("unbound"), "-d", "-c", str(home / "unbound.conf")]
 
 
 @contextmanager

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +16,9 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 import pytest
+
+from tests.bench import serving
+from tests.scenarios import world
 
 FEDNS = [sys.executable, "-m", "fedns.cli.main"]
 NAME = "nginx.mynamespace.myfederation.svc"
@@ -50,19 +52,6 @@ class Demo(NamedTuple):
         return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
 
 
-def free_port(kind: int) -> int:
-    with socket.socket(socket.AF_INET, kind) as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {PATIENCE} s: {what}"
-        time.sleep(0.05)
-
-
 def _answers(demo: Demo) -> bool:
     return all(len(demo.ask(f"{NAME}.example.com")) == 4 for _ in range(24))
 
@@ -70,7 +59,7 @@ def _answers(demo: Demo) -> bool:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     folder = tmp_path_factory.mktemp("demo")
-    ports = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_STREAM), free_port(socket.SOCK_STREAM)
+    ports = [serving.free_port() for _ in range(3)]
     options = ["--dns", f"127.0.0.1:{ports[0]}", "--admin", f"127.0.0.1:{ports[1]}", "--port", str(ports[2])]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -78,7 +67,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         )
     running = Demo(process, *ports, folder / "log")
     try:  # two workers share the port, and either may be the later one
-        until(lambda: _answers(running), f"four addresses; see {folder}/log")
+        world.until(lambda: _answers(running), f"four addresses; see {folder}/log")
         yield running
     finally:
         process.kill() if process.poll() is None else None
@@ -106,9 +95,9 @@ def test_what_is_printed_to_try_works_as_printed(demo: Demo) -> None:
 
 def test_a_failed_backend_moves_its_region_to_the_global_name_and_back(demo: Demo) -> None:
     region, whole = f"{NAME}.europe-west1.example.com", f"{NAME}.example.com"
-    until(lambda: demo.ask(region) == ["A 127.0.0.12"], "the region serves")
+    world.until(lambda: demo.ask(region) == ["A 127.0.0.12"], "the region serves")
     assert demo.run("demo", "fail", "gce-europe-west1", "--port", str(demo.backend)).returncode == 0
-    until(
+    world.until(
         lambda: demo.ask(region)[0] == f"CNAME {whole}.",
         "alias of the global name",
     )
@@ -118,17 +107,17 @@ def test_a_failed_backend_moves_its_region_to_the_global_name_and_back(demo: Dem
     assert "503" in told.stdout
     assert "- gce-europe-west1" in told.stdout
     assert demo.run("demo", "heal", "gce-europe-west1", "--port", str(demo.backend)).returncode == 0
-    until(lambda: demo.ask(region) == ["A 127.0.0.12"], "the region serves again")
+    world.until(lambda: demo.ask(region) == ["A 127.0.0.12"], "the region serves again")
 
 
 def test_a_drained_member_leaves_at_once_and_comes_back(demo: Demo) -> None:
     admin = ("--admin", f"127.0.0.1:{demo.admin}")
-    until(lambda: len(demo.ask(f"{NAME}.example.com")) == 4, "all serve")
+    world.until(lambda: len(demo.ask(f"{NAME}.example.com")) == 4, "all serve")
     assert demo.run("drain", "gce-us-east1", "--for", "10m", "--reason", "upgrade", *admin).returncode == 0
-    until(lambda: "A 127.0.0.13" not in demo.ask(f"{NAME}.example.com"), "drained")
+    world.until(lambda: "A 127.0.0.13" not in demo.ask(f"{NAME}.example.com"), "drained")
     assert "upgrade" in demo.run("status", *admin).stdout
     assert demo.run("undrain", "gce-us-east1", *admin).returncode == 0
-    until(lambda: len(demo.ask(f"{NAME}.example.com")) == 4, "all serve again")
+    world.until(lambda: len(demo.ask(f"{NAME}.example.com")) == 4, "all serve again")
 
 
 def test_the_zone_dumped_is_one_that_another_server_loads(

@@ -1,22 +1,17 @@
 """Clients at places, through real processes: what workers say to them, and what a caching resolver keeps."""
 
 import random
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import dns.edns
-import dns.exception
 import dns.message
 import dns.query
 import dns.rcode
 import pytest
 
-from tests.fakes import mmdb
+from tests.fakes import mmdb, resolver
 from tests.scenarios import world
 from tests.scenarios.world import ADDRESSES, GLOBAL, LONG
 
@@ -100,61 +95,20 @@ def test_a_resolver_that_keeps_answers_gives_them_to_the_right_clients(
 ) -> None:
     """Unbound asks for /24 and keeps what it is told by scope: every client gets what we would say to it."""
     chance = random.Random(7871)
-    with unbound(tool("unbound"), served.port, tmp_path) as port:
+    options = (
+        'module-config: "subnetcache iterator"',
+        "send-client-subnet: 127.0.0.1",
+        "client-subnet-always-forward: yes",
+        "qname-minimisation: no",
+    )
+    stubs = [resolver.stub("example.com", f"127.0.0.1@{served.port}")]
+    with resolver.resolving(tool("unbound"), tmp_path, options, stubs) as keeper:
         for _ in range(400):
             network = chance.choice(["10.0.0.0/8", "10.1.0.0/20", "192.0.0.0/14", "198.51.100.0/22"])
             whole = ip_network(network)
             address = ip_address(int(whole[0]) + chance.randrange(whole.num_addresses))
             subnet = str(ip_network((address, 24), strict=False))
-            assert ask(port, subnet)[0] == ask(served.port, subnet)[0], subnet
-
-
-@contextmanager
-def unbound(binary: str, upstream: int, root: Path) -> Iterator[int]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    config = root / "unbound.conf"
-    config.write_text(
-        f"""server:
-  interface: 127.0.0.1@{port}
-  do-daemonize: no
-  use-syslog: no
-  username: ""
-  chroot: ""
-  directory: "{root}"
-  pidfile: ""
-  do-not-query-localhost: no
-  module-config: "subnetcache iterator"
-  send-client-subnet: 127.0.0.1
-  client-subnet-always-forward: yes
-  qname-minimisation: no
-stub-zone:
-  name: example.com
-  stub-addr: 127.0.0.1@{upstream}
-remote-control:
-  control-enable: no
-"""
-    )
-    with (root / "unbound.log").open("wb") as log:
-        process = subprocess.Popen([binary, "-dd", "-c", str(config)], stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + LONG
-        while not _alive(port):
-            assert process.poll() is None, (root / "unbound.log").read_text()
-            assert time.monotonic() < deadline
-        yield port
-    finally:
-        process.terminate()
-        process.wait(LONG)
-
-
-def _alive(port: int) -> bool:
-    try:
-        dns.query.udp(dns.message.make_query(".", "SOA", flags=0), "127.0.0.1", timeout=0.5, port=port)
-    except (OSError, dns.exception.Timeout):
-        return False
-    return True
+            assert ask(keeper.port, subnet)[0] == ask(served.port, subnet)[0], subnet
 
 
 def test_the_database_is_taken_up_when_it_is_good(served: world.Served) -> None:

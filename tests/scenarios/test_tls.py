@@ -1,44 +1,23 @@
 """`fedns serve` over TLS: real clients, certificates that change under load, and who only holds on."""
 
-import os
-import shutil
 import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import dns.message
 import dns.query
-import pytest
 
 from fedns.servers import batch
+from tests.fakes import resolver
 from tests.scenarios import load, world
 from tests.servers import certificates
 
 SILENT = 1200
 """Connections that say nothing: more than one worker holds at once."""
-UNBOUND = """server:
-  interface: 127.0.0.1@{own}
-  port: {own}
-  do-daemonize: no
-  username: ""
-  chroot: ""
-  directory: "{home}"
-  pidfile: ""
-  use-syslog: no
-  do-not-query-localhost: no
-  module-config: "iterator"
-  tls-cert-bundle: "{chain}"
-remote-control:
-  control-enable: no
-stub-zone:
-  name: "example.com"
-  stub-addr: 127.0.0.1@{port}#{host}
-  stub-tls-upstream: yes
-"""
 
 
 class Private:
@@ -54,12 +33,6 @@ class Private:
 
 def _port(served: world.Served) -> int:
     return int(served.told()["tls"][0][1])
-
-
-def _needs(tool: str) -> None:
-    if not shutil.which(tool):
-        assert not os.environ.get("FEDNS_REQUIRE_TOOLS"), f"{tool} is missing"
-        pytest.skip(f"{tool} is not installed")
 
 
 def _run(*command: str) -> str:
@@ -94,8 +67,8 @@ def _ask(sock: ssl.SSLSocket) -> tuple[str, ...]:
     return world.answer(dns.query.receive_tcp(sock)[0])  # type: ignore[misc]
 
 
-def test_private_answers_and_certificates_that_change(tmp_path: Path) -> None:
-    _needs("kdig")
+def test_private_answers_and_certificates_that_change(tmp_path: Path, tool: Callable[[str], str]) -> None:
+    tool("kdig")
     place = Private(tmp_path, days=10)
     chain = place.chain
     with world.settled(place.world) as served:
@@ -116,44 +89,26 @@ def test_private_answers_and_certificates_that_change(tmp_path: Path) -> None:
     assert subprocess.run([*world.FEDNS, "check", "-c", str(place.world.config)], stdout=-3).returncode == 1
 
 
-def test_openssl_resumes_its_sessions_and_unbound_asks_in_privacy(tmp_path: Path) -> None:
-    _needs("openssl")
-    _needs("unbound")
+def test_openssl_resumes_its_sessions_and_unbound_asks_in_privacy(
+    tmp_path: Path, tool: Callable[[str], str]
+) -> None:
+    openssl, unbound = tool("openssl"), tool("unbound")
     place = Private(tmp_path, workers=1)  # a session is resumed where it began
     with world.settled(place.world) as served:
         port = _port(served)
-        command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", place.chain]
+        command = [openssl, "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", place.chain]
         told = _run(*command, "-alpn", "dot", "-verify_return_error")
         assert "ALPN protocol: dot" in told and "Verify return code: 0 (ok)" in told
         assert "Reused, " in _run(*command, "-tls1_2", "-reconnect")
-        with _unbound(tmp_path, place.chain, port) as own:
-            query = dns.message.make_query(world.GLOBAL, "A")
-
-            def resolved() -> bool:
-                try:
-                    reply = dns.query.udp(query, "127.0.0.1", port=own, timeout=1.0)
-                except (OSError, dns.exception.Timeout):
-                    return False
-                return world.answer(reply) == world.records(world.SERVING)
-
-            world.until(resolved, "the answer by way of unbound")
+        options = ('module-config: "iterator"', f'tls-cert-bundle: "{place.chain}"')
+        server = f"127.0.0.1@{port}#{certificates.HOST}"
+        stubs = [resolver.stub("example.com", server, "stub-tls-upstream: yes")]
+        with resolver.resolving(unbound, tmp_path / "unbound", options, stubs) as asked:
+            expected = world.records(world.SERVING)
+            world.until(
+                lambda: world.answer(asked.ask(world.GLOBAL)) == expected, "an answer by way of unbound"
+            )
         assert 'rcode="NOERROR",transport="tls",type="A"}' in served.api("/metrics")
-
-
-@contextmanager
-def _unbound(home: Path, chain: str, port: int) -> Iterator[int]:
-    """A resolver that asks this port over TLS; its own port."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
-        found.bind(("127.0.0.1", 0))
-        own = int(found.getsockname()[1])
-    config = home / "unbound.conf"
-    config.write_text(UNBOUND.format(own=own, home=home, chain=chain, port=port, host=certificates.HOST))
-    process = subprocess.Popen(["unbound", "-d", "-c", str(config)], stderr=subprocess.DEVNULL)
-    try:
-        yield own
-    finally:
-        process.terminate()
-        process.wait(world.LONG)
 
 
 def test_under_load_a_new_certificate_costs_no_answer_and_a_dead_worker_its_connections_alone(

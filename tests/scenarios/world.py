@@ -8,12 +8,11 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,10 @@ import dns.rcode
 import dns.rdatatype
 
 from tests.bench import serving
+from tests.servers import running
 
 FEDNS = [sys.executable, "-m", "fedns.cli.main"]
-LONG = 20.0
+LONG, until = running.LONG, running.until
 """Seconds to wait for an effect; a start on a busy machine takes several."""
 ADMIN = "127.0.0.53"
 """Not 127.0.0.1: no client's ephemeral port may take the admin port while control is down."""
@@ -86,7 +86,7 @@ class World:
 
     def __init__(self, root: Path) -> None:
         self.root, self.config = root, root / "fedns.yaml"
-        self.admin = _free(ADMIN)
+        self.admin = serving.free_port(ADMIN)
         for zone, address in ADDRESSES.items():
             self.write(zone, [address], ready=zone != "europe-west1-b")
         self.put("zones/acme.com.zone", ZONE)
@@ -230,16 +230,3 @@ def settled(world: World) -> Iterator[Served]:
     with serve(world) as served:
         served.shows(GLOBAL, records(SERVING), "at first")
         yield served
-
-
-def until(holds: Callable[[], object], what: str, seconds: float = LONG) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
-
-
-def _free(host: str) -> int:
-    with socket.socket() as found:
-        found.bind((host, 0))
-        return int(found.getsockname()[1])

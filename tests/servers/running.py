@@ -66,6 +66,16 @@ def query(name: bytes = NAME, ident: int = 7, rtype: int = 1) -> bytes:
     return struct.pack(">6H", ident, 0, 1, 0, 0, 1) + name + struct.pack(">HH", rtype, 1) + opt
 
 
+@contextmanager
+def sockets(host: str = "127.0.0.1") -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A server's UDP socket on `host` and one that asks it over loopback."""
+    with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as asker:
+        server.bind((host, 0))
+        asker.settimeout(LONG)
+        asker.connect(("127.0.0.1", server.getsockname()[1]))
+        yield server, asker
+
+
 def until(reached: Callable[[], object], what: str, seconds: float = LONG) -> None:
     deadline = time.monotonic() + seconds
     while not reached():

@@ -7,6 +7,7 @@ import pytest
 
 from fedns.dns import client
 from fedns.servers import batch
+from tests.servers import running
 
 Maker = Callable[[socket.socket, client.Host], batch.Datagrams]
 HOST = client.Host(client.Server())
@@ -61,10 +62,7 @@ def test_replies_reach_their_askers_from_the_asked_address(
 
 @KINDS
 def test_packets_without_an_answer_leave_no_gap(kind: Maker) -> None:
-    with (
-        _bound(socket.AF_INET, "127.0.0.1") as server,
-        _client(socket.AF_INET, "127.0.0.1", server) as client,
-    ):
+    with running.sockets() as (server, client):
         datagrams = kind(server, HOST)
         for i in range(8):
             client.send(b"%d" % i)
@@ -81,10 +79,7 @@ def test_nothing_queued_is_an_empty_batch(kind: Maker) -> None:
 
 @KINDS
 def test_a_batch_is_bounded_and_the_rest_comes_next(kind: Maker) -> None:
-    with (
-        _bound(socket.AF_INET, "127.0.0.1") as server,
-        _client(socket.AF_INET, "127.0.0.1", server) as client,
-    ):
+    with running.sockets() as (server, client):
         datagrams = kind(server, HOST)
         for i in range(batch.SIZE + 3):
             client.send(b"%d" % i)
@@ -94,10 +89,7 @@ def test_a_batch_is_bounded_and_the_rest_comes_next(kind: Maker) -> None:
 
 @KINDS
 def test_a_reply_the_kernel_refuses_is_left_out(kind: Maker) -> None:
-    with (
-        _bound(socket.AF_INET, "127.0.0.1") as server,
-        _client(socket.AF_INET, "127.0.0.1", server) as client,
-    ):
+    with running.sockets() as (server, client):
         datagrams = kind(server, HOST)
         for i in range(4):
             client.send(b"%d" % i)
@@ -109,10 +101,7 @@ def test_a_reply_the_kernel_refuses_is_left_out(kind: Maker) -> None:
 
 @KINDS
 def test_an_oversized_query_is_cut_not_fatal(kind: Maker) -> None:
-    with (
-        _bound(socket.AF_INET, "127.0.0.1") as server,
-        _client(socket.AF_INET, "127.0.0.1", server) as client,
-    ):
+    with running.sockets() as (server, client):
         datagrams = kind(server, HOST)
         client.send(b"y" * 9000)
         assert datagrams.receive() == [b"y" * batch.SLOT]

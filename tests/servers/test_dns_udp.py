@@ -22,10 +22,7 @@ def _answer(packets: Sequence[bytes], limit: int, clients: Iterable[client.Clien
 
 def test_ready_answers_more_than_one_batch_and_counts(tmp_path: Path) -> None:
     cells = counters.Cells(str(tmp_path / "w"))
-    with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as asker:
-        server.bind(("127.0.0.1", 0))
-        asker.settimeout(running.LONG)
-        asker.connect(server.getsockname())
+    with running.sockets() as (server, asker):
         listener = dns_udp.Listener(server, _answer, cells, HOST, FREE)
         listener.ready()
         wanted = batch.SIZE + 20
@@ -47,10 +44,7 @@ def test_ready_answers_more_than_one_batch_and_counts(tmp_path: Path) -> None:
 
 def test_a_crowd_is_answered_whole_however_it_comes(tmp_path: Path) -> None:
     cells = counters.Cells(str(tmp_path / "w"))
-    with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as asker:
-        server.bind(("127.0.0.1", 0))
-        asker.settimeout(running.LONG)
-        asker.connect(server.getsockname())
+    with running.sockets() as (server, asker):
         listener = dns_udp.Listener(server, _answer, cells, HOST, FREE)
         for size in (dns_udp.CROWD, 1, batch.SIZE + 1, 1, dns_udp.CROWD, dns_udp.CROWD):
             for number in range(size):
@@ -77,9 +71,7 @@ def test_a_flood_is_limited_and_slipped_but_not_for_who_has_a_good_cookie(tmp_pa
     host = client.Host(client.Server(cookies=secret.hex()), 1000)
     good = cookie.make(cookie.begin(secret), b"8 octets", b"\x7f\0\0\1", 1000)
     proven = running.query()[:-2] + struct.pack(">HHH", 28, cookie.OPTION, 24) + good
-    with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as asker:
-        server.bind(("127.0.0.1", 0))
-        asker.connect(server.getsockname())
+    with running.sockets() as (server, asker):
         asker.setblocking(False)
         limits, replies = rate.Limits(nxdomain=1, slip=2, exempt=()), list[bytes]()
         listener = dns_udp.Listener(server, _nxdomain, cells, host, rate.Limiter(limits, 1))
@@ -109,9 +101,7 @@ def test_far_beyond_nothing_is_even_looked_up(tmp_path: Path) -> None:
         return _nxdomain(packets, limit, clients)
 
     cells = counters.Cells(str(tmp_path / "w"))
-    with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as asker:
-        server.bind(("127.0.0.1", 0))
-        asker.connect(server.getsockname())
+    with running.sockets() as (server, asker):
         limiter = rate.Limiter(rate.Limits(queries=10, slip=0, exempt=()), 1)
         listener = dns_udp.Listener(server, answer, cells, HOST, limiter)
         for number in range(1024):

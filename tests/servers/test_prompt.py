@@ -1,6 +1,5 @@
 """The listener with the compiled core: what it takes and what it leaves go out in one batch, in order."""
 
-import socket
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,10 +54,7 @@ def test_batches_mix_what_the_core_takes_and_leaves(form: prompt.Form, host: str
     cells = counters.Cells(str(tmp_path / "w"))
     table = running.entries(running.OLD)
 
-    with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as asker:
-        server.bind((host, 0))
-        asker.settimeout(running.LONG)
-        asker.connect(("127.0.0.1", server.getsockname()[1]))
+    with running.sockets(host) as (server, asker):
         plain = dns_udp.Plain(server, _plain, cells, HOST, rate.Limiter(rate.Limits(), 5))
         listener = prompt.Listener(plain, _kit(form, table))
         listener.ready()
@@ -88,9 +84,7 @@ def test_who_asks_too_much_is_limited_though_the_core_could_answer(form: prompt.
     cells = counters.Cells(str(tmp_path / "w"))
     table = running.entries(running.OLD)
     limits = rate.Limits(answers=4, queries=20, slip=2, exempt=())
-    with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as asker:
-        server.bind(("127.0.0.1", 0))
-        asker.connect(server.getsockname())
+    with running.sockets() as (server, asker):
 
         def answer(
             packets: Sequence[bytes], limit: int, clients: Iterable[client.Client]
@@ -123,10 +117,7 @@ def test_damage_ends_the_worker_and_any_other_failure_is_left(form: prompt.Form,
         def get(self, key: bytes, default: object = None) -> Any:
             raise troubles[0]
 
-    with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as asker:
-        server.bind(("127.0.0.1", 0))
-        asker.settimeout(running.LONG)
-        asker.connect(server.getsockname())
+    with running.sockets() as (server, asker):
         plain = dns_udp.Plain(server, _plain, cells, HOST, rate.Limiter(rate.Limits(), 5))
         listener = prompt.Listener(plain, _kit(form, Broken()))
         asker.send(running.query())

@@ -1,21 +1,17 @@
 """The fleet's API server as a source of policies."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fedns.kube import access, backoff, client, informer
 from fedns.model.policy import ProbeSpec, TrafficPolicy
-from fedns.sources import fleet, identity, kubernetes, policies, reachability
+from fedns.sources import fleet, policies
 from fedns.sources.change import PolicyChange
 from tests.fakes import kubecluster
+from tests.sources import asking
 from tests.sources.listening import Listener
-
-REACH = reachability.Pace(interval=0.1, first=0.05, timeout=1.0, fall=2, rise=2)
-PACE = informer.Pace(page=50, life=3.0, slack=1.0, refused=0.2, bounds=backoff.Bounds(0.05, 0.2))
 
 
 @pytest.fixture
@@ -33,34 +29,18 @@ def policy(name: str, **spec: Any) -> dict[str, Any]:
     }
 
 
-def watched(
-    server: kubecluster.Cluster, folder: Path, test: Callable[[Listener], Awaitable[None]]
-) -> Listener:
-    async def main() -> Listener:
-        listener = Listener()
-        api = client.Client(access.Where(server=server.url), asyncio.Semaphore(client.AT_ONCE))
-        source = kubernetes.Source(api, identity.Register(str(folder / "identities")))
-        kinds = policies.kinds(TrafficPolicy(), ProbeSpec())
-        found = fleet.Fleet(source, fleet.Wanted(kinds), fleet.NOTHING, REACH, PACE)
-        task = asyncio.ensure_future(found.run(listener))
-        try:
-            await listener.until(lambda: listener.all(PolicyChange))
-            await test(listener)
-            assert not task.done(), task.exception()
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        return listener
+def watched(server: kubecluster.Cluster, folder: Path, test: asking.Test) -> Listener:
+    kinds = policies.kinds(TrafficPolicy(), ProbeSpec())
 
-    return asyncio.run(main())
+    def make() -> fleet.Fleet:
+        source = asking.source(server, folder)
+        return fleet.Fleet(source, fleet.Wanted(kinds), fleet.NOTHING, asking.REACH, asking.PACE)
+
+    return asking.beside(make, PolicyChange, test)
 
 
 def strategies(listener: Listener) -> dict[str, str]:
     return {key: one.strategy for key, one in listener.last(PolicyChange).policies.items()}
-
-
-async def act(what: Callable[..., None], *values: object, **named: object) -> None:
-    await asyncio.to_thread(what, *values, **named)
 
 
 def test_policies_come_and_go(server: kubecluster.Cluster, tmp_path: Path) -> None:
@@ -69,15 +49,15 @@ def test_policies_come_and_go(server: kubecluster.Cluster, tmp_path: Path) -> No
     async def test(listener: Listener) -> None:
         first = listener.all(PolicyChange)[0]
         assert first.whole and first.touched is None and strategies(listener) == {"shop/web": "Nearest"}
-        await act(server.put, policy("a", strategy="Weighted"))
+        await asking.act(server.put, policy("a", strategy="Weighted"))
         await listener.until(lambda: strategies(listener) == {"shop/web": "Weighted"})
         assert listener.last(PolicyChange).touched == {"shop/web"}
-        await act(server.put, policy("b", strategy="Nearest"))
+        await asking.act(server.put, policy("b", strategy="Nearest"))
         await listener.until(lambda: any("comes first by name" in one for one in listener.problems()))
-        await act(server.delete, policy("a"))
+        await asking.act(server.delete, policy("a"))
         await listener.until(lambda: strategies(listener) == {"shop/web": "Nearest"})
         await listener.until(lambda: listener.problems() == [])
-        await act(server.delete, policy("b"))
+        await asking.act(server.delete, policy("b"))
         await listener.until(lambda: strategies(listener) == {})
 
     watched(server, tmp_path, test)
@@ -87,7 +67,7 @@ def test_a_policy_that_cannot_be_read_stays_as_it_was(server: kubecluster.Cluste
     server.put(policy("a", strategy="Nearest"))
 
     async def test(listener: Listener) -> None:
-        await act(server.put, policy("a", strategy="Farthest"))
+        await asking.act(server.put, policy("a", strategy="Farthest"))
         await listener.until(lambda: any("TrafficPolicy shop/a" in one for one in listener.problems()))
         assert strategies(listener) == {"shop/web": "Nearest"}
 
@@ -103,10 +83,10 @@ def test_without_the_kind_or_the_server_what_was_known_stays(
         first = listener.all(PolicyChange)[0]
         assert not first.whole and first.touched == frozenset()
         await listener.until(lambda: any("trafficpolicies: 404" in one for one in listener.problems()))
-        await act(server.put, policy("a", strategy="Nearest"))
-        await act(server.faults, absent=[])
+        await asking.act(server.put, policy("a", strategy="Nearest"))
+        await asking.act(server.faults, absent=[])
         await listener.until(lambda: strategies(listener) == {"shop/web": "Nearest"})
-        await act(server.stop)
+        await asking.act(server.stop)
         await listener.until(lambda: any("cannot be reached" in one for one in listener.problems()))
         assert strategies(listener) == {"shop/web": "Nearest"}
 

@@ -2,21 +2,19 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from fedns.kube import access, backoff, client, informer
 from fedns.model.facts import MemberFacts, ShardFacts
-from fedns.sources import cluster, identity, kubernetes, reachability
+from fedns.sources import cluster, identity, kubernetes, subjects
 from fedns.sources.change import MemberChange, ProblemsChange
 from tests.fakes import kubecluster
+from tests.sources import asking
 from tests.sources.listening import Listener
 
 MEMBER = cluster.Member("m")
-REACH = reachability.Pace(interval=0.1, first=0.05, timeout=1.0, fall=2, rise=2)
-PACE = informer.Pace(page=50, life=3.0, slack=1.0, refused=0.2, bounds=backoff.Bounds(0.05, 0.2))
 
 
 @pytest.fixture
@@ -33,28 +31,22 @@ def server() -> Iterator[kubecluster.Cluster]:
 def watched(
     server: kubecluster.Cluster,
     folder: Path,
-    test: Callable[[Listener], Awaitable[None]],
+    test: asking.Test,
     known: Mapping[str, ShardFacts] | None = None,
-    selector: str = "",
+    wish: subjects.Wish = asking.ALL,
 ) -> Listener:
     """Runs `test` beside a running source."""
 
-    async def main() -> Listener:
-        listener = Listener()
-        api = client.Client(access.Where(server=server.url), asyncio.Semaphore(client.AT_ONCE))
-        source = kubernetes.Source(api, identity.Register(str(folder / "identities")), selector)
-        member = kubernetes.Member(MEMBER, source, known, REACH, PACE)
-        task = asyncio.ensure_future(member.run(listener))
-        try:
-            await listener.until(lambda: listener.all(MemberChange))
-            await test(listener)
-            assert not task.done(), task.exception()
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        return listener
+    return asking.beside(lambda: member(server, folder, known, wish), MemberChange, test)
 
-    return asyncio.run(main())
+
+def member(
+    server: kubecluster.Cluster,
+    folder: Path,
+    known: Mapping[str, ShardFacts] | None = None,
+    wish: subjects.Wish = asking.ALL,
+) -> kubernetes.Member:
+    return kubernetes.Member(MEMBER, asking.source(server, folder, wish), known, asking.REACH, asking.PACE)
 
 
 def facts(listener: Listener) -> MemberFacts:
@@ -64,10 +56,6 @@ def facts(listener: Listener) -> MemberFacts:
 def problems(listener: Listener) -> str:
     found = listener.all(ProblemsChange)
     return "\n".join(map(str, found[-1].problems)) if found else ""
-
-
-async def act(what: Callable[..., None], *values: object, **named: object) -> None:
-    await asyncio.to_thread(what, *values, **named)
 
 
 async def nothing(listener: Listener) -> None:
@@ -89,10 +77,10 @@ def test_the_first_word_is_whole(server: kubecluster.Cluster, tmp_path: Path, ab
 
 def test_changes_touch_what_they_are_about(server: kubecluster.Cluster, tmp_path: Path) -> None:
     async def test(listener: Listener) -> None:
-        await act(server.put, kubecluster.service("shop", "192.0.2.2"))
+        await asking.act(server.put, kubecluster.service("shop", "192.0.2.2"))
         await listener.until(lambda: "mynamespace/shop" in facts(listener).shards)
         assert listener.last(MemberChange).touched == {"mynamespace/shop"}
-        await act(server.delete, kubecluster.service("web"))
+        await asking.act(server.delete, kubecluster.service("web"))
         await listener.until(lambda: "mynamespace/web" not in facts(listener).shards)
 
     watched(server, tmp_path, test)
@@ -100,19 +88,16 @@ def test_changes_touch_what_they_are_about(server: kubecluster.Cluster, tmp_path
 
 def test_facts_know_their_objects_and_versions(server: kubecluster.Cluster, tmp_path: Path) -> None:
     async def main() -> None:
-        listener = Listener()
-        api = client.Client(access.Where(server=server.url), asyncio.Semaphore(1))
-        source = kubernetes.Source(api, identity.Register(str(tmp_path)))
-        member = kubernetes.Member(MEMBER, source, None, REACH, PACE)
-        task = asyncio.ensure_future(member.run(listener))
+        listener, found = Listener(), member(server, tmp_path)
+        task = asyncio.ensure_future(found.run(listener))
         await listener.until(lambda: listener.all(MemberChange))
-        service, endpoints = member.origins("mynamespace/web")
+        service, endpoints = found.origins("mynamespace/web")
         assert service.startswith("Service mynamespace/web (resourceVersion ")
         assert endpoints.startswith("EndpointSlice mynamespace/web-1 (resourceVersion ")
-        await act(server.put, kubecluster.service("web", "192.0.2.7"))
+        await asking.act(server.put, kubecluster.service("web", "192.0.2.7"))
         await listener.until(lambda: facts(listener).shards["mynamespace/web"].addresses == ("192.0.2.7",))
-        assert member.origins("mynamespace/web")[0] > service
-        assert member.origins("mynamespace/none") == ()
+        assert found.origins("mynamespace/web")[0] > service
+        assert found.origins("mynamespace/none") == ()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -121,11 +106,11 @@ def test_facts_know_their_objects_and_versions(server: kubecluster.Cluster, tmp_
 
 def test_a_lost_server_freezes_its_facts_and_is_told(server: kubecluster.Cluster, tmp_path: Path) -> None:
     async def test(listener: Listener) -> None:
-        await act(server.faults, unready=True)
+        await asking.act(server.faults, unready=True)
         await listener.until(lambda: facts(listener).api == "unreachable")
         assert "mynamespace/web" in facts(listener).shards
         await listener.until(lambda: "cannot be reached" in problems(listener))
-        await act(server.faults, unready=False)
+        await asking.act(server.faults, unready=False)
         await listener.until(lambda: facts(listener).api == "reachable" and not problems(listener))
 
     watched(server, tmp_path, test)
@@ -159,7 +144,7 @@ def test_a_refusal_switches_off_one_feature_until_it_passes(
         assert (facts(listener).shards["mynamespace/web"].readiness is None) == (plural == "endpointslices")
         await listener.until(lambda: f"{plural}: 403 Forbidden" in problems(listener))
         assert told in problems(listener)
-        await act(server.faults, forbidden=[])
+        await asking.act(server.faults, forbidden=[])
         await listener.until(lambda: not problems(listener))
         assert facts(listener).shards["mynamespace/web"].readiness is not None
         assert facts(listener).region == "r1"
@@ -175,7 +160,7 @@ def test_nothing_is_taken_from_another_cluster(server: kubecluster.Cluster, tmp_
         await listener.until(lambda: "this is another cluster" in problems(listener))
         assert register.path("m") in problems(listener)
         assert set(facts(listener).shards) == {"mynamespace/old"}
-        await act(os.remove, register.path("m"))
+        await asking.act(os.remove, register.path("m"))
         await listener.until(lambda: set(facts(listener).shards) == {"mynamespace/web"})
         await listener.until(lambda: not problems(listener))
         assert register.known("m")
@@ -191,7 +176,7 @@ def test_a_mass_removal_waits_until_another_list_agrees(server: kubecluster.Clus
     async def test(listener: Listener) -> None:
         assert len(facts(listener).shards) == 21
         lists = len([line for line in server.log() if "/services?" in line and "sendInitial" in line])
-        await act(server.delete, *many)
+        await asking.act(server.delete, *many)
         await listener.until(lambda: "held back" in problems(listener))
         assert len(facts(listener).shards) > 11  # fewer than ten at once are never held
         await listener.until(lambda: len(facts(listener).shards) == 1)
@@ -204,15 +189,106 @@ def test_a_mass_removal_waits_until_another_list_agrees(server: kubecluster.Clus
 
 def test_only_selected_services_are_asked_for(server: kubecluster.Cluster, tmp_path: Path) -> None:
     server.put(kubecluster.service("public", "192.0.2.4", exported="yes"))
-    listener = watched(server, tmp_path, nothing, selector="exported=yes")
+    listener = watched(server, tmp_path, nothing, wish=subjects.Wish("exported=yes"))
     assert set(facts(listener).shards) == {"mynamespace/public"}
 
 
 def test_an_object_that_cannot_be_read_is_told_and_stays(server: kubecluster.Cluster, tmp_path: Path) -> None:
     async def test(listener: Listener) -> None:
-        await act(server.put, kubecluster.service("web", "no-address"))
+        await asking.act(server.put, kubecluster.service("web", "no-address"))
         await listener.until(lambda: "Service mynamespace/web" in problems(listener))
         assert "`no-address` is no IP address" in problems(listener)
         assert facts(listener).shards["mynamespace/web"].addresses == ("192.0.2.1",)
 
     watched(server, tmp_path, test)
+
+
+def test_only_services_of_selected_namespaces_are_taken_up(
+    server: kubecluster.Cluster, tmp_path: Path
+) -> None:
+    async def test(listener: Listener) -> None:
+        assert facts(listener).shards == {} and not problems(listener)
+        await asking.act(server.put, kubecluster.namespace("mynamespace", federated="yes"))
+        await listener.until(lambda: set(facts(listener).shards) == {"mynamespace/web"})
+        assert facts(listener).shards["mynamespace/web"].readiness is not None
+        await asking.act(server.put, kubecluster.namespace("mynamespace", federated="no"))
+        await listener.until(lambda: facts(listener).shards == {})
+
+    watched(server, tmp_path, test, wish=subjects.Wish(namespaces="federated=yes"))
+
+
+def exported(name: str, version: str = "v1alpha1") -> dict[str, object]:
+    meta = {"name": name, "namespace": "mynamespace"}
+    return {"apiVersion": f"multicluster.x-k8s.io/{version}", "kind": "ServiceExport", "metadata": meta}
+
+
+@pytest.mark.parametrize("version", ["v1alpha1", "v1beta1"])
+def test_only_exported_services_are_taken_up(
+    server: kubecluster.Cluster, tmp_path: Path, version: str
+) -> None:
+    others = {"v1alpha1", "v1beta1"} - {version}
+    server.faults(absent=[f"multicluster.x-k8s.io/{one}" for one in others])
+
+    async def main() -> None:
+        listener, found = Listener(), member(server, tmp_path, wish=subjects.Wish(exports=True))
+        task = asyncio.ensure_future(found.run(listener))
+        await listener.until(lambda: listener.all(MemberChange))
+        assert facts(listener).shards == {}
+        await asking.act(server.put, exported("web", version), kubecluster.service("shop", "192.0.2.9"))
+        await listener.until(lambda: set(facts(listener).shards) == {"mynamespace/web"})
+        origins = found.origins("mynamespace/web")
+        assert origins[-1].startswith("ServiceExport mynamespace/web (resourceVersion ")
+        await asking.act(server.delete, exported("web", version))
+        await listener.until(lambda: facts(listener).shards == {})
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+def test_without_the_kind_of_exports_nothing_is_taken_up_and_what_was_known_stays(
+    server: kubecluster.Cluster, tmp_path: Path
+) -> None:
+    server.faults(absent=["multicluster.x-k8s.io/v1alpha1", "multicluster.x-k8s.io/v1beta1"])
+    wish = subjects.Wish(exports=True)
+
+    async def test(listener: Listener) -> None:
+        await listener.until(lambda: "serviceexports: 404" in problems(listener))
+        assert "none of its services is taken up, because `exports` is to decide" in problems(listener)
+        assert facts(listener).shards == {}
+
+    watched(server, tmp_path, test, wish=wish)
+
+    async def before(listener: Listener) -> None:
+        await listener.until(lambda: "serviceexports: 404" in problems(listener))
+        assert kubernetes.LOST in problems(listener)
+        assert set(facts(listener).shards) == {"mynamespace/old"}
+
+    watched(server, tmp_path, before, {"mynamespace/old": ShardFacts(("192.0.2.9",))}, wish)
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta1", "v1alpha1"])
+def test_another_name_in_the_cluster_set_is_told(
+    server: kubecluster.Cluster, tmp_path: Path, version: str
+) -> None:
+    others = {"v1", "v1beta1", "v1alpha1"} - {version}
+    server.faults(absent=[f"about.k8s.io/{one}" for one in others])
+    meta = {"name": "cluster.clusterset.k8s.io"}
+    about = {"apiVersion": f"about.k8s.io/{version}", "kind": "ClusterProperty", "metadata": meta}
+    other = {**about, "metadata": {"name": "x.example.com"}, "spec": {"value": "of no concern"}}
+    server.put({**about, "spec": {"value": "another"}}, other)
+
+    async def test(listener: Listener) -> None:
+        await listener.until(lambda: "it calls itself 'another' in its cluster set" in problems(listener))
+        await asking.act(server.put, {**about, "spec": {"value": "m"}})
+        await listener.until(lambda: not problems(listener))
+
+    watched(server, tmp_path, test, wish=subjects.Wish(exports=True))
+    assert not [line for line in server.log() if "clusterproperties" in line and "fieldSelector" not in line]
+
+
+def test_what_is_not_needed_is_not_asked_for(server: kubecluster.Cluster, tmp_path: Path) -> None:
+    server.faults(forbidden=["list:namespaces", "serviceexports", "clusterproperties"])
+    assert not problems(watched(server, tmp_path, nothing))
+    asked = "".join(server.log())
+    assert "serviceexports" not in asked and "clusterproperties" not in asked and "namespaces?" not in asked

@@ -1,0 +1,94 @@
+"""What is watched on a member's API server: one row a kind, in the versions we read, and when it is needed.
+
+Law: pure. What is not needed is not asked for, so it takes no rights. What the server refuses is missed
+visibly, by the words of its row. `decides`: without it nobody can say what there is, so what was known stays.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from fedns.kube.resource import Resource
+from fedns.sources import objects, scope
+
+
+class Wish(NamedTuple):
+    """What of a member is wanted. Selectors as the API has them: of labels of services, and of labels of
+    namespaces; `exports`: only services that are exported."""
+
+    selector: str = ""
+    namespaces: str = ""
+    exports: bool = False
+
+
+def _always(wish: Wish) -> bool:
+    return True
+
+
+def _nothing(wish: Wish) -> str:
+    return ""
+
+
+class Kind(NamedTuple):
+    """`versions`: the best first; `missing`: what there is not without it; `optional`: a server that does not
+    know it is none of our business."""
+
+    versions: tuple[Resource, ...]
+    missing: str
+    when: Callable[[Wish], bool] = _always
+    labels: Callable[[Wish], str] = _nothing
+    fields: str = ""
+    decides: bool = False
+    optional: bool = False
+
+
+def _versions(group: str, plural: str, kind: str, namespaced: bool = True) -> tuple[Resource, ...]:
+    return tuple(Resource(group, one, plural, kind, namespaced) for one in ("v1", "v1beta1", "v1alpha1"))
+
+
+SERVICES = Kind(
+    (Resource("", "v1", "services", "Service"),),
+    "none of its services is taken up",
+    labels=lambda wish: wish.selector,
+    decides=True,
+)
+SLICES = Kind(
+    (
+        Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice"),
+        Resource("discovery.k8s.io", "v1beta1", "endpointslices", "EndpointSlice"),
+        Resource("", "v1", "endpoints", "Endpoints"),
+    ),
+    "the readiness of its services is unknown",
+)
+NODES = Kind((Resource("", "v1", "nodes", "Node", False),), "region and zones are those of the configuration")
+NAMESPACES = Kind(
+    (Resource("", "v1", "namespaces", "Namespace", False),),
+    "none of its services is taken up, because `namespaces` is to decide",
+    when=lambda wish: bool(wish.namespaces),
+    labels=lambda wish: wish.namespaces,
+    decides=True,
+)
+EXPORTS = Kind(
+    _versions("multicluster.x-k8s.io", "serviceexports", "ServiceExport"),
+    "none of its services is taken up, because `exports` is to decide",
+    when=lambda wish: wish.exports,
+    decides=True,
+)
+PROPERTIES = Kind(
+    _versions("about.k8s.io", "clusterproperties", "ClusterProperty", False),
+    "its name in its cluster set is unknown",
+    when=lambda wish: wish.exports,
+    fields=f"metadata.name={scope.PROPERTY}",
+    optional=True,
+)
+ALL = (SERVICES, SLICES, NODES, NAMESPACES, EXPORTS, PROPERTIES)
+
+
+def wanted(wish: Wish) -> tuple[Kind, ...]:
+    """The rows that are needed; services and slices come first."""
+    return tuple(kind for kind in ALL if kind.when(wish))
+
+
+def shape(resource: Resource) -> objects.Kind:
+    """How an object of it is read."""
+    name = (resource.api_version, resource.kind)
+    return objects.KINDS.get(name) or scope.KINDS[name]
