@@ -67,7 +67,7 @@ class Refused(Exception):
 
     def __init__(self, status: int, told: str) -> None:
         super().__init__(f"{status}: {told}")
-        self.status = status
+        self.status, self.told = status, told
 
 
 class Process:

@@ -112,7 +112,7 @@ class Server:
         version, rest = _split(request)
         kinds = SERVED.get(version)
         if kinds is None or version in self.faults.absent:
-            raise Refused(404, "NotFound", "the server could not find the requested resource")
+            return web.Response(status=404, text="404 page not found\n")
         if not rest:
             return web.json_response(_resources(version))
         place, part = _placed(version, rest)
@@ -122,7 +122,7 @@ class Server:
         self.authorize(request, place, part)
         if not place[3] and request.method == "GET":
             await self.trouble()
-            called = kubeapi_reads.Called(request, version, kind.name, place)
+            called = kubeapi_reads.Called(request, version, kind, place)
             return await (self.reads.watch(called) if _watches(request) else self.reads.list(called))
         if not place[3] and request.method != "POST":
             raise Refused(405, "MethodNotAllowed", "the server does not allow this method")

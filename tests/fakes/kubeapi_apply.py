@@ -68,7 +68,7 @@ def applied(
     """What an apply of `body` leaves of the object, and of its owners. Conflict, unless forced."""
     merged = _merge(live, body, "", keys)
     mine, before, after = frozenset(leaves(body, keys)), leaves(live, keys), leaves(merged, keys)
-    changed = {path for path, value in after.items() if before.get(path) != value}
+    changed = _new({path for path, value in after.items() if before.get(path) != value}, before)
     rivals = {
         other: paths for other, paths in owners.items() if other[:2] != who[:2] or other.part != who.part
     }
@@ -82,6 +82,13 @@ def applied(
         if path not in theirs and not _held(path, theirs):
             _remove(merged, path, keys)
     return merged, {other: paths for other, paths in {**rivals, who: mine}.items() if paths}
+
+
+def _new(changed: set[Path], before: Leaves) -> set[Path]:
+    """With the maps and lists that come into being."""
+    there = {path[:at] for path in before for at in range(1, len(path) + 1)}
+    above = {path[:at] for path in changed for at in range(1, len(path))}
+    return changed | (above - there)
 
 
 def updated(live: Any, after: Any, owners: Owners, who: Who, keys: kinds.Keys) -> Owners:

@@ -39,6 +39,11 @@ class Kind(NamedTuple):
     blind: bool = True
     keys: Keys = EVERYWHERE
 
+    @property
+    def custom(self) -> bool:
+        """Whether a definition makes it."""
+        return self.counted and not self.blind
+
 
 def _custom(name: str, namespaced: bool = True, status: bool = True) -> Kind:
     return Kind(name, namespaced, status, True, False)

@@ -7,12 +7,14 @@ ADDED or DELETED for who watches with it.
 import asyncio
 import base64
 import contextlib
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from aiohttp import web
 
 from tests.fakes import kubeapi_store as stores
 from tests.fakes.kubeapi_faults import Faults
+from tests.fakes.kubeapi_kinds import Kind
 from tests.fakes.kubeapi_store import Object, Place, Refused, Selector
 
 BOOKMARK = "k8s.io/initial-events-end"
@@ -23,7 +25,7 @@ class Called(NamedTuple):
 
     request: web.Request
     version: str
-    kind: str
+    kind: Kind
     place: Place
 
     @property
@@ -32,7 +34,13 @@ class Called(NamedTuple):
         return Selector(query.get("labelSelector", ""), query.get("fieldSelector", ""))
 
     def shown(self, value: Object) -> Object:
-        return {**value, "apiVersion": self.version, "kind": self.kind}
+        return {**value, "apiVersion": self.version, "kind": self.kind.name}
+
+    def listed(self, value: Object) -> Object:
+        """In a list the items of built-in kinds do not say what they are."""
+        if self.kind.custom:
+            return self.shown(value)
+        return {name: each for name, each in value.items() if name not in ("apiVersion", "kind")}
 
 
 class Reads:
@@ -54,8 +62,8 @@ class Reads:
 
     async def list(self, called: Called) -> web.Response:
         query, place = called.request.query, called.place
-        asked = query.get("resourceVersion", "")
-        if asked not in ("", "0") and int(asked) > self.store.version:
+        asked = _version(query)
+        if asked > self.store.version:
             raise Refused(
                 504, "Timeout", f"Too large resource version: {asked}, current: {self.store.version}"
             )
@@ -73,8 +81,13 @@ class Reads:
         if len(page) < len(rows):
             token = f"{version} {'/'.join(page[-1][0])}"
             meta |= {"continue": base64.urlsafe_b64encode(token.encode()).decode()}
-        items = [called.shown(each) for _, each in page]
-        whole = {"kind": f"{called.kind}List", "apiVersion": called.version, "metadata": meta, "items": items}
+        items = [called.listed(each) for _, each in page]
+        whole = {
+            "kind": f"{called.kind.name}List",
+            "apiVersion": called.version,
+            "metadata": meta,
+            "items": items,
+        }
         return web.Response(body=stores.text(whole), content_type="application/json")
 
     async def watch(self, called: Called) -> web.StreamResponse:
@@ -84,7 +97,11 @@ class Reads:
             raise Refused(
                 422, "Invalid", "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch"
             )
-        begin = self.store.version if streamed else int(query.get("resourceVersion") or self.store.version)
+        if streamed and query.get("resourceVersionMatch") != "NotOlderThan":
+            raise Refused(
+                422, "Invalid", "resourceVersionMatch: Forbidden: sendInitialEvents requires setting it"
+            )
+        begin = self.store.version if streamed else _version(query) or self.store.version
         changes = list(self.store.since(begin))
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         response.enable_chunked_encoding()
@@ -154,3 +171,11 @@ class _Watching:
 
     async def write(self, value: Object) -> None:
         await self.response.write(stores.text(value) + b"\n")
+
+
+def _version(query: Mapping[str, str]) -> int:
+    """0: any will do."""
+    given = query.get("resourceVersion", "")
+    if given and not given.isdigit():
+        raise Refused(400, "BadRequest", f'resourceVersion: Invalid value: "{given}"')
+    return int(given or "0")

@@ -88,6 +88,9 @@ def _service(kind: Kind, before: Object | None, result: Object) -> None:
         spec.setdefault("externalTrafficPolicy", "Cluster")
     if spec["type"] == "LoadBalancer":
         spec.setdefault("allocateLoadBalancerNodePorts", True)
+        _check_port(spec, old)
+    if spec["sessionAffinity"] == "ClientIP":
+        spec.setdefault("sessionAffinityConfig", {"clientIP": {"timeoutSeconds": 10800}})
     spec.setdefault("ipFamilies", ["IPv4"])
     spec.setdefault("ipFamilyPolicy", "SingleStack")
     wanted, had = spec.get("clusterIP"), old.get("clusterIP")
@@ -106,17 +109,38 @@ def _service(kind: Kind, before: Object | None, result: Object) -> None:
 def _port(one: Object, kind: str, old: Object) -> Object:
     result = {"protocol": "TCP", "targetPort": one["port"], **one}
     if kind in OPEN_TYPES and not result.get("nodePort"):
-        known = {(each["port"], each["protocol"]): each.get("nodePort") for each in old.get("ports") or ()}
-        result["nodePort"] = known.get((result["port"], result["protocol"])) or next(_ports)
+        known = {each.get("name", ""): each.get("nodePort") for each in old.get("ports") or ()}
+        result["nodePort"] = known.get(result.get("name", "")) or next(_ports)
     return result
+
+
+def _check_port(spec: Object, old: Object) -> None:
+    """Where load balancers ask for a node's health: only where it matters which node it is."""
+    if spec["externalTrafficPolicy"] != "Local":
+        spec.pop("healthCheckNodePort", None)
+    elif not spec.get("healthCheckNodePort"):
+        spec["healthCheckNodePort"] = old.get("healthCheckNodePort") or next(_ports)
 
 
 def _deployment(kind: Kind, before: Object | None, result: Object) -> None:
     spec = result.setdefault("spec", {})
-    spec.setdefault("replicas", 1)
-    for one in spec.get("template", {}).get("spec", {}).get("containers", ()):
+    _default(spec, {"replicas": 1, "progressDeadlineSeconds": 600, "revisionHistoryLimit": 10})
+    rolling = {"maxSurge": "25%", "maxUnavailable": "25%"}
+    _default(spec, {"strategy": {"type": "RollingUpdate", "rollingUpdate": rolling}})
+    pod = spec.setdefault("template", {}).setdefault("spec", {})
+    _default(pod, {"restartPolicy": "Always", "dnsPolicy": "ClusterFirst", "securityContext": {}})
+    _default(pod, {"terminationGracePeriodSeconds": 30, "schedulerName": "default-scheduler"})
+    result.setdefault("status", {})
+    for one in pod.get("containers", ()):
+        _default(one, {"imagePullPolicy": "IfNotPresent", "resources": {}})
+        _default(one, {"terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File"})
         for port in one.get("ports", ()):
             port.setdefault("protocol", "TCP")
+
+
+def _default(value: Object, wanted: Object) -> None:
+    for name, each in wanted.items():
+        value.setdefault(name, each)
 
 
 def _lease(kind: Kind, before: Object | None, result: Object) -> None:

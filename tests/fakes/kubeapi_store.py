@@ -6,6 +6,7 @@ turns a change into an ADDED or DELETED of what it selects.
 
 import copy
 import json
+import re
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -13,6 +14,9 @@ from typing import Any, NamedTuple
 Object = dict[str, Any]
 Place = tuple[str, str, str, str]
 """(group, plural, namespace, name)."""
+TERM = re.compile(r"(?:[^,(]|\([^)]*\))+")
+"""One requirement of a selector."""
+SET = re.compile(r"(\S+) +(in|notin) *\(([^)]*)\)")
 RING = 1000
 """Changes remembered."""
 
@@ -159,10 +163,13 @@ def text(value: Any) -> bytes:
 
 
 def _all(selector: str, values: dict[str, str]) -> bool:
-    return all(_one(term.strip(), values) for term in selector.split(",") if term.strip())
+    return all(_one(term.strip(), values) for term in TERM.findall(selector) if term.strip())
 
 
 def _one(term: str, values: dict[str, str]) -> bool:
+    if found := SET.fullmatch(term):
+        name, how, given = found.groups()
+        return (values.get(name) in {each.strip() for each in given.split(",")}) == (how == "in")
     if "!=" in term:
         name, value = term.split("!=", 1)
         return values.get(name.strip()) != value.strip()

@@ -305,8 +305,13 @@ def _patched(call: Call, before: Object, body: Object) -> Object:
 def _scale(found: Object) -> Object:
     names = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
     meta = {name: found["metadata"][name] for name in names if name in found["metadata"]}
-    replicas = {"replicas": found["spec"]["replicas"]}
-    return {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": meta, "spec": replicas}
+    spec = {"replicas": found["spec"]["replicas"]}
+    labels = found["spec"]["selector"]["matchLabels"]
+    status = {
+        "replicas": 0,
+        "selector": ",".join(f"{name}={value}" for name, value in sorted(labels.items())),
+    }
+    return {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": meta, "spec": spec, "status": status}
 
 
 def _stamp(at: float) -> str:

@@ -69,9 +69,9 @@ class Cluster:
         asked = urllib.request.Request(f"{self.url}{path}", data=data, headers=headers, method=method)
         try:
             with urllib.request.urlopen(asked, timeout=LONG) as reply:
-                return reply.status, json.load(reply)
+                return reply.status, parsed(path, reply.read())
         except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
+            return error.code, refused(error.code, error.read())
 
     def log(self) -> list[str]:
         with urllib.request.urlopen(f"{self.url}/fake/log", timeout=LONG, context=_ANYBODY) as reply:
@@ -92,6 +92,16 @@ class Cluster:
         request = urllib.request.Request(f"{self.url}/fake/{what}", data=data)
         with urllib.request.urlopen(request, timeout=LONG, context=_ANYBODY) as reply:
             reply.read()
+
+
+def parsed(path: str, body: bytes) -> Any:
+    """A reply; of a watch, its events."""
+    return [json.loads(line) for line in body.splitlines()] if "watch=1" in path else json.loads(body)
+
+
+def refused(code: int, body: bytes) -> Any:
+    """An error as the API tells it, or, of a group that it does not know, as its multiplexer does."""
+    return json.loads(body) if body.startswith(b"{") else {"code": code, "reason": body.decode().strip()}
 
 
 @contextmanager

@@ -19,7 +19,16 @@ LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{SPACE}/leases"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 ALLOTTED = ("resourceVersion", "uid", "clusterIP", "nodePort", "healthCheckNodePort")
-DROPPED = ("creationTimestamp", "managedFields", "selfLink", "time", "token", "expirationTimestamp")
+DROPPED = (
+    "continue",
+    "remainingItemCount",
+    "creationTimestamp",
+    "managedFields",
+    "selfLink",
+    "time",
+    "token",
+    "expirationTimestamp",
+)
 
 Send = Callable[..., tuple[int, Any]]
 """(method, path, body, content type, token) -> (status, reply)."""
@@ -53,6 +62,10 @@ class Replay:
             causes = value.get("details", {}).get("causes") or ()
             fields = sorted(one["field"] for one in causes if one["reason"] == "FieldManagerConflict")
             return {"code": value["code"], "reason": value["reason"], "conflicts": fields}
+        if isinstance(value, list):
+            value = [_event(each) for each in value if each["type"] != "BOOKMARK" or _ends(each)]
+        if method != "DELETE" and "items" in value:
+            value = {**value, "metadata": {}}  # the version of all there is, by whomever
         return None if method == "DELETE" else self._cleaned(value)
 
     def _cleaned(self, value: Any, name: str = "") -> Any:
@@ -66,6 +79,18 @@ class Replay:
         return value
 
 
+def _ends(event: Any) -> bool:
+    """Whether a bookmark is that which ends a streamed list; others come when they like."""
+    return bool(event["object"]["metadata"].get("annotations"))
+
+
+def _event(event: Any) -> Any:
+    if event["type"] != "BOOKMARK":
+        return event
+    meta = {**event["object"]["metadata"], "resourceVersion": None}
+    return {**event, "object": {**event["object"], "metadata": meta}}
+
+
 def _service(**spec: Any) -> dict[str, Any]:
     meta = {"name": "web", "namespace": SPACE}
     ports = [{"name": "http", "port": 80, "protocol": "TCP"}]
@@ -74,7 +99,7 @@ def _service(**spec: Any) -> dict[str, Any]:
 
 
 def _labelled(**labels: str) -> dict[str, Any]:
-    meta = {"name": "web", "namespace": SPACE, "labels": labels}
+    meta = {"name": "web", "namespace": SPACE, **({"labels": labels} if labels else {})}
     return {"apiVersion": "v1", "kind": "Service", "metadata": meta}
 
 
@@ -99,6 +124,7 @@ def run(send: Send) -> dict[str, Reply]:
     _replicas(replay)
     _leases(replay)
     _accounts(replay)
+    _reads(replay)
     return replay.replies
 
 
@@ -159,6 +185,11 @@ def _applies(r: Replay) -> None:
     ]
     r.apply("one port, two protocols", WEB, _service(ports=[renamed[0], *both]))
     r.apply("no clusterIP wanted", WEB, _service(clusterIP="None"))
+    none = _labelled()
+    none["metadata"]["labels"] = {}
+    r.apply("no labels", WEB, none, "bare")
+    r.apply("labels where another wants none", WEB, _labelled(a="1", b="2"), "labels")
+    r.apply("no opinion", WEB, _labelled(), "bare")
     r.apply("labels", WEB, _labelled(a="1", b="2"), "labels")
     r.apply("a label less", WEB, _labelled(a="1"), "labels")
     r.apply("shared", WEB, _labelled(a="1"), "sharer")
@@ -217,6 +248,33 @@ def _leases(r: Replay) -> None:
     r.step("lease of no time", "PATCH", path, {"spec": {"leaseDurationSeconds": 0}}, MERGE)
 
 
+def _reads(r: Replay) -> None:
+    path = f"{INSIDE}/configmaps"
+    for name, label in (("a", "x"), ("b", "y"), ("c", "x")):
+        meta = {"name": name, "labels": {"of": label}}
+        r.step(f"read {name}", "POST", path, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta})
+    whole = r.step("list", "GET", f"{path}?labelSelector=of")
+    begin = whole["metadata"]["resourceVersion"]
+    page = r.step("first page", "GET", f"{path}?labelSelector=of&limit=2")
+    r.step("last page", "GET", f"{path}?labelSelector=of&limit=2&continue={page['metadata']['continue']}")
+    r.step("selected", "GET", f"{path}?labelSelector=of%3Dx")
+    r.step("selected among some", "GET", f"{path}?labelSelector=of%20in%20(x,z)")
+    r.step("selected otherwise", "GET", f"{path}?labelSelector=of,of!%3Dx")
+    r.step("by name", "GET", f"{path}?fieldSelector=metadata.name%3Da")
+    r.step("from the future", "GET", f"{path}?resourceVersion=1000000000")
+    r.step("from no time", "GET", f"{path}?resourceVersion=x")
+    r.step("of no kind", "GET", f"{INSIDE}/nothings")
+    r.step("of no group", "GET", "/apis/nothing.example.com/v1/nothings")
+    r.step("other label", "PATCH", f"{path}/a", {"metadata": {"labels": {"of": "y"}}}, MERGE)
+    r.step("and back", "PATCH", f"{path}/a", {"metadata": {"labels": {"of": "x"}}}, MERGE)
+    r.step("one less", "DELETE", f"{path}/c")
+    r.step("watched", "GET", f"{path}?watch=1&timeoutSeconds=1&resourceVersion={begin}&labelSelector=of%3Dx")
+    streamed = "watch=1&timeoutSeconds=1&allowWatchBookmarks=true&sendInitialEvents=true"
+    r.step("streamed", "GET", f"{path}?{streamed}&resourceVersionMatch=NotOlderThan&labelSelector=of%3Dx")
+    r.step("streamed without a match", "GET", f"{path}?{streamed}")
+    r.step("watched from the future", "GET", f"{path}?watch=1&timeoutSeconds=1&resourceVersion=1000000000")
+
+
 def _accounts(r: Replay) -> None:
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "reader"}}
     r.step("account", "POST", f"{INSIDE}/serviceaccounts", account)
@@ -247,4 +305,3 @@ def _accounts(r: Replay) -> None:
         )
         r.replies[f"may it {verb}"] = Reply(said[0], said[1]["status"]["allowed"])
     r.step("account gone", "DELETE", f"{INSIDE}/serviceaccounts/reader")
-    r.step("nobody", "GET", SERVICES, token=token)

@@ -1,11 +1,16 @@
 """The fake API server does what a real one does: one script on both, and what it is known to do."""
 
 import base64
+import json
+import ssl
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.envtest import clusters
 from tests.fakes import kubecluster
 from tests.kube import replay
 
@@ -25,6 +30,36 @@ def replies() -> dict[str, replay.Reply]:
         return replay.run(found.request)
 
 
+def sending(cluster: clusters.Cluster) -> replay.Send:
+    """As the administrator of a real one, or with a token."""
+    trusted = ssl.create_default_context(cafile=cluster.ca)
+
+    def send(method: str, path: str, body: Any, kind: str, token: str) -> tuple[int, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": kind, "Authorization": f"Bearer {token}"}
+        request = urllib.request.Request(f"{cluster.url}{path}", data, headers, method=method)
+        try:
+            if not token:
+                told = cluster.text(path, method, data, kind.removeprefix("application/"))
+                return 200, kubecluster.parsed(path, told.encode())
+            with urllib.request.urlopen(request, timeout=kubecluster.LONG, context=trusted) as reply:
+                return 200, kubecluster.parsed(path, reply.read())
+        except clusters.Refused as refused:
+            return refused.status, kubecluster.refused(refused.status, refused.told.encode())
+        except urllib.error.HTTPError as error:
+            return error.code, kubecluster.refused(error.code, error.read())
+
+    return send
+
+
+def test_a_real_one_says_the_same(farm: clusters.Farm, replies: dict[str, replay.Reply]) -> None:
+    real = replay.run(sending(farm.two))
+    assert real.keys() == replies.keys()
+    for name, one in replies.items():
+        status = one.status if one.status >= 400 else 200
+        assert (name, real[name].status, real[name].value) == (name, status, one.value)
+
+
 REFUSED = {
     "in no namespace": 404,
     "namespace again": 409,
@@ -38,6 +73,7 @@ REFUSED = {
     "not there": 404,
     "conflict": 409,
     "no clusterIP wanted": 422,
+    "labels where another wants none": 409,
     "conflict with a hand": 409,
     "no status of such": 404,
     "five wanted": 409,
@@ -47,7 +83,11 @@ REFUSED = {
     "token for too short": 422,
     "not everywhere": 403,
     "not this verb": 403,
-    "nobody": 401,
+    "from the future": 504,
+    "from no time": 400,
+    "of no kind": 404,
+    "of no group": 404,
+    "streamed without a match": 422,
 }
 
 
@@ -57,8 +97,10 @@ def test_the_script_is_refused_where_it_should_be(replies: dict[str, replay.Repl
 
 
 def test_ports_and_addresses_are_kept_through_every_apply(replies: dict[str, replay.Reply]) -> None:
-    first, last = (replies[name].value["spec"] for name in ("applied", "replaced without what was allotted"))
-    assert first["clusterIP"] == last["clusterIP"] and first["ports"] == last["ports"]
+    names = ("applied", "dropped: a default comes", "replaced without what was allotted")
+    first, last, put = (replies[name].value["spec"] for name in names)
+    assert first["clusterIP"] == last["clusterIP"] == put["clusterIP"]
+    assert first["ports"] == last["ports"] != put["ports"]  # a replaced port is known by its name alone
     renamed = replies["port renamed, another added"].value["spec"]["ports"]
     assert renamed[0]["nodePort"] == first["ports"][0]["nodePort"] != renamed[1]["nodePort"]
 
@@ -96,6 +138,13 @@ def test_spec_and_status_are_written_apart(replies: dict[str, replay.Reply]) -> 
 def test_roles_bind(replies: dict[str, replay.Reply]) -> None:
     assert replies["may it list"].value is True and replies["may it delete"].value is False
     assert replies["allowed"].status == 200
+
+
+def test_a_selector_turns_changes_into_comings_and_goings(replies: dict[str, replay.Reply]) -> None:
+    watched = [(one["type"], one["object"]["metadata"]["name"]) for one in replies["watched"].value]
+    assert watched == [("DELETED", "a"), ("ADDED", "a"), ("DELETED", "c")]
+    assert [one["type"] for one in replies["streamed"].value] == ["ADDED", "BOOKMARK"]
+    assert replies["watched from the future"].value == []
 
 
 def said(replies: dict[str, replay.Reply]) -> dict[str, replay.Reply]:
