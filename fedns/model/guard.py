@@ -25,10 +25,17 @@ Recent = tuple[tuple[float, frozenset[str]], ...]
 
 
 class Held(Struct, frozen=True):
-    """A removal that waits: what the first look missed, and when that was."""
+    """A removal that waits: what the first look missed, and when that was; `later`: what has gone since, and
+    waits with it."""
 
     missing: frozenset[str]
     since: float
+    later: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All that waits."""
+        return self.missing | self.later
 
 
 class State(Struct, frozen=True):
@@ -81,7 +88,9 @@ def look(held: Held | None, before: int, missing: frozenset[str], now: float) ->
         return None, True
     if held is None or not mass(before, len(held.missing & missing)):
         return Held(missing, now), False
-    return (None, True) if now >= held.since + APART else (held, False)
+    if now >= held.since + APART:
+        return None, True
+    return structs.replace(held, later=missing - held.missing), False
 
 
 def admit(
@@ -127,7 +136,7 @@ def _pass(
     known = None if held is None else Held(held.missing | past, held.since)
     waits, accept = look(known, before + len(past), missing | past, now)
     if waits is not None:
-        return Held(waits.missing - past, waits.since), recent, missing
+        return structs.replace(waits, missing=waits.missing - past, later=waits.later - past), recent, missing
     confirmed = accept and mass(before + len(past), len(missing | past))
     return None, () if confirmed else (*recent, (now, missing)), frozenset()
 
@@ -136,7 +145,7 @@ def _suspects(state: State, before: MemberFacts, touched: frozenset[str] | None)
     """Keys that may be missing: those touched, and those that were missing at the last look."""
     if touched is None:
         return before.shards
-    waiting = (held.missing for held in (state.services, state.shards) if held is not None)
+    waiting = (held.names for held in (state.services, state.shards) if held is not None)
     return touched.union(*waiting) & before.shards.keys()
 
 

@@ -78,5 +78,5 @@ class Ledger:
 
 def missing(state: guard.State) -> frozenset[str]:
     """The services that wait in the change guard."""
-    held = [one.missing for one in (state.services, state.shards) if one is not None]
+    held = [one.names for one in (state.services, state.shards) if one is not None]
     return frozenset().union(*held)

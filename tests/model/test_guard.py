@@ -116,3 +116,15 @@ def test_names_that_go_in_steps_are_held_at_last() -> None:
         sifted = guard.sift(state, left, after, now + at / 10)
         state, left = sifted.state, after | sifted.kept
     assert len(left) == len(names) - guard.LEAST + 1
+
+
+def test_what_goes_while_a_removal_waits_goes_with_it() -> None:
+    """Each look names only what it touched, as a watch does."""
+    before, half, none = facts(24), facts(10), facts(0)
+    gone = frozenset(before.shards) - frozenset(half.shards)
+    first = guard.admit(guard.NOTHING, before, half, gone, 1.0)
+    second = guard.admit(first.state, first.facts, none, frozenset(half.shards), 1.1)
+    assert second.facts.shards == before.shards
+    assert second.state.services is not None and second.state.services.names == frozenset(before.shards)
+    last = guard.admit(second.state, second.facts, none, frozenset(), 1.0 + guard.APART)
+    assert (last.facts.shards, last.again) == ({}, None)

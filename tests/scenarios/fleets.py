@@ -46,6 +46,24 @@ def fill(cluster: clusters.Cluster) -> None:
     cluster.put(kubecluster.node("n1", zone[:-2], zone), *shard(zone, ADDRESSES[cluster.name]))
 
 
+def account(cluster: clusters.Cluster, *kinds: str, name: str = "fedns") -> None:
+    """A ServiceAccount that may read these kinds (`GROUP/PLURAL`), and nothing else."""
+    reads = ["get", "list", "watch"]
+    rules = [
+        {"apiGroups": [kind.rpartition("/")[0]], "resources": [kind.rpartition("/")[2]], "verbs": reads}
+        for kind in ("namespaces", *kinds)
+    ]
+    meta = {"metadata": {"name": name}}
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": clusters.NAMESPACE}
+    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
+    api = {"apiVersion": "rbac.authorization.k8s.io/v1"}
+    cluster.put(
+        {"apiVersion": "v1", "kind": "ServiceAccount", **meta},
+        {**api, "kind": "ClusterRole", **meta, "rules": rules},
+        {**api, "kind": "ClusterRoleBinding", **meta, "roleRef": ref, "subjects": [subject]},
+    )
+
+
 class Fleet(world.World):
     """The configuration; `members` and `fleet` are what is told of them in `fedns.yaml`."""
 
