@@ -4,6 +4,7 @@ Law: a member's region and zones are those of its nodes; its objects are made th
 a cloud controller would.
 """
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,9 +75,9 @@ class Fleet(world.World):
             cluster.kubeconfig(root / f"{cluster.name}.kubeconfig")
         self.members = {name: f"kubeconfig: {name}.kubeconfig" for name in ZONES}
         self.fleet = "kubeconfig: fleet.kubeconfig"
-        self.write_config()
+        self.configure_fleet()
 
-    def write_config(self, more: str = "") -> None:
+    def configure_fleet(self, more: str = "") -> None:
         rows = "".join(f"  - {{name: {name}, {told}}}\n" for name, told in self.members.items())
         told = {"fleet": self.fleet, "members": rows, "workers": 1, "more": more}
         self.put("fedns.yaml", CONFIG.format(host=world.ADMIN, port=self.admin, **told))
@@ -88,6 +89,32 @@ def settled(fleet: Fleet) -> Iterator[world.Served]:
     with world.serve(fleet) as served:
         served.shows(world.GLOBAL, world.records(BOTH), "at first")
         yield served
+
+
+@contextmanager
+def backend(address: str, port: int = 0) -> Iterator[int]:
+    """Something that takes connections at an address; its port."""
+    with socket.create_server((address, port)) as listening:
+        yield int(listening.getsockname()[1])
+
+
+def probed(port: int) -> Object:
+    """A policy that has the service probed twice a second."""
+    probe = {"kind": "tcp", "port": port, "interval": "500ms", "timeout": "400ms", "fall": 2, "rise": 2}
+    health = {"hold": "0s", "holdMax": "0s"}
+    return {
+        "apiVersion": "fedns.io/v1alpha1",
+        "kind": "TrafficPolicy",
+        "metadata": {"name": "nginx"},
+        "spec": {"targetRef": {"name": "nginx"}, "probe": probe, "health": health},
+    }
+
+
+def evidence(served: world.Served, name: str, kind: str) -> str:
+    """What one kind of evidence says of a member's shard."""
+    shards = served.api("/api/v1/shards")["items"]
+    found = [one for shard in shards if shard["member"] == name for one in shard["evidence"]]
+    return next((str(one["says"]) for one in found if one["kind"] == kind), "")
 
 
 def member(served: world.Served, name: str = "one") -> Object:

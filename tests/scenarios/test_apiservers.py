@@ -1,5 +1,6 @@
 """`fedns serve` over real API servers: from objects made by API to answers on the wire."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from tests.scenarios import fleets, world
 ONE, TWO = (world.place(zone) for zone in fleets.ZONES.values())
 FRESH = "198.51.100.7"
 
+NOTICED = 40.0
+"""Seconds until a lost API server is noticed by three questions five seconds apart, and some."""
 READ = ("services", "nodes", "discovery.k8s.io/endpointslices")
 
 
@@ -49,19 +52,25 @@ def test_what_expired_while_the_server_was_down_is_read_again(fleet: fleets.Flee
         one.again()
         one.put(kubecluster.service("nginx", FRESH))
         served.shows(ONE, world.records([FRESH]), "what happened since")
-        told = fleets.member(served)
-        print(told)
+        world.until(
+            lambda: all(one["lists"] == 2 for one in fleets.member(served)["watches"]), "listed again"
+        )
+        assert {"410"} == {kind for one in fleets.member(served)["watches"] for kind in one["errors"]} - {
+            "unreachable"
+        }
         assert served.problems() == ""
 
 
-def test_lists_are_streamed_and_watches_follow(fleet: fleets.Fleet, tmp_path: Path) -> None:
+def test_lists_are_streamed_and_only_what_is_needed_is_read(fleet: fleets.Fleet, tmp_path: Path) -> None:
     one = fleet.farm.one
-    fleets.account(one, *READ)
-    one.kubeconfig(tmp_path / "one.kubeconfig", one.token("fedns"))
-    with fleets.settled(fleet) as served:
-        told = fleets.member(served)
-        print(one.requests(":fedns"))
-        print(told)
+    fleets.account(one, *READ, name="streams")
+    one.kubeconfig(tmp_path / "one.kubeconfig", one.token("streams"))
+    with fleets.settled(fleet):
+        asked = one.requests(":streams")
+        watches = [line for line in asked if "sendInitialEvents=true" in line and line.endswith(" 200")]
+        assert len(watches) == len(READ), asked
+        assert not [line for line in asked if line.startswith("list ")]
+        assert all("watch=1" in line or line.startswith("get ") for line in asked)
 
 
 def test_a_mass_removal_waits_for_a_second_look(fleet: fleets.Fleet) -> None:
@@ -76,7 +85,7 @@ def test_a_mass_removal_waits_for_a_second_look(fleet: fleets.Fleet) -> None:
         world.until(lambda: "disappeared or lost their addresses at once" in served.problems(), "held")
         assert served.answer(last) == ("A 192.0.2.80",)
         world.until(lambda: served.answer(last) != ("A 192.0.2.80",), "confirmed")
-        print(fleets.member(served), served.answer(last))
+        assert served.answer(last) == ("NOERROR",), "a name that there was lately is no error"
         world.until(lambda: not served.problems(), "nothing is held")
 
 
@@ -94,3 +103,66 @@ def test_another_cluster_under_a_known_name_gives_nothing(fleet: fleets.Fleet, t
         served.replaced("control", served.kill("control"))
         served.shows(ONE, world.records([FRESH]), "the right one again")
         world.until(lambda: not served.problems(), "no problem is left")
+
+
+def test_a_dead_api_server_changes_no_answer_but_a_dead_backend_does(fleet: fleets.Fleet) -> None:
+    one, homes = fleet.farm.one, {"one": "127.0.0.71", "two": "127.0.0.72"}
+    with contextlib.ExitStack() as two, contextlib.ExitStack() as first:
+        port = first.enter_context(fleets.backend(homes["one"]))
+        two.enter_context(fleets.backend(homes["two"], port))
+        for name, home in homes.items():
+            getattr(fleet.farm, name).put(kubecluster.service("nginx", home))
+        fleet.farm.fleet.put(fleets.probed(port))
+        with world.serve(fleet) as served:
+            served.shows(world.GLOBAL, world.records(homes.values()), "both are probed")
+            world.until(lambda: fleets.evidence(served, "one", "probe") == "up", "probed")
+            one.stop()
+            world.until(lambda: fleets.member(served)["api"] == "unreachable", "noticed", NOTICED)
+            assert served.answer(world.GLOBAL) == world.records(homes.values())
+            told = fleets.member(served)
+            assert all(one["heard"] > NOTICED / 4 and one["trouble"] for one in told["watches"])
+            assert "unreachable" in served.fedns("status").stdout
+            assert "the API server cannot be reached" in served.problems()
+            first.close()
+            served.shows(world.GLOBAL, world.records([homes["two"]]), "its probe fails")
+            one.again()
+            first.enter_context(fleets.backend(homes["one"], port))
+            served.shows(world.GLOBAL, world.records(homes.values()), "all is well")
+            world.until(lambda: not served.problems(), "no problem is left", NOTICED)
+
+
+def test_a_token_that_is_replaced_in_its_file_is_taken_up_as_the_old_one_is_refused(
+    fleet: fleets.Fleet, tmp_path: Path
+) -> None:
+    one, file = fleet.farm.one, tmp_path / "token"
+    for name in ("old", "new"):
+        fleets.account(one, *READ, name=name)
+    file.write_text(one.token("old"))
+    fleet.members["one"] = f"api: {{server: '{one.url}', ca: {one.ca}, token_file: token}}"
+    fleet.configure_fleet()
+    with fleets.settled(fleet) as served:
+        file.write_text(one.token("new"))
+        one.delete({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "old"}})
+        one.stop()  # which ends all watches, and what it remembers of tokens
+        one.again()
+        one.put(kubecluster.service("nginx", FRESH))
+        served.shows(ONE, world.records([FRESH]), "read with the new token")
+        assert [line for line in one.requests(":new") if line.startswith("watch /api/v1/services")]
+        world.until(lambda: not served.problems(), "no problem is left", NOTICED)
+
+
+def test_a_kind_that_may_not_be_read_is_off_and_the_rest_goes_on(fleet: fleets.Fleet, tmp_path: Path) -> None:
+    one = fleet.farm.one
+    fleets.account(one, *(kind for kind in READ if kind != "nodes"))
+    one.kubeconfig(tmp_path / "one.kubeconfig", one.token("fedns"))
+    fleet.members["one"] += f", region: us-central1, zones: [{fleets.ZONES['one']}]"
+    fleet.configure_fleet()
+    with fleets.settled(fleet) as served:
+        assert 'nodes: 403 Forbidden: nodes is forbidden: User "system:serviceaccount' in served.problems()
+        one.put(kubecluster.service("nginx", FRESH))
+        served.shows(ONE, world.records([FRESH]), "services are read")
+        off = {watch["resource"]: bool(watch["off"]) for watch in fleets.member(served)["watches"]}
+        assert off == {"services": False, "endpointslices": False, "nodes": True}
+        fleets.account(one, *READ)
+        served.replaced("control", served.kill("control"))
+        world.until(lambda: served.up() and not served.problems(), "allowed now")
