@@ -3,7 +3,8 @@
 Law: the cache is never emptied because something failed; a new list is compared with it, and only differences
 are told. Lists are read in pages or as a stream, decoded 200 objects at a time. A watch that breaks goes on
 where it was; one that expired, or that was silent for all its life (a version of the future: the server was
-restored), is begun anew with a list. 403 and 404 switch this one resource off until they pass.
+restored), is begun anew with a list. 403 and 404 switch this one resource off until they pass; an API server
+that has just started knows no rules yet and refuses everything, so the first ones are soon tried again.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ from fedns.kube.resource import Resource
 
 CHUNK = 200
 """Objects decoded before everything else has its turn: a few milliseconds."""
+SLOWER = 3.0
+"""How much longer each refusal in a row keeps a resource off than the one before: 0.8 s, 2.4, 7, 22, 60."""
 END = "k8s.io/initial-events-end"
 """The annotation of the bookmark that ends a streamed list (KEP 3157)."""
 NOT_SO = (400, 422)
@@ -46,7 +49,7 @@ class Item(NamedTuple):
 
 class Pace(NamedTuple):
     """Objects a page, and seconds: a watch's life, how much longer a silent one is borne, the longest
-    streamed list, and until a resource that was refused is asked for again."""
+    streamed list, and until a resource that was refused is asked for again (at first sooner)."""
 
     page: int = 500
     life: float = 240.0
@@ -129,6 +132,7 @@ class Informer:
         self._versions: dict[Key, str] = {}
         self._found: dict[Key, Item] | None = None
         self._version = ""
+        self._refusals = 0
         self._turn: asyncio.Task[None] | None = None
         self._again = False
 
@@ -191,7 +195,9 @@ class Informer:
         if status in (403, 404):
             self.off, self._version = str(failure), ""
             self._ears.changed(())
-            return -self._pace.refused * random.uniform(0.8, 1.2)
+            self._refusals += 1
+            soon = self._pace.bounds.first * SLOWER ** min(self._refusals - 1, 9)
+            return -min(soon, self._pace.refused) * random.uniform(0.8, 1.2)
         self._ears.changed(())
         return failure.retry_after
 
@@ -350,6 +356,7 @@ class Informer:
         self._cache, self._versions, self._version = after, kept, version
         self.synced_at = self.heard_at = time.time()
         self.lists += 1
+        self._refusals = 0
         self.off = self.trouble = ""
         self._ears.changed(changes)
 

@@ -1,7 +1,8 @@
 """The election over a Lease (coordination.k8s.io/v1): reads it, renews it, lets go of it at the end.
 
 Law: `held` is asked just before each write, and turns false by itself. Nobody but writers waits for it. What
-fails is tried again at the pace of the election; a refusal (403, 404) more slowly, and is told as `refused`.
+fails is tried again at the pace of the election; what goes on being refused (403, 404) more slowly: an API
+server that has just started refuses everything for a moment.
 """
 
 import asyncio
@@ -25,7 +26,9 @@ from fedns.kube.resource import Resource
 
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 REFUSED = 30.0
-"""Seconds until what was refused is tried again: rights are given by people."""
+"""Seconds until what is refused time and again is tried again: rights are given by people."""
+REPEATED = 5
+"""Refusals in a row before they are taken to last."""
 LEAVE = 2.0
 """Seconds for letting go at the end."""
 JSON = "application/json"
@@ -69,6 +72,7 @@ class Lease:
         self._api, self._name, self._namespace = api, name, namespace
         self.election = me
         self.trouble = self.refused = ""
+        self._refusals = 0
         self._meta: dict[str, Any] = {}
         self._doubt = self._told = False
         """Whether a write is without an answer; whether the log says that we hold it."""
@@ -90,7 +94,7 @@ class Lease:
         try:
             while True:
                 await self._try()
-                slow = REFUSED if self.refused else 0.0
+                slow = REFUSED if self._refusals >= REPEATED else 0.0
                 await asyncio.sleep(max(self.election.wait(clock(), random.random()), slow))
         finally:
             await self._leave()
@@ -105,6 +109,7 @@ class Lease:
             self._failed(failure)
         else:
             self.trouble = self.refused = ""
+            self._refusals = 0
         if self.held != self._told:
             self._told = self.held
             what = "this process writes" if self._told else "this process writes no more"
@@ -114,6 +119,7 @@ class Lease:
         self.trouble = str(failure)
         lasting = isinstance(failure, ApiError) and failure.status in (403, 404)
         self.refused = str(failure) if lasting else ""
+        self._refusals = self._refusals + 1 if lasting else 0
 
     async def _round(self) -> None:
         """Reads the record, unless it is ours and known; writes it if it is for us to do so."""

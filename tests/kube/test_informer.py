@@ -14,7 +14,7 @@ from fedns.kube.resource import Resource
 from tests.fakes import kubecluster
 
 SERVICES = Resource("", "v1", "services", "Service")
-QUICK = informer.Pace(page=3, life=2.0, slack=0.5, stream=5.0, refused=0.2, bounds=backoff.Bounds(0.05, 0.2))
+QUICK = informer.Pace(page=3, life=2.0, slack=0.5, stream=5.0, refused=60.0, bounds=backoff.Bounds(0.05, 0.2))
 LONG = 15.0
 
 
