@@ -70,6 +70,7 @@ class Roster:
         self.fleet = self._doors.fleet(parts.known.policies, self.registered)
         self._news: Mapping[str, Registered] = {}
         self._unkept: dict[str, str] = {}
+        self._told_problems: tuple[Problem, ...] = ()
         self._seats: dict[str, _Seat] = {}
         self._failed: asyncio.Future[None] | None = None
         parts.known.awaited |= {"fleet", *(f"member:{name}" for name in self.members)}
@@ -144,7 +145,10 @@ class Roster:
         for name in sorted(wanted):
             self._keep(wanted[name])
         self._locate()
-        self._parts.hear(change.ProblemsChange("roster", tuple(sorted(self._problems()))))
+        problems = tuple(sorted(self._problems()))
+        if problems != self._told_problems:
+            self._told_problems = problems
+            self._parts.hear(change.ProblemsChange("roster", problems))
 
     def _keep(self, one: Registered) -> None:
         """One member as it is told of now."""

@@ -134,7 +134,7 @@ class Informer:
         self._version = ""
         self._refusals = 0
         self._turn: asyncio.Task[None] | None = None
-        self._again = False
+        self._again, self._hurry = False, asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._cache)
@@ -160,6 +160,10 @@ class Informer:
             self._again = True
             self._turn.cancel()
 
+    def hurry(self) -> None:
+        """Whatever it waits for after a failure has happened."""
+        self._hurry.set()
+
     async def _turns(self) -> None:
         """`_once`, which `relist` may end."""
         self._turn = asyncio.ensure_future(self._once())
@@ -183,7 +187,10 @@ class Informer:
                     continue  # a watch that lived; one that ends at once is as good as a failure
             except Failure as failure:
                 least = self._failed(failure)
-            await asyncio.sleep(self._backoff.failed(time.monotonic(), least) if least >= 0 else -least)
+            away = self._backoff.failed(time.monotonic(), least) if least >= 0 else -least
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), away)
+            self._hurry.clear()
 
     def _failed(self, failure: Failure) -> float:
         """Takes note; how long to stay away at least (negative: exactly so long)."""

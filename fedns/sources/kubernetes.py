@@ -113,6 +113,8 @@ class Member:
     def renew(self) -> None:
         """Who we are to its API server has changed."""
         self._source.api.renew()
+        for feed in self.feeds:
+            feed.hurry()
 
     def _feed(self, kind: subjects.Kind, pace: informer.Pace | None) -> informer.Informer:
         wish = self._source.wish

@@ -34,6 +34,7 @@ CONDITION = {
     "message": "no answer",
 }
 EXAMPLE = re.compile(r"^```yaml\n(apiVersion: fedns.io/v1alpha1\nkind: TrafficPolicy\n.*?)^```", re.M | re.S)
+JOINED = re.compile(r"^```yaml\n(apiVersion: fedns.io/v1alpha1\nkind: MemberCluster\n.*?)^```", re.M | re.S)
 
 
 @pytest.mark.parametrize(
@@ -103,25 +104,17 @@ def test_members_are_shown_as_clusters_are() -> None:
     assert shown == ["READY", "VERSION", "REGION", "SERVICES", "AGE"]
 
 
-def test_a_member_has_the_fields_that_are_read() -> None:
-    spec = {
-        "server": "https://10.0.0.1:6443",
-        "caBundle": members.b64(members.PEM),
-        "tlsServerName": "kubernetes",
-        "secretRef": {"name": "eu"},
-        "region": "europe-west1",
-        "zones": ["europe-west1-b"],
-        "clients": ["10.64.0.0/14"],
-        "selector": "a=b",
-        "namespaces": "c=d",
-        "exports": True,
-    }
+def test_the_documented_member_has_the_fields_that_are_read() -> None:
+    found = JOINED.search((objects.ROOT / "docs" / "input.md").read_text())
+    assert found
+    written = yaml.safe_load(found[1])
+    spec = written["spec"]
     objects.fits(spec, MEMBER, "spec")
     assert set(spec) == set(MEMBER["properties"])
     shape = registrations.KINDS[registrations.MEMBERS].shape
     (field,) = (one for one in msgspec.structs.fields(shape) if one.name == "spec")
     assert {one.encode_name for one in msgspec.structs.fields(field.type)} == set(spec)
-    assert members.read(members.member(**spec)).trouble == ""
+    assert members.read(written).trouble == ""
 
 
 @pytest.mark.parametrize(

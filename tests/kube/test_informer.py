@@ -284,3 +284,16 @@ def test_a_dead_server_is_found_again_with_everything_that_happened(cluster: kub
             await w.shows("b", "c")
 
     watched(cluster, test)
+
+
+def test_who_knows_better_need_not_wait(cluster: kubecluster.Cluster) -> None:
+    cluster.put(service("a"))
+    cluster.faults(refuse=[429, "TooManyRequests", 600])
+
+    async def test(watching: Watching) -> None:
+        await watching.until(lambda: watching.informer.trouble, "left alone for ten minutes")
+        await watching.off_thread(cluster.faults, refuse=[])
+        watching.informer.hurry()
+        await watching.shows("a")
+
+    watched(cluster, test)

@@ -111,10 +111,19 @@ def test_a_new_token_and_a_new_server_are_taken_up(tmp_path: Path) -> None:
         joined(running, FRESH)
         assert lists(running) == before and running.problems() == ""
 
+        found.member.faults(tokens=["third"])
+        found.member.hangup()
+        refused = "401 Unauthorized"
+        world.until(lambda: refused in str(watched.member(running)["watches"]), "the token was revoked")
+        found.fleet.put(kubecluster.credentials(NAME, "third"))
+        found.member.put(kubecluster.service("nginx", "198.51.100.9"))
+        joined(running, "198.51.100.9")
+        assert lists(running) == before
+
         with kubecluster.running(0, found.options) as other:
             other.put(*watched.objects(ZONE, "198.51.100.8"))
             moved = found._replace(member=other)
-            moved.join("third")
+            moved.join("fourth")
             joined(running, "198.51.100.8")
             assert running.child("control") == control
 
