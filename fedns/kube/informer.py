@@ -189,7 +189,8 @@ class Informer:
                 least = self._failed(failure)
             away = self._backoff.failed(time.monotonic(), least) if least >= 0 else -least
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), away)
+                async with asyncio.timeout(away):
+                    await self._hurry.wait()
             self._hurry.clear()
 
     def _failed(self, failure: Failure) -> float:
