@@ -18,10 +18,24 @@ import time
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
-from fedns import config, logs, metrics, tables
-from fedns.control import aims, certificates, desk, keys, known, notices, roster, secrets, turn, vault
+from fedns import config, fleet, logs, metrics, tables
+from fedns.control import (
+    aims,
+    certificates,
+    desk,
+    judgements,
+    keys,
+    known,
+    notices,
+    roster,
+    scribe,
+    secrets,
+    turn,
+    vault,
+)
 from fedns.dns import client as asker
 from fedns.errors import Problem, StateError
+from fedns.kube import client
 from fedns.model import snapshot, state
 from fedns.model.facts import ProbeCount
 from fedns.servers import admin
@@ -73,6 +87,7 @@ class Control:
         self.prober = probes.Prober(counts)
         self.resolver = hostnames.Resolver()
         self.aims = aims.Aims()
+        self.scribe = self._scribe()
         self.desk = desk.Desk(self)
         self.metrics = metrics.Metrics(self.desk.state, self.desk.workers, desk.VERSION)
         self.notices = notices.Notices(copies, self.metrics.noticed)
@@ -101,6 +116,8 @@ class Control:
             self._heard = time.monotonic()
             self._news.set()
         self.known.put(news)
+        if self.scribe is not None:
+            self.scribe.news()
         if isinstance(news, change.ProblemsChange):
             for problem in news.problems:
                 log.warning("problem", extra=logs.fields(source=news.source, problem=str(problem)))
@@ -142,10 +159,20 @@ class Control:
         yield self.prober.run(self.hear)
         yield self.resolver.run(self.hear)
         yield self.watcher.run()
+        if self.scribe is not None:
+            yield self.scribe.run(self.hear)
         yield self._rollovers()
         yield self.notices.run()
         yield self._rolls()
         yield self._turns()
+
+    def _scribe(self) -> scribe.Scribe | None:
+        """Who writes to the fleet; None: nothing is written."""
+        told, where = self.config.fleet, fleet.where(self.config.fleet)
+        if where is None or not told.status:
+            return None
+        api = client.Client(where, asyncio.Semaphore(client.AT_ONCE))
+        return scribe.Scribe(api, told.namespace, judgements.Judge(self).chapters())
 
     async def _rollovers(self) -> None:
         """New cookie secrets when it is time for them."""

@@ -54,6 +54,13 @@ class Watch(NamedTuple):
     errors: Mapping[str, int]
 
 
+class Writer(NamedTuple):
+    """Whether this process writes to the fleet, and its writes by outcome."""
+
+    held: bool
+    outcomes: Mapping[str, int]
+
+
 class State(NamedTuple):
     """What holds at the time of a scrape. `published` and `now` are Unix seconds."""
 
@@ -70,6 +77,7 @@ class State(NamedTuple):
     problems: Mapping[str, int]
     signed: Iterable[SignedZone] = ()
     watches: Sequence[Watch] = ()
+    writer: Writer | None = None
 
 
 class Histogram(NamedTuple):
@@ -110,6 +118,7 @@ class Snapshot(Collector):
         yield from _table(state := self._state())
         yield from _fleet(state)
         yield from _watches(state.watches)
+        yield from _writer(state.writer)
         yield from _dnssec(state)
         yield from _dns(self._workers())
 
@@ -178,6 +187,21 @@ def _watches(watches: Sequence[Watch]) -> Iterator[Metric]:
         for kind, count in one.errors.items():
             errors.add_metric((*key, kind), count)
     yield from (age, lists, errors)
+
+
+def _writer(writer: Writer | None) -> Iterator[Metric]:
+    """Nothing where nothing is written."""
+    if writer is None:
+        return
+    yield _gauge("fedns_leader", "1 where this process writes to the fleet.", float(writer.held))
+    writes = CounterMetricFamily(
+        "fedns_status_writes",
+        "Statuses written to the fleet by this process, by outcome.",
+        labels=("outcome",),
+    )
+    for outcome, count in writer.outcomes.items():
+        writes.add_metric((outcome,), count)
+    yield writes
 
 
 def _shown(state: State) -> Iterator[ShardState]:

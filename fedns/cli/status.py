@@ -115,7 +115,18 @@ def _head(status: View) -> Text:
     if status.get("fleet"):
         text.append("\nfleet: ")
         text.append(Text.from_markup(", ".join(map(_watch_of, status["fleet"]))))
+    if status.get("writer"):
+        text.append("\n").append(_writer(status["writer"]))
     return text
+
+
+def _writer(writer: View) -> Text:
+    """Who writes the statuses of the fleet's objects."""
+    if writer["off"]:
+        return Text(f"statuses are not written: {writer['off']}", style="red")
+    who = f"this process ({writer['process']})" if writer["held"] else writer["holder"] or "nobody yet"
+    told = f"statuses are written by {who}"
+    return Text(f"{told}; {writer['trouble']}" if writer["trouble"] else told)
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from fedns import config, tables
 from fedns import metrics as measures
-from fedns.control import doubts, keys, known, masterfile, roster, signatures, turn, views
+from fedns.control import doubts, keys, known, masterfile, roster, scribe, signatures, turn, views
 from fedns.dns import client, explain, explanation, names
 from fedns.errors import Problem
 from fedns.model import snapshot
@@ -38,6 +38,7 @@ class Parts(Protocol):
     metrics: measures.Metrics
     keys: keys.Keeper
     roster: roster.Roster
+    scribe: scribe.Scribe | None
 
 
 class Desk:
@@ -74,6 +75,7 @@ class Desk:
             orders=len(parts.operator.orders),
             secondaries=views.secondaries(self._counters(), parts.turn.zones, now),
             fleet=[views.watch(feed, now) for feed in parts.roster.feeds.get(fleet.NAME, ())],
+            writer=None if parts.scribe is None else api.Writer(*parts.scribe.told()),
         )
 
     def members(self) -> Iterable[api.Member]:
@@ -144,6 +146,7 @@ class Desk:
             signed=signatures.measured(self._parts.keys.held),
             problems={source: len(found) for source, found in self._problems().items() if found},
             watches=tuple(views.watched(self._parts.roster.feeds, time.time())),
+            writer=None if self._parts.scribe is None else self._parts.scribe.told().counted,
         )
 
     def workers(self) -> measures.Workers:

@@ -78,16 +78,20 @@ class Roster:
         self._locate()
 
     @property
+    def asked(self) -> Mapping[str, kubernetes.Member]:
+        """The members that have API servers."""
+        doors = ((name, seat.door) for name, seat in self._seats.items())
+        return {name: door for name, door in doors if isinstance(door, kubernetes.Member)}
+
+    @property
     def feeds(self) -> views.Feeds:
         """What is watched, by member, and by the fleet's own name."""
-        sources = {name: seat.door for name, seat in self._seats.items()}
-        found = {name: one.feeds for name, one in sources.items() if isinstance(one, kubernetes.Member)}
+        found = {name: one.feeds for name, one in self.asked.items()}
         return {**found, fleets.NAME: self.fleet.feeds} if isinstance(self.fleet, fleets.Fleet) else found
 
     @property
     def origins(self) -> views.Origins:
-        sources = {name: seat.door for name, seat in self._seats.items()}
-        return {name: one.origins for name, one in sources.items() if isinstance(one, kubernetes.Member)}
+        return {name: one.origins for name, one in self.asked.items()}
 
     async def run(self) -> None:
         """Until cancelled; the first failure of a source ends all."""

@@ -159,9 +159,25 @@ class Secondary(Struct, frozen=True):
     age: float
 
 
+class Writer(Struct, frozen=True):
+    """Who writes to the fleet: `process` is this one, `holder` has the Lease (empty: nobody), `held` says
+    whether that is this process and still counts, `transitions` how often it changed hands. `off`: the
+    refusal that keeps this process from taking part; `trouble`: why it does not go on just now. `written` and
+    `failed` count this process' writes."""
+
+    process: str
+    holder: str
+    held: bool
+    transitions: int
+    off: str
+    trouble: str
+    written: int
+    failed: int
+
+
 class Status(Struct, frozen=True):
     """The whole at a glance. `ready` is empty when queries can be answered, else it says why not; `fleet`:
-    what is watched on the fleet's API server."""
+    what is watched on the fleet's API server; `writer` is null where nothing is written."""
 
     version: str
     config: str
@@ -178,6 +194,7 @@ class Status(Struct, frozen=True):
     orders: int
     secondaries: list[Secondary] = []
     fleet: list[Watch] = []
+    writer: Writer | None = None
 
 
 class Page(Struct, frozen=True):

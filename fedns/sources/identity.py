@@ -78,7 +78,13 @@ class Identity:
     def __init__(self, api: client.Client, register: Register, member: str) -> None:
         self._api, self._register, self._member = api, register, member
         self._lock, self._seen_at = asyncio.Lock(), 0.0
-        self._foreign = self._untold = ""
+        self.uid = self._foreign = self._untold = ""
+        """`uid`: of the cluster that this member is; empty: not seen yet."""
+
+    @property
+    def foreign(self) -> str:
+        """Why nothing is taken from it; empty: it is the right one."""
+        return f"another cluster: kube-system has the UID {self._foreign}" if self._foreign else ""
 
     async def check(self) -> None:
         """Failure: the cluster is another one, or does not answer."""
@@ -105,6 +111,7 @@ class Identity:
             self._untold = f"{error.filename}: {error.strerror}"
             return
         self._foreign = found if known and known != found else ""
+        self.uid = known or found
         if self._foreign:
             raise Foreign(f"another cluster: kube-system has the UID {found}, and had {known}")
 

@@ -5,6 +5,7 @@ change the verdict, so that one lost packet is no news. A refusal is an answer: 
 """
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable
@@ -13,6 +14,9 @@ from typing import NamedTuple
 from fedns.kube import client
 from fedns.kube.failure import ApiError, Failure
 from fedns.model.facts import Api
+
+VERSION = 600.0
+"""Seconds between two questions for its version: clusters are upgraded while they answer."""
 
 
 class Pace(NamedTuple):
@@ -34,12 +38,16 @@ class Reachability:
         """What the last question that failed met with; empty after one that did not."""
         self.answered_at = 0.0
         """Unix seconds of the last good answer."""
+        self.version = ""
+        """Of Kubernetes; empty: it was not told yet."""
         self._api, self._changed, self._pace = api, changed, pace or Pace()
         self._run = 0
+        self._version_at = 0.0
 
     async def run(self) -> None:
         while True:
             self._judge(await self._ask())
+            await self._look()
             wait = self._pace.first if self.verdict == "unknown" else self._pace.interval
             await asyncio.sleep(wait * random.uniform(0.9, 1.1))  # a hundred members take turns
 
@@ -52,6 +60,18 @@ class Reachability:
                 return False
         self.answered_at, self.evidence = time.time(), ""
         return True
+
+    async def _look(self) -> None:
+        """Asks for the version where one answers, and it was not told lately."""
+        if self.evidence or (self.version and time.monotonic() - self._version_at < VERSION):
+            return
+        with contextlib.suppress(Failure, TimeoutError):
+            async with asyncio.timeout(self._pace.timeout):
+                version = await self._api.version()
+            self._version_at = time.monotonic()
+            if version != self.version:
+                self.version = version
+                self._changed()
 
     def _judge(self, good: bool) -> None:
         now: Api = "reachable" if good else "unreachable"

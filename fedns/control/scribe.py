@@ -1,0 +1,86 @@
+"""The one of several control processes that writes to the fleet: the Lease, and the writer behind it.
+
+Law: it is a task like a source's: what keeps it from writing is a problem, and nobody waits for it. On
+SIGTERM the Lease is let go, so that another process writes at once.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from fedns import metrics
+from fedns.distribute import rights, shelf, writer
+from fedns.errors import Problem
+from fedns.kube import client, election, lease
+from fedns.sources.change import ProblemsChange, Publish
+
+LOOK = 0.5
+"""Seconds between two looks at what is wrong."""
+SOURCE = "writer"
+
+
+class Told(NamedTuple):
+    """How it stands. `process`: this one; `holder`: who holds the Lease, as far as is known; `off`: the
+    refusal that keeps this process from taking part."""
+
+    process: str
+    holder: str
+    held: bool
+    transitions: int
+    off: str
+    trouble: str
+    written: int
+    failed: int
+
+    @property
+    def counted(self) -> metrics.Writer:
+        return metrics.Writer(self.held, {"written": self.written, "failed": self.failed})
+
+
+class Scribe:
+    """Takes part in the election in `namespace`, and writes while it holds the Lease."""
+
+    def __init__(self, api: client.Client, namespace: str, chapters: Iterable[shelf.Chapter]) -> None:
+        self._api, self._process = api, lease.identity()
+        self._lease = lease.Lease(api, namespace, rights.LEASE, election.Election(self._process))
+        self._writer = writer.Writer(api, self._lease, [shelf.Shelf(each) for each in chapters])
+        self._problems: tuple[Problem, ...] = ()
+
+    def news(self) -> None:
+        """Something may be judged otherwise."""
+        self._writer.news.set()
+
+    def told(self) -> Told:
+        counts = self._writer.outcomes
+        return Told(
+            self._process,
+            self._lease.holder,
+            self._lease.held,
+            self._lease.election.record.transitions,
+            self._lease.refused,
+            self._lease.trouble,
+            counts["written"],
+            counts["failed"],
+        )
+
+    async def run(self, publish: Publish) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._lease.run())
+                group.create_task(self._writer.run())
+                group.create_task(self._telling(publish))
+        finally:
+            await self._api.close()
+
+    async def _telling(self, publish: Publish) -> None:
+        while True:
+            found = tuple(sorted(self._found()))
+            if found != self._problems:
+                self._problems = found
+                publish(ProblemsChange(SOURCE, found))
+            await asyncio.sleep(LOOK)
+
+    def _found(self) -> Iterator[Problem]:
+        if self._lease.refused:
+            yield Problem(str(self._api.where), f"{self._lease.where}: {self._lease.refused}", shelf.HINT)
+        yield from self._writer.problems()

@@ -1,0 +1,123 @@
+"""Statuses written back to the fleet's API server, by the one process that holds the Lease.
+
+Law: each write asks for the Lease just before it goes out, and is over before another process could hold it.
+A write that fails keeps only its own object waiting. Nothing here holds up anybody else.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple, Protocol
+
+from fedns import logs
+from fedns.distribute import shelf
+from fedns.errors import Problem
+from fedns.kube import apply, client, informer
+from fedns.kube.failure import Failure, Unreachable
+
+WAY = apply.OWN._replace(force=True)
+"""Statuses are ours: whoever else wrote them was mistaken."""
+
+log = logging.getLogger("fedns.distribute.writer")
+
+
+class Pace(NamedTuple):
+    """Seconds: until news has reached everybody who judges; between two looks, at least and at most; for one
+    write (less than from the end of our belief in a Lease to the beginning of another's). How many writes at
+    once, and in a second, at most."""
+
+    settle: float = 0.3
+    look: float = 1.0
+    sweep: float = 5.0
+    patience: float = 4.0
+    at_once: int = 4
+    rate: float = 10.0
+
+
+class Held(Protocol):
+    """A Lease, as far as writers care."""
+
+    @property
+    def held(self) -> bool: ...
+
+
+class Writer:
+    """`outcomes` counts writes: written, failed."""
+
+    def __init__(
+        self, api: client.Client, lease: Held, shelves: Sequence[shelf.Shelf], pace: Pace | None = None
+    ) -> None:
+        self.news = asyncio.Event()
+        """To be set when something may be judged otherwise."""
+        self.outcomes: Counter[str] = Counter()
+        self._api, self._lease, self._shelves, self._pace = api, lease, shelves, pace or Pace()
+
+    async def run(self) -> None:
+        """Until cancelled; idle while another process holds the Lease."""
+        while True:
+            if self._lease.held:
+                await self._term()
+            await asyncio.sleep(self._pace.settle)
+
+    def problems(self) -> Iterator[Problem]:
+        """What keeps statuses from being written, as far as this process tried."""
+        for each in self._shelves:
+            yield from each.problems(str(self._api.where))
+
+    async def _term(self) -> None:
+        """As long as the Lease is held. What is there is listed anew each time."""
+        feeds = [each.open(self._api, self.news.set) for each in self._shelves]
+        tasks = [asyncio.ensure_future(feed.run()) for feed in feeds]
+        try:
+            while self._lease.held:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.news.wait(), self._pace.sweep)
+                self.news.clear()
+                await asyncio.sleep(self._pace.settle)
+                await self._pass()
+                for task in tasks:
+                    if task.done():
+                        task.result()
+                await asyncio.sleep(self._pace.look)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for each in self._shelves:
+                each.close()
+
+    async def _pass(self) -> None:
+        """Writes what is due: what flipped first, some at once."""
+        now = time.monotonic()
+        due = [(one.late, each, one.key) for each in self._shelves for one in each.due(now)]
+        waiting = iter(sorted(due, key=lambda row: row[0]))
+        while batch := tuple(islice(waiting, self._pace.at_once)):
+            await asyncio.gather(*(self._write(each, key) for _, each, key in batch))
+            await asyncio.sleep(len(batch) / self._pace.rate)
+
+    async def _write(self, where: shelf.Shelf, key: informer.Key) -> None:
+        change = where.difference(key)
+        if change is None or not self._lease.held:
+            return
+        meta = {"name": key[2], **({"namespace": key[1]} if key[1] else {})}
+        wanted = {"metadata": meta, "status": change.status}
+        try:
+            async with asyncio.timeout(self._pace.patience):
+                there = await apply.apply(self._api, where.resource, wanted, WAY, "status")
+        except TimeoutError:
+            self._failed(where, key, Unreachable(f"no answer within {self._pace.patience:g} s"))
+        except Failure as failure:
+            self._failed(where, key, failure)
+        else:
+            self.outcomes["written"] += 1
+            where.wrote(key, there)
+
+    def _failed(self, where: shelf.Shelf, key: informer.Key, failure: Failure) -> None:
+        self.outcomes["failed"] += 1
+        where.failed(key, failure)
+        told = logs.fields(object="/".join(filter(None, key)), error=str(failure))
+        log.log(logging.DEBUG if where.refused else logging.WARNING, "a status is not written", extra=told)
