@@ -49,6 +49,7 @@ def parts(tmp_path: Path) -> Iterator[Any]:
         operator=operator.Operator(str(tmp_path / "state/orders.json")),
         prober=probes.Prober({}),
         roster=SimpleNamespace(feeds={}, origins={}),
+        scribe=None,
         keys=keys.Keeper(vault.Vault(str(tmp_path / "keys")), loaded.config.dns.dnssec, None),
     )
     told = desk.Desk(made)

@@ -14,6 +14,8 @@ class Faults:
     """Group versions that are not served."""
     forbidden: list[str] = field(default_factory=list)
     """Plurals that are 403, or one verb of them (`watch:services`)."""
+    broken: list[str] = field(default_factory=list)
+    """Names of objects of which every write is 422."""
     watchlist: bool = True
     """Whether lists are streamed; otherwise 422."""
     unready: bool = False
