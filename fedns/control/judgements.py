@@ -31,10 +31,9 @@ class Asked(Protocol):
 
 
 class Roster(Protocol):
-    """`asked`: the members that have API servers, by name."""
+    """Knows the sources of members."""
 
-    @property
-    def asked(self) -> Mapping[str, Asked]: ...
+    def source(self, name: str) -> Asked | None: ...
 
 
 class Parts(Protocol):
@@ -69,7 +68,7 @@ class Judge:
 
     def member(self, name: str, live: statuses.Live) -> statuses.Verdict:
         complaint = self._complaint(f"{registrations.MEMBERS.kind} {name}")
-        source = None if name in self._own else self._parts.roster.asked.get(name)
+        source = None if name in self._own else self._parts.roster.source(name)
         if source is None:
             return statuses.member(live, complaint, None)
         return statuses.member(live, complaint, told(source, self._parts.known.members.get(name)))

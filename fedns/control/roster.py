@@ -77,21 +77,25 @@ class Roster:
         parts.known.awaited |= {"registry"} if self._doors.asked else set()
         self._locate()
 
+    def source(self, name: str) -> kubernetes.Member | None:
+        """That of a member that has an API server."""
+        seat = self._seats.get(name)
+        return seat.door if seat is not None and isinstance(seat.door, kubernetes.Member) else None
+
     @property
-    def asked(self) -> Mapping[str, kubernetes.Member]:
-        """The members that have API servers."""
-        doors = ((name, seat.door) for name, seat in self._seats.items())
-        return {name: door for name, door in doors if isinstance(door, kubernetes.Member)}
+    def _asked(self) -> Mapping[str, kubernetes.Member]:
+        sources = ((name, self.source(name)) for name in self._seats)
+        return {name: one for name, one in sources if one is not None}
 
     @property
     def feeds(self) -> views.Feeds:
         """What is watched, by member, and by the fleet's own name."""
-        found = {name: one.feeds for name, one in self.asked.items()}
+        found = {name: one.feeds for name, one in self._asked.items()}
         return {**found, fleets.NAME: self.fleet.feeds} if isinstance(self.fleet, fleets.Fleet) else found
 
     @property
     def origins(self) -> views.Origins:
-        return {name: one.origins for name, one in self.asked.items()}
+        return {name: one.origins for name, one in self._asked.items()}
 
     async def run(self) -> None:
         """Until cancelled; the first failure of a source ends all."""

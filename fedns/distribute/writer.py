@@ -74,21 +74,25 @@ class Writer:
         tasks = [asyncio.ensure_future(feed.run()) for feed in feeds]
         try:
             while self._lease.held:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.news.wait(), self._pace.sweep)
-                self.news.clear()
-                await asyncio.sleep(self._pace.settle)
-                await self._pass()
+                await self._look()
                 for task in tasks:
                     if task.done():
                         task.result()
-                await asyncio.sleep(self._pace.look)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             for each in self._shelves:
                 each.close()
+
+    async def _look(self) -> None:
+        """Waits for news, and until it has settled; writes what is due."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.news.wait(), self._pace.sweep)
+        self.news.clear()
+        await asyncio.sleep(self._pace.settle)
+        await self._pass()
+        await asyncio.sleep(self._pace.look)
 
     async def _pass(self) -> None:
         """Writes what is due: what flipped first, some at once."""

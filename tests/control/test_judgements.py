@@ -1,7 +1,6 @@
 """What is known, as statuses: of members that run, of those that do not, of objects with problems."""
 
 import asyncio
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,16 @@ members: [{name: own, api: {server: 'https://192.0.2.2'}}]
 POLICY = {"metadata": {"name": "p", "namespace": "n"}, "spec": {"targetRef": {"name": "s"}}}
 
 
+class Roster:
+    """The members that run."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, kubernetes.Member] = {}
+
+    def source(self, name: str) -> kubernetes.Member | None:
+        return self.sources.get(name)
+
+
 class Parts:
     """What the control process has."""
 
@@ -32,7 +41,7 @@ class Parts:
         loaded = config.parse(TEXT).config
         assert loaded
         self.config, self.known = loaded, known.Known(config.world(loaded))
-        self.asked: Mapping[str, kubernetes.Member] = {}
+        self.roster = Roster()
 
     def complain(self, source: str, where: str, what: str) -> None:
         self.known.put(change.ProblemsChange(source, (Problem(where, what),)))
@@ -73,7 +82,7 @@ def test_a_member_that_runs_is_told_as_its_source_and_its_facts_are(tmp_path: Pa
         api = client.Client(access.Where(server=url), asyncio.Semaphore(client.AT_ONCE))
         register = identity.Register(str(tmp_path))
         source = kubernetes.Member(cluster.Member("m"), kubernetes.Source(api, register))
-        parts.asked = {"m": source, "own": source}
+        parts.roster.sources = {"m": source, "own": source}
         begun = judge.member("m", statuses.Live())
         assert by_type(begun)["Ready"][0] == "Unknown" and begun.fields["services"] is None
         task = asyncio.ensure_future(source.run(lambda news: parts.known.put(news)))

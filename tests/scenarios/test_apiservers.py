@@ -22,6 +22,7 @@ def fleet(tmp_path: Path, farm: clusters.Farm) -> fleets.Fleet:
     for cluster in (farm.one, farm.two):
         fleets.fill(cluster)
     farm.fleet.define(*fleets.DEFINITIONS)
+    farm.fleet.put(kubecluster.namespace("fedns"))
     return fleets.Fleet(tmp_path, farm)
 
 

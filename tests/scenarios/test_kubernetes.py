@@ -111,7 +111,7 @@ def test_a_policy_on_the_fleets_api_server_is_followed(tmp_path: Path) -> None:
         text = place.config.read_text()
         place.put("fedns.yaml", text.replace("{manifests: fleet/}", f"{{api: {{server: '{cluster.url}'}}}}"))
         policy = yaml.safe_load(world.POLICY)
-        cluster.put(policy)
+        cluster.put(kubecluster.namespace("fedns"), policy)
         with world.settled(place) as served:
             ttl = served.ask(world.GLOBAL).answer[0].ttl
             assert 5 < ttl <= 180

@@ -1,7 +1,9 @@
 """Members that the fleet's API server registers: they come, change, rotate their tokens and go, and nothing
 of fedns is started anew for it."""
 
+import json
 import shutil
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +54,7 @@ def estate(root: Path) -> Iterator[Estate]:
     with kubecluster.running() as fleet, kubecluster.running(0, options) as member:
         member.put(*watched.objects(ZONE, world.ADDRESSES[ZONE]))
         member.faults(tokens=["first"])
+        fleet.put(kubecluster.namespace("fedns"))
         text = place.config.read_text().replace(world.MEMBER.format(ZONE, ZONE[:-2]), "")
         place.put("fedns.yaml", text.replace("{manifests: fleet/}", f"{{api: {{server: '{fleet.url}'}}}}"))
         yield Estate(place, fleet, member, Path(chain), options)
@@ -67,6 +70,21 @@ def served(found: Estate) -> Iterator[world.Served]:
 
 def joined(running: world.Served, *addresses: str) -> None:
     running.shows(PLACE, world.records(addresses), "the member's own name")
+
+
+def status(found: Estate, *conditions: str) -> dict[str, Any]:
+    """The status of the MemberCluster, once these conditions of it are true."""
+    told: dict[str, Any] = {}
+
+    def holds() -> bool:
+        path = f"/apis/fedns.io/v1alpha1/memberclusters/{NAME}"
+        with urllib.request.urlopen(found.fleet.url + path, timeout=world.LONG) as reply:
+            told.update(json.load(reply).get("status") or {})
+        true = {row["type"] for row in told.get("conditions", ()) if row["status"] == "True"}
+        return true.issuperset(conditions)
+
+    world.until(holds, f"{conditions}: {told}")
+    return told
 
 
 def lists(running: world.Served) -> dict[str, int]:
@@ -87,6 +105,15 @@ def test_a_member_comes_changes_and_goes_without_a_restart(tmp_path: Path) -> No
         assert 'fedns_member_objects{member="@fleet",resource="secrets"} 1.0' in running.api("/metrics")
         shown = running.fedns("explain", world.GLOBAL, "--from", "198.51.100.9").stdout
         assert f"clients of member {NAME}" in shown and "Service mynamespace/nginx" in shown, shown
+
+        told = status(found, "Ready")
+        assert (told["version"], told["region"], told["zones"], told["services"]) == (
+            "v1.34.1",
+            ZONE[:-2],
+            [ZONE],
+            1,
+        )
+        assert told["identity"]
 
         found.member.put(kubecluster.service("nginx", FRESH))
         joined(running, FRESH)

@@ -58,7 +58,7 @@ def replica(root: Path, fleet: kubecluster.Cluster) -> world.World:
 def two(root: Path) -> Iterator[tuple[kubecluster.Cluster, world.Served, world.Served]]:
     """A fleet with a policy, who writes there, and who does not."""
     with kubecluster.running() as fleet:
-        fleet.put(yaml.safe_load(world.POLICY))
+        fleet.put(kubecluster.namespace("fedns"), yaml.safe_load(world.POLICY))
         with world.settled(replica(root / "a", fleet)) as one:
             world.until(lambda: writer(one)["held"], "the first one writes")
             with world.settled(replica(root / "b", fleet)) as other:
@@ -108,7 +108,7 @@ def test_one_that_ends_lets_go(tmp_path: Path) -> None:
 def test_what_may_not_be_written_is_told_and_answers_go_on(tmp_path: Path) -> None:
     with kubecluster.running() as fleet:
         fleet.faults(forbidden=["leases"])
-        fleet.put(yaml.safe_load(world.POLICY))
+        fleet.put(kubecluster.namespace("fedns"), yaml.safe_load(world.POLICY))
         with world.settled(replica(tmp_path / "a", fleet)) as served:
             world.until(lambda: "Lease fedns/fedns: 403 Forbidden" in served.problems(), "told")
             assert "statuses are not written: 403 Forbidden" in served.fedns("status").stdout
@@ -118,7 +118,7 @@ def test_what_may_not_be_written_is_told_and_answers_go_on(tmp_path: Path) -> No
 
 def test_nothing_is_written_where_that_is_switched_off(tmp_path: Path) -> None:
     with kubecluster.running() as fleet:
-        fleet.put(yaml.safe_load(world.POLICY))
+        fleet.put(kubecluster.namespace("fedns"), yaml.safe_load(world.POLICY))
         place = replica(tmp_path / "a", fleet)
         text = place.config.read_text()
         server = f"server: '{fleet.url}'}}"
