@@ -192,7 +192,8 @@ class Control:
         """Turns, one after another, whenever there is news or time alone may change a verdict."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), self._patience())
+                async with asyncio.timeout(self._patience()):
+                    await self._news.wait()
             self._news.clear()
             if self.known.awaited:
                 continue
@@ -250,7 +251,8 @@ class Control:
         seen = _stamp(self.path)
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), LOOK)
+                async with asyncio.timeout(LOOK):
+                    await changed.wait()
             if self.writer.moved():
                 raise StateError("the tables were moved aside: they are to be rebuilt")
             if not changed.is_set() and _stamp(self.path) == seen:

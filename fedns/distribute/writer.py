@@ -75,9 +75,8 @@ class Writer:
         try:
             while self._lease.held:
                 await self._look()
-                for task in tasks:
-                    if task.done():
-                        task.result()
+                for task in filter(asyncio.Task.done, tasks):
+                    task.result()
         finally:
             for task in tasks:
                 task.cancel()
@@ -88,7 +87,8 @@ class Writer:
     async def _look(self) -> None:
         """Waits for news, and until it has settled; writes what is due."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.news.wait(), self._pace.sweep)
+            async with asyncio.timeout(self._pace.sweep):
+                await self.news.wait()
         self.news.clear()
         await asyncio.sleep(self._pace.settle)
         await self._pass()

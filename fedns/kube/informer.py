@@ -170,8 +170,9 @@ class Informer:
         try:
             await self._turn
         except asyncio.CancelledError:
-            if not self._again:
-                raise
+            us = asyncio.current_task()
+            if not self._again or (us is not None and us.cancelling()):
+                raise  # somebody ends the whole informer
             self._version = ""
         finally:
             self._turn.cancel()

@@ -117,7 +117,8 @@ class Fleet:
         begun = time.time()
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), self._patience())
+                async with asyncio.timeout(self._patience()):
+                    await self._news.wait()
             self._news.clear()
             for chapter in self.chapters:
                 self._look(chapter, time.time() - begun, publish)

@@ -144,7 +144,8 @@ class Member:
         begun = time.time()
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), self._patience(begun))
+                async with asyncio.timeout(self._patience(begun)):
+                    await self._news.wait()
             self._news.clear()
             await self._take()
             self._look(publish, late=time.time() - begun > self._bound())
@@ -253,7 +254,8 @@ async def once(source: Asked, publish: Publish, patience: float) -> None:
 
     task = asyncio.ensure_future(source.run(hear))
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(heard.wait(), patience)
+        async with asyncio.timeout(patience):
+            await heard.wait()
     if not heard.is_set():
         source.tell(publish)
     task.cancel()
