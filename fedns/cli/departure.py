@@ -5,15 +5,18 @@ out of reach is no reason to stay: what remains there is told, with the words th
 """
 
 import asyncio
+import contextlib
 import shlex
 import sys
 from typing import NamedTuple
 
 import typer
 
+from fedns import config
 from fedns.cli import codes, output, register, request
-from fedns.distribute import joining, leaving, rights
-from fedns.kube.failure import Failure
+from fedns.distribute import joining, leaving, refusal, rights
+from fedns.distribute.refusal import Refusal
+from fedns.kube.failure import Failure, Unreachable
 
 NEEDS = rights.Needs(member=True)
 """Enough to name all that joining makes."""
@@ -31,20 +34,39 @@ def perform(told: request.Unjoin) -> None:
     """All of it, and its summary. Refusal, Failure."""
     told = told._replace(name=register.name(told.name))
     plan = joining.Plan(rights.reader(told.namespace), NEEDS, "")
+    settings = register.loaded(told)
+    found = asyncio.run(_look(told, settings))
     if told.dry_run:
-        _foretell(told, plan, asyncio.run(_find(told)))
+        _foretell(told, plan, found.what)
         return
     _ask(told)
-    done = asyncio.run(_perform(told, plan))
+    done = asyncio.run(_perform(told, settings, plan))
     _tell(told, plan, done)
     if done.lost or any(one.why for one in (*done.here, *done.there)):
         raise typer.Exit(codes.PROBLEMS)
 
 
-async def _perform(told: request.Unjoin, plan: joining.Plan) -> Left:
-    settings = register.loaded(told)
+async def _look(told: request.Unjoin, settings: config.Config | None) -> leaving.Known:
+    """What is registered. Refusal, also where the kubeconfig leads to some other cluster."""
     async with register.opened(told, settings) as book:
-        here = [*await book.remove(told.name), *register.forget(settings, told.name)]
+        with refusal.at(book.where):
+            found = await book.find(told.name)
+    known, there = found.identity or register.remembered(settings, told.name), ""
+    if told.kubeconfig:
+        where = register.at(told.kubeconfig, told.context)
+        with contextlib.suppress(Unreachable):  # which is told at the end
+            async with joining.talking(where) as api:
+                there = await joining.identity(api)
+        if known and there and known != there:
+            what = f"this is another cluster (UID {there}) than {told.name} (UID {known})"
+            raise Refusal(str(where), what, "name the context of the member")
+    return found
+
+
+async def _perform(told: request.Unjoin, settings: config.Config | None, plan: joining.Plan) -> Left:
+    async with register.opened(told, settings) as book:
+        with refusal.at(book.where):
+            here = [*await book.remove(told.name), *register.forget(settings, told.name)]
     if not told.kubeconfig:
         return Left(here, [], "")
     where = register.at(told.kubeconfig, told.context)
@@ -53,11 +75,6 @@ async def _perform(told: request.Unjoin, plan: joining.Plan) -> Left:
             return Left(here, await leaving.leave(api, plan), "")
     except Failure as failure:
         return Left(here, [], f"{where}: {failure}")
-
-
-async def _find(told: request.Unjoin) -> list[str]:
-    async with register.opened(told, register.loaded(told)) as book:
-        return await book.find(told.name)
 
 
 def _ask(told: request.Unjoin) -> None:

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import typer
 
 from fedns import config, schema
-from fedns.cli import codes, register, request, summary
-from fedns.distribute import joining, leaving, registration, rights, token
+from fedns.cli import codes, output, register, request, summary
+from fedns.distribute import joining, leaving, refusal, registration, rights, token
 from fedns.distribute.refusal import Refusal
 from fedns.kube import access, client, endpoint
 from fedns.kube.failure import ApiError
@@ -60,12 +60,15 @@ def _seconds(option: str, text: str) -> float:
 
 async def _perform(task: Task) -> None:
     async with joining.talking(task.where) as api, register.opened(task.told, task.settings) as book:
-        plan = await _plan(task, api)
-        found = await joining.survey(api, plan)
+        with refusal.at(_called(task)):
+            plan = await _plan(task, api)
+            found = await joining.survey(api, plan)
         _judge(task, found)
         wanted = _wanted(task, found)
-        register.strangers(task.settings, wanted)
-        await book.check(wanted)
+        if found.identity:
+            register.strangers(task.settings, wanted)
+            with refusal.at(book.where):
+                await book.check(wanted)
         if task.told.dry_run:
             summary.planned(task.told, plan, book.objects(wanted, summary.HIDDEN), book.where)
             return
@@ -73,6 +76,10 @@ async def _perform(task: Task) -> None:
     summary.joined(task.told, done, book.where)
     if done.byhand:
         raise typer.Exit(codes.PROBLEMS)
+
+
+def _called(task: Task) -> str:
+    return f"{task.told.name} ({task.where})"
 
 
 class _Step(NamedTuple):
@@ -103,14 +110,18 @@ async def _plan(task: Task, api: client.Client) -> joining.Plan:
 
 def _judge(task: Task, found: joining.Survey) -> None:
     """Refusal, where something is in the way in the member."""
-    where = f"{task.told.name} ({task.where})"
+    where = _called(task)
     if task.at.proxy and not task.told.server:
         what = f"the kubeconfig goes by way of a proxy ({task.at.proxy}), which fedns will not do"
         raise Refusal(where, what, "name with --server the URL at which fedns reaches it")
     if found.missing:
-        lacking = "".join(f"\n  {one}" for one in dict.fromkeys(found.missing))
-        hint = "use a context with these rights, or have somebody apply what `--dry-run` prints with one"
-        raise Refusal(where, f"you may not:{lacking}", hint)
+        what = "you may not:" + "".join(f"\n  {one}" for one in dict.fromkeys(found.missing))
+        if not task.told.dry_run:
+            hint = (
+                "use a context with these rights, or have somebody apply what --dry-run prints who has them"
+            )
+            raise Refusal(where, what, hint)
+        output.complain(f"{where}: {what}")
     if found.foreign:
         what = f"{', '.join(found.foreign)}: there already, and not made by fedns"
         raise Refusal(where, what, "choose another --namespace; what is not ours is not changed")
@@ -121,7 +132,7 @@ def _wanted(task: Task, found: joining.Survey) -> registration.Member:
     return registration.Member(
         name=told.name,
         server=(told.server or at.server).rstrip("/"),
-        identity=found.identity,
+        identity=found.identity or summary.UNSEEN,
         ca=at.ca,
         server_name=at.name,
         region=told.region,
@@ -135,17 +146,24 @@ def _wanted(task: Task, found: joining.Survey) -> registration.Member:
 async def _carry(step: _Step, wanted: registration.Member, book: register.Register) -> summary.Joined:
     """Makes, proves, registers, and revokes what has been replaced. Failure, Refusal."""
     task, api, plan = step.task, step.api, step.plan
-    made = await joining.make(api, plan, step.found.present)
-    given = await _token(task, api, plan)
+    with refusal.at(_called(task)):
+        made = await joining.make(api, plan, step.found.present)
+        given = await _token(task, api, plan)
     if not wanted.ca and task.at.unverified:
         wanted = registration.with_ca(wanted, given.ca)
-    await _prove(task, wanted, plan.needs, given.text)
-    registered = await book.register(wanted, given.text)
-    revoked = []
-    if task.told.rotate or task.seconds:
-        old = [name for name in await leaving.secrets(api, plan.account) if name != plan.secret]
-        revoked = [await leaving.remove(api, token.secret(plan.account, name)) for name in old]
+    with refusal.at(f"{wanted.name} ({wanted.server}, asked with the new token)"):
+        await _prove(task, wanted, plan.needs, given.text)
+    with refusal.at(book.where):
+        registered = await book.register(wanted, given.text)
+    revoked = await _revoke(task, api, plan) if task.told.rotate or task.seconds else []
     return summary.Joined(wanted, step.found, made, registered, revoked, given.until, book.byhand)
+
+
+async def _revoke(task: Task, api: client.Client, plan: joining.Plan) -> list[leaving.Left]:
+    """Removes the tokens that have been replaced. Failure."""
+    with refusal.at(_called(task)):
+        old = [name for name in await leaving.secrets(api, plan.account) if name != plan.secret]
+        return [await leaving.remove(api, token.secret(plan.account, name)) for name in old]
 
 
 async def _token(task: Task, api: client.Client, plan: joining.Plan) -> token.Token:

@@ -46,7 +46,7 @@ def added(text: str, wanted: Mapping[str, Any]) -> str | None:
 
 def changed(text: str, name: str, path: tuple[str, str], value: str) -> str | None:
     """With another value in the entry of a member, as of `("api", "server")`."""
-    node: yaml.Node | None = _entry(text, name)
+    node: yaml.Node | None = _entry(_root(text), name)
     for step in path:
         node = _value(node, step)
     if not isinstance(node, yaml.ScalarNode):
@@ -57,10 +57,12 @@ def changed(text: str, name: str, path: tuple[str, str], value: str) -> str | No
 
 def removed(text: str, name: str) -> str | None:
     """Without the entry of a member."""
-    root, entry = _root(text), _entry(text, name)
-    members = _value(root, MEMBERS)
-    if entry is None or not isinstance(members, yaml.SequenceNode) or members.flow_style:
+    root = _root(text)
+    entry, members = _entry(root, name), _value(root, MEMBERS)
+    if entry is None or not isinstance(members, yaml.SequenceNode):
         return None
+    if members.flow_style:
+        return _cut(text, members.value, members.value.index(entry))
     lines = text.splitlines(keepends=True)
     dash = _dash(lines, entry)
     if dash is None:
@@ -70,6 +72,16 @@ def removed(text: str, name: str) -> str | None:
     else:
         del lines[entry.start_mark.line : _end(entry) + 1]
     return "".join(lines)
+
+
+def _cut(text: str, items: list[yaml.Node], at: int) -> str:
+    """Without one of the items of a list in flow style, and the comma that goes with it."""
+    start, end = items[at].start_mark.index, items[at].end_mark.index
+    if at:
+        start = items[at - 1].end_mark.index
+    elif len(items) > 1:
+        end = items[1].start_mark.index
+    return text[:start] + text[end:]
 
 
 def _root(text: str) -> yaml.MappingNode | None:
@@ -88,8 +100,8 @@ def _value(node: yaml.Node | None, key: str) -> yaml.Node | None:
     return None
 
 
-def _entry(text: str, name: str) -> yaml.Node | None:
-    members = _value(_root(text), MEMBERS)
+def _entry(root: yaml.MappingNode | None, name: str) -> yaml.Node | None:
+    members = _value(root, MEMBERS)
     for one in members.value if isinstance(members, yaml.SequenceNode) else ():
         called = _value(one, "name")
         if isinstance(called, yaml.ScalarNode) and called.value.rstrip(".").lower() == name:

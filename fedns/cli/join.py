@@ -10,20 +10,23 @@ import typer
 
 from fedns.cli import codes, output, request, wish
 
+AGAIN = "what was done before stays; once this is mended, the same command goes on from there"
+
 
 @contextmanager
 def _excuses() -> Iterator[None]:
-    from fedns.distribute.refusal import Refusal
+    from fedns.distribute import refusal
     from fedns.kube.failure import Failure, Unreachable
 
     try:
         yield
-    except Refusal as refusal:
-        found = refusal.problem
+    except refusal.Refusal as refused:
+        found = refused.problem
         output.complain(f"{found.where}: {found.what}" + (f"\n{found.hint}" if found.hint else ""))
         raise typer.Exit(codes.PROBLEMS) from None
     except Failure as failure:
-        output.complain(str(failure))
+        where = refusal.place(failure)
+        output.complain(f"{where}: {failure}\n{AGAIN}" if where else str(failure))
         raise typer.Exit(codes.UNREACHABLE if isinstance(failure, Unreachable) else codes.PROBLEMS) from None
 
 

@@ -31,7 +31,7 @@ class Register(Protocol):
 
     async def register(self, wanted: registration.Member, token: str) -> list[joining.Made]: ...
 
-    async def find(self, name: str) -> list[str]: ...
+    async def find(self, name: str) -> leaving.Known: ...
 
     async def remove(self, name: str) -> list[leaving.Left]: ...
 
@@ -97,6 +97,11 @@ def strangers(found: config.Config | None, wanted: registration.Member) -> None:
         raise Refusal(
             found.state, what, f"choose another name; if it is right, remove {known.path(wanted.name)}"
         )
+
+
+def remembered(found: config.Config | None, member: str) -> str:
+    """Which cluster a name has stood for on this machine; empty: none is known."""
+    return _identities(found).known(member) if found else ""
 
 
 def forget(found: config.Config | None, member: str) -> list[leaving.Left]:

@@ -67,13 +67,13 @@ class Settings:
         self._replace(after)
         return [*made, joining.Made(f"the entry in {self.where}", True)]
 
-    async def find(self, name: str) -> list[str]:
+    async def find(self, name: str) -> leaving.Known:
         """What `remove` would remove. Refusal where there is none."""
         if self._member(name) is None:
             told = ", ".join(member.name for member in self._told.members) or "none"
             raise Refusal(self.where, f"no member {name}", f"known: {told}")
         files = [self._file(name, kind) for kind in KINDS if self._content(name, kind)]
-        return [f"the entry in {self.where}", *files]
+        return leaving.Known([f"the entry in {self.where}", *files], self._content(name, "uid"))
 
     async def remove(self, name: str) -> list[leaving.Left]:
         """Takes the entry out, then the files. Refusal where there is none."""
@@ -86,10 +86,10 @@ class Settings:
                 self.where, f"the entry of {name} cannot be taken out safely", "take it out by hand"
             )
         self._replace(after)
-        for path in found[1:]:
+        for path in found.what[1:]:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(path)
-        return [leaving.Left(what) for what in found]
+        return [leaving.Left(what) for what in found.what]
 
     def _member(self, name: str) -> fleet.Member | None:
         return next((one for one in self._told.members if one.name == name), None)

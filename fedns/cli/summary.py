@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 
 import typer
 
+from fedns import config
 from fedns.cli import output, request
 from fedns.distribute import joining, leaving, manifest, registration, rights
 
 HIDDEN = "(the new token)"
+UNSEEN = "(the UID of its namespace kube-system)"
 
 
 class Joined(NamedTuple):
@@ -78,6 +80,9 @@ def undo(told: request.Join) -> str:
     words = ["fedns", "unjoin", told.name, "--kubeconfig", os.path.expanduser(told.kubeconfig)]
     words += ["--context", told.context] if told.context else []
     words += ["--namespace", told.namespace] if told.namespace != request.NAMESPACE else []
+    words += ["--config", told.file] if told.file != config.DEFAULT_FILE else []
+    words += ["--fleet-kubeconfig", told.fleet_kubeconfig] if told.fleet_kubeconfig else []
+    words += ["--fleet-context", told.fleet_context] if told.fleet_context else []
     return shlex.join(words)
 
 

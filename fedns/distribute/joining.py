@@ -114,6 +114,15 @@ async def legacy(api: client.Client) -> bool:
     return not any([await api.serves(one) for one in slices])
 
 
+async def identity(api: client.Client) -> str:
+    """The UID of `kube-system`; empty where we may not see it. Failure."""
+    try:
+        found = await present(api, SYSTEM)
+    except ApiError:
+        return ""
+    return found.uid if found else ""
+
+
 async def survey(api: client.Client, plan: Plan) -> Survey:
     """Looks, and changes nothing. Failure."""
     version, objects = await api.version(), plan.objects()

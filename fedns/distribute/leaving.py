@@ -34,6 +34,13 @@ class Left(NamedTuple):
     why: str = ""
 
 
+class Known(NamedTuple):
+    """A member as it is registered: what stands for it, and which cluster it is (empty: nobody knows)."""
+
+    what: list[str]
+    identity: str
+
+
 class _Object(Struct, gc=False):
     metadata: joining.Meta
 

@@ -115,9 +115,11 @@ class Registry:
             done.append(joining.Made(joining.told(one), True))
         return done
 
-    async def find(self, name: str) -> list[str]:
+    async def find(self, name: str) -> leaving.Known:
         """What `remove` would remove. Failure, Refusal where there is none."""
-        return [f"MemberCluster {name}", f"Secret {self._namespace}/{(await self._one(name)).secret}"]
+        found = await self._one(name)
+        what = [f"MemberCluster {name}", f"Secret {self._namespace}/{found.secret}"]
+        return leaving.Known(what, found.identity)
 
     async def remove(self, name: str) -> list[leaving.Left]:
         """Takes a member out of the fleet. Failure, Refusal where there is none of that name."""

@@ -14,6 +14,8 @@ READ = ("list", "watch")
 """What a watch is made of; whoever may list everything may as well get one, but nobody here does."""
 LEASE = "fedns"
 """The Lease of the writers, in the fleet's namespace."""
+SET = "cluster.clusterset.k8s.io"
+"""The ClusterProperty that names a cluster in its set; who watches by name needs no more rights."""
 RBAC = "rbac.authorization.k8s.io"
 MANAGED = {"app.kubernetes.io/managed-by": "fedns"}
 """The label of what fedns made, by which it knows what it may change and remove."""
@@ -78,7 +80,7 @@ TABLE: tuple[tuple[tuple[str, ...], Right], ...] = (
         Right("", "namespaces", READ, "only services in namespaces with certain labels"),
     ),
     (("member", "exports"), Right(MULTICLUSTER, "serviceexports", READ, "only services that are exported")),
-    (("member", "exports"), Right("about.k8s.io", "clusterproperties", READ, "its name in its cluster set")),
+    (("member", "exports"), Right("about.k8s.io", "clusterproperties", READ, "its name in its set", (SET,))),
     (("fleet",), Right(GROUP, "trafficpolicies", READ, "how services are judged and served")),
     (("fleet",), Right(GROUP, "memberclusters", READ, "which clusters are members")),
     (("fleet",), Right("", "secrets", READ, "the credentials of the members", local=True)),

@@ -48,7 +48,9 @@ def test_what_is_not_seen_through(text: str) -> None:
         (f"members:\n# c\n{LINE}- name: b\n", "members:\n# c\n- name: b\n"),
         (f"members:\n{LINE}\n# c\nb: c\n", "members:\n  []\n\n# c\nb: c\n"),
         (f"members:\n  - name: a\n{INDENTED}", "members:\n  - name: a\n"),
-        (f"members: [{FLOW}]\n", None),
+        (f"members: [{FLOW}]\n", "members: []\n"),
+        (f"members: [{{name: a}}, {FLOW},]\n", "members: [{name: a},]\n"),
+        (f"members: [{FLOW}, {{name: a}}]\n", "members: [{name: a}]\n"),
         ("members:\n- name: a\n", None),
     ],
 )
@@ -64,6 +66,10 @@ def test_a_value_of_an_entry() -> None:
 
 
 def test_what_is_added_can_be_taken_out_again() -> None:
-    for text in ("members:\n- name: a  # c\n# d\n", "members:\n  - name: a\n    zones: [b]\n\nd: e\n"):
+    for text in (
+        "members: [{name: a}]\n",
+        "members:\n- name: a  # c\n# d\n",
+        "members:\n  - name: a\n    zones: [b]\n\nd: e\n",
+    ):
         more = entry.added(text, NEW)
         assert more and entry.removed(more, "new") == text

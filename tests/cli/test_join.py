@@ -160,6 +160,16 @@ def test_all_rights_that_are_lacking_are_named_and_nothing_is_made(
     assert (home / "fedns.yaml").read_text() == TEXT
 
 
+def test_who_lacks_rights_may_print_what_others_apply(member: kubecluster.Cluster) -> None:
+    member.faults(forbidden=["namespaces", "create:clusterroles"])
+    done = CliRunner().invoke(main.app, ["join", "far", "--kubeconfig", "k", "--dry-run"])
+    assert done.exit_code == codes.OK and "create clusterroles" in done.stderr
+    assert [one.get("kind") for one in yaml.safe_load_all(done.stdout)][2:4] == [
+        "ClusterRole",
+        "ClusterRoleBinding",
+    ]
+
+
 def test_what_others_made_is_not_touched(member: kubecluster.Cluster, home: Path) -> None:
     member.put(
         {
@@ -251,6 +261,14 @@ def test_leaving_spares_what_is_not_ours(member: kubecluster.Cluster) -> None:
     assert "stays     ClusterRole fedns-reader: it lacks our label" in told
     assert "stays     Namespace fedns: Secret theirs is in it" in told
     assert member.request("GET", ROLE)[0] == 200 and member.request("GET", f"{SECRETS}/theirs")[0] == 200
+
+
+def test_leaving_never_cleans_up_in_another_cluster(member: kubecluster.Cluster, home: Path) -> None:
+    join()
+    (home / "credentials" / "far.uid").write_text("of another")
+    told = said("unjoin", "far", "--kubeconfig", "k", "--yes", code=codes.PROBLEMS)
+    assert "this is another cluster" in told and "name the context of the member" in told
+    assert member.request("GET", ROLE)[0] == 200 and "far" in (home / "fedns.yaml").read_text()
 
 
 def test_a_member_out_of_reach_leaves_and_what_remains_is_told(

@@ -7,6 +7,7 @@ from msgspec import structs
 
 from fedns.distribute import rights
 from fedns.distribute.rights import Grant, Needs
+from fedns.sources import subjects
 
 EVERY = [
     Needs(*switches)
@@ -87,3 +88,18 @@ def test_the_objects_grant_what_the_table_says(needs: Needs) -> None:
         assert one["metadata"].get("namespace", "dns") == "dns"
         for subject in one.get("subjects", ()):
             assert (subject["name"], subject["namespace"]) == ("fedns-reader", "dns")
+
+
+@pytest.mark.parametrize("exports", [False, True])
+@pytest.mark.parametrize("namespaces", ["", "team=x"])
+def test_what_is_watched_of_a_member_may_be_read_and_nothing_else(exports: bool, namespaces: str) -> None:
+    wish = subjects.Wish(namespaces=namespaces, exports=exports)
+    watched = {
+        (kind.versions[0].group, kind.versions[0].plural, kind.fields) for kind in subjects.wanted(wish)
+    }
+    needs = Needs(member=True, exports=exports, namespaces=bool(namespaces))
+    read = [right for right in rights.rights(needs) if right.verbs == rights.READ]
+    assert watched == {
+        (right.group, right.resource, f"metadata.name={right.names[0]}" if right.names else "")
+        for right in read
+    }

@@ -149,7 +149,9 @@ class Server:
                 verb, verb
             )
         plural = f"{place[1]}/{part}" if part else place[1]
-        asked = Asked(verb, place[0], plural, place[2], place[3])
+        # As the real one: who asks for one name by a field selector needs a right on that name only.
+        named = request.query.get("fieldSelector", "").partition("metadata.name=")[2]
+        asked = Asked(verb, place[0], plural, place[2], place[3] or named)
         if plural != "selfsubjectaccessreviews" and not self.rights.allows(
             request["user"], asked, self.faults.forbidden
         ):
