@@ -1,71 +1,74 @@
-"""The registry of annotations: every key of every family, how it is read, and what fedns makes of it.
+"""What the annotations of one Ingress ask for, as typed values, and what is wrong with them.
 
-Law: one table, and nothing else knows a key. A value that cannot be read is a problem and as if it were
-not there; a key that is ignored or unknown is a problem too, with the reason.
+Law: nothing is ignored silently: a value that cannot be read, a key that fedns ignores and a key that nobody
+knows are problems, with the reason. A guard that cannot be read leaves a reason to shut its paths.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
 
 from fedns.errors import Problem
+from fedns.gateway import registry
+from fedns.gateway.readers import Wrong
 from fedns.model.ingress import Ingress
 
-FEDNS, NGINX, MSE, HIGRESS = (
-    "fedns.io",
-    "nginx.ingress.kubernetes.io",
-    "mse.ingress.kubernetes.io",
-    "higress.io",
-)
-FAMILIES = (FEDNS, NGINX, MSE, HIGRESS)
-"""Where one key stands in several, the first wins."""
-
-Asked = Mapping[str, Any]
-"""Typed values by key, without the family."""
+DOCS = "docs/annotations.md tells what is supported"
 
 
-class Wrong(ValueError):
-    """A value that cannot be read; says what is expected."""
+class Asked(Struct, frozen=True):
+    """Typed values by key, without the family. `refused`: why nobody may pass; empty: no reason."""
 
+    values: Mapping[str, Any]
+    refused: str = ""
 
-class Row(NamedTuple):
-    """One key: who has it, how its text becomes a value."""
+    def get(self, key: str, default: Any = None) -> Any:
+        return self.values.get(key, default)
 
-    families: tuple[str, ...]
-    read: Callable[[str], Any]
-
-
-def boolean(text: str) -> bool:
-    """As Go's strconv.ParseBool, which ingress-nginx uses."""
-    if text in ("1", "t", "T", "true", "TRUE", "True"):
-        return True
-    if text in ("0", "f", "F", "false", "FALSE", "False"):
-        return False
-    raise Wrong("true or false")
-
-
-ALL = (NGINX, MSE, HIGRESS, FEDNS)
-
-REGISTRY: Mapping[str, Row] = {
-    "use-regex": Row(ALL, boolean),
-    "rewrite-target": Row(ALL, str),
-}
+    def __contains__(self, key: str) -> bool:
+        return key in self.values
 
 
 def read(ingress: Ingress) -> tuple[Asked, list[Problem]]:
-    """What the annotations of an Ingress ask for, and what is wrong with them."""
-    asked: dict[str, Any] = {}
+    """What an Ingress asks for, and what is wrong with it."""
+    values: dict[str, Any] = {}
     problems: list[Problem] = []
-    for family in reversed(FAMILIES):
-        for full, text in ingress.annotations.items():
-            prefix, _, key = full.partition("/")
-            row = REGISTRY.get(key) if prefix == family else None
-            if row is None or family not in row.families:
-                continue
-            try:
-                asked[key] = row.read(text.strip())
-            except Wrong as wrong:
-                where = ingress.where or ingress.key
-                problems.append(
-                    Problem(where, f"annotation {full}: {text!r} is not read", f"expected: {wrong}")
-                )
-    return asked, problems
+    refused = ""
+    for full, text in sorted(ingress.annotations.items(), key=lambda each: -_rank(each[0])):
+        family, _, key = full.partition("/")
+        if family not in registry.FAMILIES:
+            continue
+        row = registry.REGISTRY.get(key)
+        try:
+            values[key] = _value(row, family, full, text)
+        except Wrong as wrong:
+            problems.append(Problem(where(ingress), str(wrong), DOCS if row is None else row.words))
+            if row is not None and row.guards:
+                refused = f"annotation {full} cannot be read"
+    return Asked({key: value for key, value in values.items() if value is not None}, refused), problems
+
+
+def where(ingress: Ingress) -> str:
+    return ingress.where or f"Ingress {ingress.key}"
+
+
+def _rank(full: str) -> int:
+    """The family that wins comes last."""
+    family = full.partition("/")[0]
+    return registry.FAMILIES.index(family) if family in registry.FAMILIES else -1
+
+
+def _value(row: registry.Row | None, family: str, full: str, text: str) -> Any:
+    if row is None or family not in row.families:
+        raise Wrong(f"annotation {full} is not known: ignored")
+    if row.read is None:
+        raise Wrong(f"annotation {full} is ignored")
+    try:
+        return row.read(text.strip())
+    except Wrong as wrong:
+        raise Wrong(f"annotation {full} is not read: {_brief(text)} is not {wrong}") from wrong
+
+
+def _brief(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -1,79 +1,135 @@
-"""The decision about one request: which location takes it, and which pool serves it.
+"""The decision about one request: what takes it, what is answered here, and which pool serves it.
 
 Law: host before path, and no way back: what the rules of a host do not take goes to its default backend.
-One function for the data path and for `explain`, which passes a list to be told each step.
+Refusals come before all else, then what needs no backend, then canaries. One function for the data path and
+for `explain`, which passes a list to be told each step.
 """
+
+from collections.abc import Callable
 
 from msgspec import Struct
 
-from fedns.gateway import route
+from fedns.gateway import affinity as affinities
+from fedns.gateway import answer, canary, rewrite, route
 from fedns.gateway.head import Head
-from fedns.gateway.route import Host, Location, Options, Table
+from fedns.gateway.options import Field, Options
+from fedns.gateway.route import Canary, Host, Location, Table
 
 Steps = list[str]
 
 
 class Decision(Struct, gc=False):
-    """`status` 0: to be sent to `pool`; else it is answered here with it. `options` are the location's."""
+    """`status` 0: `target` (path and query) is sent to `pool`; else it is answered here, with `fields`.
+
+    `options` apply to the request and to its answer. `authenticate`: by `options.basic` or `.external` before
+    anything is sent. `member`: go there (see Options.member_strict). `session`: the key of a cookie that is
+    bound to this pool; `tag`: what a new cookie is bound to.
+    """
 
     status: int
+    fields: tuple[Field, ...] = ()
     location: Location | None = None
     options: Options | None = None
+    canary: Canary | None = None
     pool: bytes = b""
+    tag: bytes = b""
+    target: bytes = b""
+    authenticate: bool = False
+    member: bytes = b""
+    session: bytes = b""
 
 
-def decide(table: Table, head: Head, steps: Steps | None = None) -> Decision:
-    """Where this request goes. `steps`: to be told why."""
-    location = find(table, head, steps)
+def everybody(pool: bytes) -> bool:
+    """For when nothing is known of pools: each has endpoints."""
+    return True
+
+
+def decide(
+    table: Table,
+    head: Head,
+    draw: float = 0.0,
+    alive: Callable[[bytes], bool] = everybody,
+    steps: Steps | None = None,
+) -> Decision:
+    """Where this request goes. `draw` is from [0, 1); `alive` says whether a pool has endpoints, and is asked
+    only where there are canaries or a fallback; `steps`: to be told why. normal.Rejected: it goes nowhere."""
+    host = table.hosts.get(head.host)
+    if host is None or steps is not None:
+        host = _host(table, head.host, steps)
+    location = None
+    if host is not None:
+        if host.root or host.elsewhere:
+            sent = answer.host(host, head)
+            if sent is not None:
+                _told(steps, "the host itself sends it elsewhere: {}", sent.status)
+                return Decision(sent.status, sent.fields)
+        location = locate(host, head.path, steps) or _default(host.default, "of the host", steps)
     if location is None:
-        if steps is not None:
-            steps.append("no rule and no default backend takes it: 404")
-        return Decision(404)
-    return Decision(0, location, table.options[location.options], location.pool)
+        location = _default(table.default, "of all hosts", steps)
+        if location is None:
+            _told(steps, "no rule and no default backend takes it: 404")
+            return Decision(404)
+    options = table.options[location.options]
+    if location.options == 0 and not location.canaries:
+        return Decision(
+            0, location=location, options=options, pool=location.pool, tag=location.tag, target=head.target
+        )
+    case = canary.Case(head, draw, alive, steps, (b"", b""))
+    return _wished(table, location, options, case)
 
 
-def find(table: Table, head: Head, steps: Steps | None = None) -> Location | None:
-    """The location that takes the request, or the default backend."""
-    name = head.host
-    host = table.hosts.get(name)
-    if host is None:
-        host = table.wild.get(name[name.find(b".") :]) if table.wild and b"." in name else None
-        if host is None:
-            host = table.anyone
-        if steps is not None:
-            steps.append(_told_host(table, name, host))
-    elif steps is not None:
-        steps.append(f"host {_text(name)} has rules")
-    if host is None:
-        return _fallback(table.default, "the default backend of all hosts", steps)
-    found = locate(host, head.path, steps)
-    if found is not None:
-        return found
-    if host.default is not None:
-        return _fallback(host.default, "the default backend of the host", steps)
-    return _fallback(table.default, "the default backend of all hosts", steps)
+def _wished(table: Table, location: Location, options: Options, case: canary.Case) -> Decision:
+    """What annotations make of it."""
+    head, steps = case.head, case.steps
+    sent = answer.local(options, head)
+    if sent is not None:
+        _told(steps, "answered here: {} ({})", sent.status, sent.why)
+        return Decision(sent.status, sent.fields, location, options)
+    made = Decision(0, location=location, options=options, pool=location.pool, tag=location.tag)
+    made.authenticate = answer.guarded(options, head)
+    if options.affinity is not None:
+        case = case._replace(bound=affinities.bound(options.affinity, head))
+    if location.canaries:
+        chosen = canary.choose(location, options, case)
+        if chosen is not None:
+            made.canary, made.pool, made.tag = chosen, chosen.pool, chosen.tag
+            made.options = options = table.options[chosen.options]
+        _told(steps, "it goes to {}", "the canary" if chosen is not None else "the location's own pool")
+    key, tag = case.bound
+    if key and tag == made.tag:
+        made.session = key
+    if options.fallback and not case.alive(made.pool):
+        _told(steps, "nobody serves in {}: the default backend of the location does", made.pool.decode())
+        made.pool, made.tag, made.session = options.fallback, b"", b""
+    if options.member_header:
+        made.member = head.get(options.member_header) or b""
+    made.target = rewrite.target(location, options.rewrite, head) if options.rewrite else head.target
+    if options.rewrite:
+        _told(steps, "the target is rewritten to {}", made.target.decode("latin-1"))
+    return made
 
 
 def locate(host: Host, path: bytes, steps: Steps | None = None) -> Location | None:
     """The host's location for a canonical path."""
     if host.regexes:
-        found, how = _search(host, path), "the first matching pattern"
+        found, how = _search(host, path), "the first pattern that matches"
     else:
         found, how = host.exact.get(path), "the exact path"
         if found is None:
             found, how = _longest(host, path), "the longest prefix"
     if steps is not None:
-        if found is None:
-            steps.append(f"no path of the host takes {_text(path)}")
-        else:
-            steps.append(f"{how} for {_text(path)}: {_text(found.path)} of {_text(found.rule)}")
+        said = (
+            f"{how} is {_text(found.path)} of {_text(found.rule)}"
+            if found
+            else "no rule of the host takes it"
+        )
+        steps.append(f"path {_text(path)}: {said}")
     return found
 
 
 def _longest(host: Host, path: bytes) -> Location | None:
     """By whole elements, or by any beginning where that is longer (a prefix counts with its slash)."""
-    found, length = None, 0
-    key, prefix = path, host.prefix
+    length, key, prefix = 0, path, host.prefix
     if path[:1] != b"/":
         return None
     if len(path) > host.longest:
@@ -103,18 +159,27 @@ def _search(host: Host, path: bytes) -> Location | None:
     return None
 
 
-def _fallback(location: Location | None, what: str, steps: Steps | None) -> Location | None:
-    if steps is not None and location is not None:
-        steps.append(f"{what} takes it: {_text(location.rule)}")
+def _host(table: Table, name: bytes, steps: Steps | None) -> Host | None:
+    """The rules for a host: its own, those of a wildcard over its first label, those for any host."""
+    found, how = table.hosts.get(name), "its own rules"
+    if found is None and b"." in name:
+        found, how = table.wild.get(name[name.find(b".") :]), "the rules of a wildcard"
+    if found is None:
+        found, how = table.anyone, "the rules for any host"
+    if steps is not None:
+        steps.append(f"host {_text(name)}: {how if found is not None else 'no rule is for it'}")
+    return found
+
+
+def _default(location: Location | None, whose: str, steps: Steps | None) -> Location | None:
+    if location is not None:
+        _told(steps, "the default backend {} takes it: {}", whose, _text(location.rule))
     return location
 
 
-def _told_host(table: Table, name: bytes, host: Host | None) -> str:
-    if host is None:
-        return f"no rule is for host {_text(name)}"
-    if host is table.anyone:
-        return f"no rule names host {_text(name)}: the rules for any host"
-    return f"host {_text(name)} is covered by *{_text(name[name.find(b'.') :])}"
+def _told(steps: Steps | None, what: str, *about: object) -> None:
+    if steps is not None:
+        steps.append(what.format(*about))
 
 
 def _text(raw: bytes) -> str:

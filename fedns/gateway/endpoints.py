@@ -10,6 +10,7 @@ from hashlib import blake2b
 from msgspec import Struct, structs
 
 from fedns.gateway import route
+from fedns.gateway.choice import Choice
 from fedns.model import facts, selection
 from fedns.model.snapshot import Service, Shard
 
@@ -20,6 +21,7 @@ class Wanted(Struct, frozen=True):
     key: bytes
     service: str
     port: str
+    choice: Choice = Choice()
 
 
 def pool(wanted: Wanted, service: Service | None, now: float) -> route.Pool:

@@ -14,12 +14,13 @@ Fields = Sequence[tuple[bytes, bytes]]
 
 
 class Head(Struct, gc=False):
-    """`path` is matched, `sent` goes on, `query` follows `?` (None: no `?`). `client` is an IP literal."""
+    """`path` is matched, `target` goes on (path and query), `query` follows `?` (None: no `?`). `client` is
+    an IP literal, `secure`: it came over TLS."""
 
     method: bytes
     host: bytes
     path: bytes
-    sent: bytes
+    target: bytes
     query: bytes | None
     headers: Fields
     secure: bool = False
@@ -38,6 +39,17 @@ class Head(Struct, gc=False):
             found = _crumb(value, name) if each == b"cookie" and name in value else None
             if found is not None:
                 return found
+        return None
+
+    def argument(self, name: bytes) -> bytes | None:
+        """The first parameter of the query of this name, as it came."""
+        query = self.query
+        if not query or name not in query:
+            return None
+        for pair in query.split(b"&"):
+            key, _, value = pair.partition(b"=")
+            if key == name:
+                return value
         return None
 
 

@@ -35,8 +35,8 @@ class Rejected(Exception):
 
 
 class Target(Struct, frozen=True, gc=False):
-    """`path` is matched, `sent` goes to the backend, `query` follows a `?` as it came (None: no `?`).
-    `authority` is that of an absolute target, else empty."""
+    """`path` is matched, `sent` goes to the backend with its query, `query` follows `?` as it came (None: no
+    `?`). `authority` is that of an absolute target, else empty."""
 
     path: bytes
     sent: bytes
@@ -51,9 +51,9 @@ def target(raw: bytes) -> Target:
     if rest.translate(None, _QUERY):
         raise Rejected(400, "the query has an octet that none may have")
     if path[:1] == b"/" and not path.translate(None, _PLAIN) and b"//" not in path and b"/." not in path:
-        return Target(path, path, query)
+        return Target(path, raw, query)
     if path == b"*" and query is None:
-        return Target(path, path)
+        return Target(path, raw)
     authority = b""
     if path[:1] != b"/":
         absolute = _ABSOLUTE.match(path)
@@ -61,7 +61,7 @@ def target(raw: bytes) -> Target:
             raise Rejected(400, "the target has no form that a gateway takes")
         authority, path = absolute[1], path[absolute.end() :] or b"/"
     matched, sent = canonical(path)
-    return Target(matched, sent, query, authority)
+    return Target(matched, sent + mark + rest, query, authority)
 
 
 def canonical(path: bytes) -> tuple[bytes, bytes]:
@@ -77,6 +77,11 @@ def canonical(path: bytes) -> tuple[bytes, bytes]:
     if b"%2F" in merged or b"%5C" in merged:
         _refuse_climbing(merged)
     return merged, sent
+
+
+def escaped(text: str) -> bytes:
+    """A path as people write it, in octets that a request could have."""
+    return b"".join(bytes((each,)) if 0x20 < each < 0x7F else b"%%%02X" % each for each in text.encode())
 
 
 def _unescape(found: re.Match[bytes]) -> bytes:

@@ -13,17 +13,41 @@ import msgspec
 import re2
 from msgspec import Struct
 
+from fedns.gateway.options import Options, Tls
+
 ROUTES, SERVICE, CERTIFICATE = b"routes", b"service/", b"certificate/"
 
 MEMORY = 1 << 20
 """Octets one regular expression may take when compiled (RE2's own bound is 8 MiB)."""
 
 
-class Options(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """What annotations ask of a location. Locations share them: `Location.options` is an index."""
+class Canary(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
+    """Another pool for some requests of a location. Names are lower case where the protocol does not mind.
+    `broken`: its header pattern cannot be read. `spoken`: header, query or cookie decide about it."""
 
-    rewrite: bytes = b""
-    """Target of `rewrite-target`; `$1` to `$9` are groups of the location's pattern."""
+    rule: bytes
+    pool: bytes
+    tag: bytes
+    options: int = 0
+    header: bytes = b""
+    value: bytes = b""
+    pattern: bytes = b""
+    broken: bool = False
+    cookie: bytes = b""
+    cookie_value: bytes = b""
+    query: bytes = b""
+    query_value: bytes = b""
+    query_pattern: bytes = b""
+    weight: int = 0
+    total: int = 100
+    sticky: bool = True
+
+    @property
+    def spoken(self) -> bool:
+        return bool(self.header or self.cookie or self.query)
+
+    def __str__(self) -> str:
+        return self.rule.decode("latin-1")
 
 
 class Location(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
@@ -34,7 +58,11 @@ class Location(Struct, frozen=True, array_like=True, omit_defaults=True, gc=Fals
     """As the Ingress has it, in canonical form."""
     pool: bytes
     """`namespace/service/port`, with a suffix where annotations choose among clusters; empty: none."""
+    tag: bytes = b""
+    """The pool's name in cookies."""
     options: int = 0
+    canaries: tuple[Canary, ...] = ()
+    """The oldest first."""
     pattern: bytes = b""
     """Where the path is a regular expression: searched from the start of the path, in any case."""
 
@@ -63,6 +91,10 @@ class Host(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     lengths: tuple[int, ...] = ()
     regexes: tuple[Regex, ...] = ()
     default: Location | None = None
+    root: bytes = b""
+    """Where `/` is sent (`app-root`)."""
+    elsewhere: bytes = b""
+    """The host that all requests are sent to (`from-to-www-redirect`)."""
 
 
 class Table(Struct, frozen=True, array_like=True):
@@ -74,6 +106,8 @@ class Table(Struct, frozen=True, array_like=True):
     anyone: Host | None = None
     default: Location | None = None
     options: tuple[Options, ...] = (Options(),)
+    tls: dict[bytes, Tls] = {}
+    """By host, as rules have it: a name, or `*.` and the rest."""
 
 
 class Endpoint(Struct, frozen=True, array_like=True, gc=False):
@@ -107,12 +141,24 @@ class Pool(Struct, frozen=True, array_like=True, omit_defaults=True):
     open: bool = False
 
 
+class Certificate(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
+    """PEM: a chain and its key, and authorities to check others by; any may be empty."""
+
+    chain: bytes = b""
+    key: bytes = b""
+    authorities: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"Certificate({len(self.chain)} octets)"
+
+
 _tables = msgspec.msgpack.Decoder(Table)
 _pools = msgspec.msgpack.Decoder(Pool)
+_certificates = msgspec.msgpack.Decoder(Certificate)
 _encoder = msgspec.msgpack.Encoder()
 
 
-def encode(value: Table | Pool) -> bytes:
+def encode(value: Table | Pool | Certificate) -> bytes:
     return _encoder.encode(value)
 
 
@@ -122,6 +168,10 @@ def table(data: bytes) -> Table:
 
 def pool(data: bytes) -> Pool:
     return _pools.decode(data)
+
+
+def certificate(data: bytes) -> Certificate:
+    return _certificates.decode(data)
 
 
 @lru_cache(maxsize=16384)
