@@ -15,7 +15,7 @@ QUESTIONS ?= 12000
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core run test check fmt golden scenario conformance envtest fuzz bench bench-dns peers bench-converge bench-scale bench-flood clean
+.PHONY: help setup core run test check fmt golden scenario conformance envtest fuzz bench bench-dns peers helm bench-converge bench-scale bench-flood clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,11 @@ peers: .peers/coredns  ## Build CoreDNS into .peers for the benchmark, if there 
 
 .peers/coredns: tests/bench/coredns/main.go tests/bench/coredns/go.mod
 	@cd tests/bench/coredns && go build -o ../../../.peers/coredns . || echo "without CoreDNS"
+
+helm: .peers/helm  ## Build helm into .peers for the tests of the chart; needs a Go compiler
+
+.peers/helm: tests/deploy/helm/go.mod
+	cd tests/deploy/helm && CGO_ENABLED=0 go build -p 2 -trimpath -ldflags '-s -w' -o ../../../.peers/helm helm.sh/helm/v3/cmd/helm
 
 bench-converge: setup  ## One change on disk -> the changed answer on the wire
 	$(BIN)/python tests/bench/bench_converge.py

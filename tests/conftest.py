@@ -23,8 +23,9 @@ hypothesis.settings.load_profile("untimed")
 ROOT = Path(__file__).resolve().parent.parent
 VECTORS = Path(os.environ.get("FEDNS_VECTORS", ROOT.parent / "shared" / "vectors"))
 
-# Debian keeps the servers out of an ordinary user's PATH.
-os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+# What `make helm` built comes first; Debian keeps the servers out of an ordinary user's PATH.
+_PLACES = [str(ROOT / ".peers"), os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"]
+os.environ["PATH"] = os.pathsep.join(_PLACES)
 
 
 def _missing(what: str, switch: str) -> None:

@@ -75,6 +75,8 @@ def _pod(pod: Object, selector: Object) -> None:
         "/tmp",
     }
     assert container["resources"]["requests"] and container["resources"]["limits"]["memory"]
+    named = {one["name"]: one["valueFrom"]["fieldRef"]["fieldPath"] for one in container["env"]}
+    assert named == {"POD_NAME": "metadata.name"}
     asked = {name: container[f"{name}Probe"]["exec"]["command"][-1] for name in ("liveness", "readiness")}
     assert asked == {"liveness": "/healthz", "readiness": "/readyz"}
 

@@ -1,8 +1,8 @@
 """The chart: the rules of the kustomize base, by our own rendering and, where it is installed, by helm's."""
 
 import json
-import shutil
 import subprocess
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,6 +18,17 @@ OWN: dict[str, Any] = {
     "tolerations": [{"key": "dns", "operator": "Exists"}],
     "service": {"annotations": {"a/b": "c"}, "loadBalancerSourceRanges": ["192.0.2.0/24"]},
 }
+QUIET: dict[str, Any] = {
+    **chart.VALUES,
+    "config": {**chart.VALUES["config"], "fleet": {"api": {"in_cluster": True}, "status": False}},
+}
+WRONG: list[dict[str, Any]] = [
+    {"replica": 1},
+    {"replicas": "2"},
+    {"storage": {"size": "much"}},
+    {"secret": 1},
+]
+LONG = 120.0
 SCHEMA = json.loads((chart.CHART / "values.schema.json").read_text())
 
 
@@ -26,14 +37,23 @@ def test_the_objects_keep_the_rules() -> None:
 
 
 def test_the_objects_are_those_of_the_base_but_for_names() -> None:
-    kinds = {one["kind"] for one in chart.render(chart.VALUES)} - {"ConfigMap"}
+    kinds = {one["kind"] for one in chart.render(chart.VALUES)} - {"Secret"}
     left = {"Namespace", "CustomResourceDefinition"}
     assert kinds == {one["kind"] for one in objects.resources(objects.BASE)} - left
     pods = [
         objects.of("StatefulSet", found)[0]["spec"]["template"]["spec"]["containers"][0]
         for found in (chart.render(chart.VALUES), list(objects.resources(objects.BASE)))
     ]
-    for same in ("args", "ports", "securityContext", "livenessProbe", "readinessProbe", "resources"):
+    for same in (
+        "args",
+        "env",
+        "lifecycle",
+        "ports",
+        "securityContext",
+        "livenessProbe",
+        "readinessProbe",
+        "resources",
+    ):
         assert pods[0][same] == pods[1][same]
 
 
@@ -46,8 +66,8 @@ def test_the_definitions_are_copies() -> None:
 
 
 def test_the_configuration_loads() -> None:
-    (settings,) = objects.of("ConfigMap", chart.render(chart.VALUES))
-    loaded = config.parse(settings["data"]["fedns.yaml"].encode())
+    (settings,) = objects.of("Secret", chart.render(chart.VALUES))
+    loaded = config.parse(settings["stringData"]["fedns.yaml"].encode())
     assert loaded.config and not loaded.problems
     assert loaded.config == config.load(str(objects.BASE / "fedns.yaml")).config
 
@@ -56,8 +76,8 @@ def test_the_configuration_loads() -> None:
 def test_the_rights_are_the_least(status: bool) -> None:
     fleet = {**chart.VALUES["config"]["fleet"], "status": status}
     found = chart.render({**chart.VALUES, "config": {**chart.VALUES["config"], "fleet": fleet}})
-    (settings,) = objects.of("ConfigMap", found)
-    loaded = config.parse(settings["data"]["fedns.yaml"].encode()).config
+    (settings,) = objects.of("Secret", found)
+    loaded = config.parse(settings["stringData"]["fedns.yaml"].encode()).config
     assert loaded and loaded.fleet.status is status
     objects.least(found, loaded)
 
@@ -67,7 +87,10 @@ def test_every_value_can_be_set() -> None:
     (workload,) = objects.of("StatefulSet", found)
     pod = workload["spec"]["template"]["spec"]
     assert (pod["nodeSelector"], pod["tolerations"]) == (OWN["nodeSelector"], OWN["tolerations"])
-    assert pod["volumes"][-1] == {"name": "secret", "secret": {"secretName": "clusters"}}
+    assert pod["volumes"][-1] == {
+        "name": "secret",
+        "secret": {"secretName": "clusters", "defaultMode": 0o440},
+    }
     assert pod["containers"][0]["volumeMounts"][-1]["mountPath"] == "/etc/fedns-secrets"
     service = next(one for one in objects.of("Service", found) if one["spec"].get("type"))
     assert service["metadata"]["annotations"] == {"fedns.io/publish": "false", "a/b": "c"}
@@ -79,22 +102,31 @@ def test_the_values_fit_their_schema(values: dict[str, Any]) -> None:
     objects.fits(values, SCHEMA, "values")
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"replica": 1}, {"replicas": "2"}, {"storage": {"size": "much"}}, {"secret": None}]
-)
+@pytest.mark.parametrize("wrong", WRONG)
 def test_the_schema_refuses(wrong: dict[str, Any]) -> None:
     with pytest.raises(AssertionError):
         objects.fits({**chart.VALUES, **wrong}, SCHEMA, "values")
 
 
-def test_helm_renders_the_same() -> None:
-    helm = shutil.which("helm")
-    if helm is None:
-        pytest.skip("helm is not installed")
-    subprocess.run([helm, "lint", str(chart.CHART)], check=True, timeout=60)
-    for values in (chart.VALUES, OWN):
-        words = [helm, "template", "test", str(chart.CHART), "--namespace", "names", "--values", "-"]
-        done = subprocess.run(
-            words, input=yaml.safe_dump(values), capture_output=True, text=True, check=True, timeout=60
-        )
-        assert sorted(map(str, objects.documents(done.stdout))) == sorted(map(str, chart.render(values)))
+def test_helm_takes_it_and_renders_the_same(tool: Callable[[str], str]) -> None:
+    program = tool("helm")
+    told = subprocess.run(
+        [program, "lint", "--strict", str(chart.CHART)], capture_output=True, text=True, timeout=LONG
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+    for values in (chart.VALUES, OWN, QUIET):
+        found = objects.documents(rendered(program, values).stdout)
+        assert sorted(map(str, found)) == sorted(map(str, chart.render(values)))
+        objects.sound(found)
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_helm_refuses_what_the_schema_does(tool: Callable[[str], str], wrong: dict[str, Any]) -> None:
+    done = rendered(tool("helm"), {**chart.VALUES, **wrong})
+    assert done.returncode != 0 and "values don't meet the specifications" in done.stderr
+
+
+def rendered(program: str, values: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    words = [program, "template", "test", str(chart.CHART), "--namespace", "names", "--values", "-"]
+    text = yaml.safe_dump(values)
+    return subprocess.run(words, input=text, capture_output=True, text=True, timeout=LONG, check=False)

@@ -1,7 +1,9 @@
 """The kustomize base: sound objects, and a configuration that `fedns check` takes."""
 
+import base64
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -36,15 +38,48 @@ def test_the_rights_are_the_least() -> None:
     objects.least(list(objects.resources(objects.BASE)), settings)
 
 
-def test_kubectl_builds_it() -> None:
+def built(folder: Path) -> list[objects.Object]:
+    """The objects of a kustomization, as kubectl has it."""
     kubectl = shutil.which("kubectl")
     if kubectl is None:
         pytest.skip("kubectl is not installed")
-    built = subprocess.run(
-        [kubectl, "kustomize", str(objects.BASE)], capture_output=True, text=True, check=True, timeout=60
+    told = subprocess.run([kubectl, "kustomize", str(folder)], capture_output=True, text=True, timeout=60)
+    assert told.returncode == 0, told.stderr
+    return objects.documents(told.stdout)
+
+
+def files(found: list[objects.Object]) -> dict[str, bytes]:
+    """What the pods find beside their configuration."""
+    (workload,) = objects.of("StatefulSet", found)
+    (volume,) = (one for one in workload["spec"]["template"]["spec"]["volumes"] if one["name"] == "config")
+    assert volume["secret"]["defaultMode"] == 0o440
+    (settings,) = (
+        one
+        for one in objects.of("Secret", found)
+        if one["metadata"]["name"] == volume["secret"]["secretName"]
     )
-    found = objects.documents(built.stdout)
+    return {name: base64.b64decode(value) for name, value in settings["data"].items()}
+
+
+def test_kubectl_builds_it() -> None:
+    found = built(objects.BASE)
     objects.sound(found)
-    (settings,) = objects.of("ConfigMap", found)
-    assert settings["data"] == {"fedns.yaml": (objects.BASE / "fedns.yaml").read_text()}
+    assert files(found) == {"fedns.yaml": (objects.BASE / "fedns.yaml").read_bytes()}
     assert all(one["metadata"]["namespace"] == "fedns" for one in objects.of("Service", found))
+
+
+def test_replicas_with_shared_keys_find_them_where_their_configuration_says(tmp_path: Path) -> None:
+    shutil.copytree(objects.DEPLOY, tmp_path / "deploy")
+    folder = tmp_path / "deploy" / "kustomize" / "shared-keys"
+    made = CliRunner().invoke(main.app, ["key", "generate", "--out", str(folder / "example.com.pem")])
+    assert made.exit_code == 0, made.stdout
+    found = built(folder)
+    objects.sound(found)
+    mounted = files(found)
+    loaded = config.parse(mounted["fedns.yaml"])
+    assert loaded.config
+    (key,) = loaded.config.dns.dnssec.files
+    where, _, name = key.file.rpartition("/")
+    assert (where, mounted[name]) == ("/etc/fedns", (folder / name).read_bytes())
+    assert [one.hint for one in loaded.problems] == [f"looked for {key.file}"], "this machine is no pod"
+    assert loaded.config.dns.cookies.secret
