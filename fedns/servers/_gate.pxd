@@ -15,6 +15,7 @@ cdef class Gate:
     cdef Py_ssize_t _source, _width, _exempted
     cdef long long _due, _floor
 
+    cpdef renew(self)
     @cython.locals(word=cython.ulonglong, row=cython.Py_ssize_t, seen=cython.uint, place=cython.Py_ssize_t, loud=list)
     cpdef list count(self, Py_ssize_t count, long long now)
     @cython.locals(at=cython.Py_ssize_t)

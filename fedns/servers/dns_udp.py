@@ -67,6 +67,9 @@ class Listener:
                 return
         self._crowded = False
 
+    def renew(self) -> None:
+        """The limiter has other limits now."""
+
     def drain(self) -> None:
         """Answers what is queued, before the process ends."""
         for _ in range(DRAIN):

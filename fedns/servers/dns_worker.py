@@ -201,6 +201,8 @@ class Worker:
         for limiter in self._limiters.values():
             if limiter.limits != self._host.server.limits:
                 limiter.renew(self._host.server.limits)
+                for listener in self._udp.values():
+                    listener.renew()
             for prefix in limiter.news()[:NEWS]:
                 _log.warning("replies are limited", extra=logs.fields(to=prefix))
 

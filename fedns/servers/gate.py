@@ -32,6 +32,10 @@ class Gate:
         self._accounts = limiter.accounts
         self._due = self._mask = self._floor = self._exempted = 0
 
+    def renew(self) -> None:
+        """The limits are others now: the next batch is counted by them."""
+        self._due = 0
+
     def count(self, count: int, now: int) -> list[int] | None:
         """Counts a batch: None if nobody in it can be near a limit, else the sources that may be."""
         if now >= self._due:

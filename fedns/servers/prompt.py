@@ -100,11 +100,14 @@ class Listener(dns_udp.Listener):
         assert isinstance(self._datagrams, batch.Batch)
         self._batches, self._host = self._datagrams, plain.host
         self._frames = frames = self._batches.frames()
-        gate = kit.form.gate.Gate(plain.limiter, frames, kit.seed)
+        self._gate = gate = kit.form.gate.Gate(plain.limiter, frames, kit.seed)
         self._core = kit.form.core.Core(kit.rows, frames, counters.layout(plain.cells), self, gate)
         self.refresh, self.send = self._batches.refresh, self._batches.answer
         self._suspects: dns_udp.Suspects = ()
         self._hidden: dict[int, int] = {}
+
+    def renew(self) -> None:
+        self._gate.renew()
 
     def _batch(self) -> int:
         count: int = self._core.turn()

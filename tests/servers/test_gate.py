@@ -20,3 +20,14 @@ def test_sources_are_counted_by_network(form: prompt.Form) -> None:
     assert len(limiter) == 1 and gate.count(1, 3) == []
     assert gate.count(4, 1 + rate.SECOND) == []
     assert gate.count(4, 3 + 2 * rate.SECOND) is None  # quiet since
+
+
+@forms.EACH
+def test_new_limits_hold_from_the_next_batch_on(form: prompt.Form) -> None:
+    limiter = rate.Limiter(rate.Limits(exempt=("0.0.0.0/0",)), 1)
+    gate = form.gate.Gate(limiter, forms.frames(), 7)
+    assert gate.count(4, 1) is None
+    limiter.renew(rate.Limits(answers=2, exempt=()))
+    gate.renew()
+    assert gate.count(1, 2) is None
+    assert gate.count(1, 2) == [0]
