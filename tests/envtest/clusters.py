@@ -32,6 +32,7 @@ HOST = "127.0.0.{}"
 FIRST = 60
 MANAGER = "envtest"
 NAMESPACE = "mynamespace"
+SYSTEM = {"default", "kube-system", "kube-public", "kube-node-lease"}
 AUDIT = (
     "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules: [{level: Metadata}]\n"
 )
@@ -47,12 +48,16 @@ PLURALS = {"TrafficPolicy": "trafficpolicies", "NetworkPolicy": "networkpolicies
 OURS = {"MemberCluster"}
 """Cluster-wide kinds of our own."""
 
-KEPT = (
+INSIDE = (
     "/api/v1/namespaces/{}/services",
     "/api/v1/namespaces/{}/serviceaccounts",
     "/api/v1/namespaces/{}/secrets",
     "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices",
     "/apis/coordination.k8s.io/v1/namespaces/{}/leases",
+    "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles",
+    "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings",
+)
+WIDE = (
     "/api/v1/nodes",
     "/apis/rbac.authorization.k8s.io/v1/clusterroles?labelSelector=!kubernetes.io/bootstrapping",
     "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings?labelSelector=!kubernetes.io/bootstrapping",
@@ -251,21 +256,46 @@ class Cluster(Process):
 
     def requests(self, who: str) -> list[str]:
         """`VERB URI CODE` of all that a user asked (part of the name), as the audit log tells."""
-        told = [json.loads(line) for line in self.audit.read_text().splitlines()]
         return [
             f"{one['verb']} {one['requestURI']} {one.get('responseStatus', {}).get('code', '')}"
-            for one in told
-            if who in one["user"].get("username", "")
+            for one in self._audited(who)
         ]
+
+    def used(self, who: str) -> set[tuple[str, str, str]]:
+        """The rights that a user made use of: (group, resource, verb)."""
+        found = set()
+        for one in self._audited(who):
+            told = one.get("objectRef", {})
+            part = f"/{told['subresource']}" if "subresource" in told else ""
+            if "resource" in told:
+                found.add((told.get("apiGroup", ""), told["resource"] + part, one["verb"]))
+        return found
+
+    def _audited(self, who: str) -> list[Object]:
+        told = [json.loads(line) for line in self.audit.read_text().splitlines()]
+        return [one for one in told if who in one["user"].get("username", "")]
 
     def clear(self) -> None:
         """Removes what tests put here; the cluster itself stays the same."""
-        for resource in KEPT:
-            self.call("DELETE", resource.format(NAMESPACE))
+        for resource in WIDE:
+            self.call("DELETE", resource)
+        for space in self.call("GET", "/api/v1/namespaces")["items"]:
+            if space["metadata"]["name"] not in SYSTEM:
+                self._vacate(space)
         definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
         for one in self.call("GET", definitions)["items"]:  # all at once would leave their objects behind
             self.call("DELETE", f"{definitions}/{one['metadata']['name']}")
         self.until(lambda: not self.call("GET", definitions)["items"])
+
+    def _vacate(self, space: Object) -> None:
+        """Empties a namespace, and ends it, as its controller would; the usual one stays."""
+        name = space["metadata"]["name"]
+        for resource in INSIDE:
+            self.call("DELETE", resource.format(name))
+        if name != NAMESPACE:
+            where = f"/api/v1/namespaces/{name}"
+            self.call("DELETE", where)
+            self.call("PUT", f"{where}/finalize", {**self.call("GET", where), "spec": {"finalizers": []}})
 
 
 class Farm(NamedTuple):

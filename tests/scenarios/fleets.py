@@ -75,9 +75,9 @@ class Fleet(world.World):
             cluster.kubeconfig(root / f"{cluster.name}.kubeconfig")
         self.members = {name: f"kubeconfig: {name}.kubeconfig" for name in ZONES}
         self.fleet = "kubeconfig: fleet.kubeconfig"
-        self.configure_fleet()
+        self.write_config()
 
-    def configure_fleet(self, more: str = "") -> None:
+    def write_config(self, more: str = "") -> None:
         rows = "".join(f"  - {{name: {name}, {told}}}\n" for name, told in self.members.items())
         told = {"fleet": self.fleet, "members": rows, "workers": 1, "more": more}
         self.put("fedns.yaml", CONFIG.format(host=world.ADMIN, port=self.admin, **told))
@@ -98,16 +98,21 @@ def backend(address: str, port: int = 0) -> Iterator[int]:
         yield int(listening.getsockname()[1])
 
 
-def probed(port: int) -> Object:
-    """A policy that has the service probed twice a second."""
-    probe = {"kind": "tcp", "port": port, "interval": "500ms", "timeout": "400ms", "fall": 2, "rise": 2}
-    health = {"hold": "0s", "holdMax": "0s"}
+def policy(**spec: Any) -> Object:
+    """A policy for the service."""
     return {
         "apiVersion": "fedns.io/v1alpha1",
         "kind": "TrafficPolicy",
-        "metadata": {"name": "nginx"},
-        "spec": {"targetRef": {"name": "nginx"}, "probe": probe, "health": health},
+        "metadata": {"name": "nginx", "namespace": clusters.NAMESPACE},
+        "spec": {"targetRef": {"name": "nginx"}, **spec},
     }
+
+
+def probed(port: int) -> Object:
+    """One that has it probed twice a second."""
+    probe = {"kind": "tcp", "port": port, "interval": "500ms", "timeout": "400ms", "fall": 2, "rise": 2}
+    health = {"hold": "0s", "holdMax": "0s"}
+    return policy(probe=probe, health=health)
 
 
 def evidence(served: world.Served, name: str, kind: str) -> str:

@@ -140,7 +140,7 @@ def test_a_token_that_is_replaced_in_its_file_is_taken_up_as_the_old_one_is_refu
         fleets.account(one, *READ, name=name)
     file.write_text(one.token("old"))
     fleet.members["one"] = f"api: {{server: '{one.url}', ca: {one.ca}, token_file: token}}"
-    fleet.configure_fleet()
+    fleet.write_config()
     with fleets.settled(fleet) as served:
         file.write_text(one.token("new"))
         one.delete({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "old"}})
@@ -157,7 +157,7 @@ def test_a_kind_that_may_not_be_read_is_off_and_the_rest_goes_on(fleet: fleets.F
     fleets.account(one, *(kind for kind in READ if kind != "nodes"))
     one.kubeconfig(tmp_path / "one.kubeconfig", one.token("fedns"))
     fleet.members["one"] += f", region: us-central1, zones: [{fleets.ZONES['one']}]"
-    fleet.configure_fleet()
+    fleet.write_config()
     with fleets.settled(fleet) as served:
         assert 'nodes: 403 Forbidden: nodes is forbidden: User "system:serviceaccount' in served.problems()
         one.put(kubecluster.service("nginx", FRESH))
