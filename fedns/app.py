@@ -18,7 +18,7 @@ import time
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
-from fedns import config, fleet, logs, metrics, tables
+from fedns import config, fleet, logs, metrics, stamps, tables
 from fedns.control import (
     aims,
     certificates,
@@ -248,18 +248,18 @@ class Control:
 
     async def _config(self, changed: asyncio.Event, stop: "asyncio.Future[bool]") -> None:
         """Looks for a configuration that differs: at SIGHUP, and when the file does."""
-        seen = _stamp(self.path)
+        seen = stamps.of(self.path)
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK):
                     await changed.wait()
             if self.writer.moved():
                 raise StateError("the tables were moved aside: they are to be rebuilt")
-            if not changed.is_set() and _stamp(self.path) == seen:
+            if not changed.is_set() and stamps.of(self.path) == seen:
                 self._look_again()
                 continue
             changed.clear()
-            seen = _stamp(self.path)
+            seen = stamps.of(self.path)
             loaded = config.anchored(config.load(self.path), self.config.state, self.path)
             self.hear(change.ProblemsChange("config", loaded.problems))
             if loaded.config is None:
@@ -281,14 +281,6 @@ class Control:
 def _settle(stop: "asyncio.Future[bool]", again: bool) -> None:
     if not stop.done():
         stop.set_result(again)
-
-
-def _stamp(path: str) -> tuple[int, int, int]:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return (0, 0, 0)
-    return (found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def main(arguments: list[str] | None = None) -> int:

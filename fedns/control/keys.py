@@ -5,20 +5,18 @@ cannot be read is a problem, and what was served before stays. Key sets are sign
 differ: whenever control dies, their signatures live on for more than half of `validity`.
 """
 
-import os
 import zlib
 from collections.abc import Mapping
 from math import inf
 from typing import NamedTuple
 
-from fedns import keyring
+from fedns import keyring, stamps
 from fedns.control import vault
 from fedns.dns import keyset, names, outlook, rollover, signing, wire
 from fedns.errors import Problem, StateError
 
 RETRY = 1.0  # seconds until what could not be read or written is tried again
 _RENEW, _JITTER = 4, 8  # key sets are signed again after a quarter of `validity`, or up to an eighth later
-Stamp = tuple[int, int, int]
 
 
 class Held(NamedTuple):
@@ -82,8 +80,8 @@ class Keeper:
             self._due = 0.0
         return now >= self._due
 
-    def _look(self) -> tuple[int | Stamp, ...]:
-        return (self._vault.stamp(), *(_stamp(file.file) for file in self._told.files))
+    def _look(self) -> tuple[int | stamps.Stamp, ...]:
+        return (self._vault.stamp(), *(stamps.of(file.file) for file in self._told.files))
 
     def _wait(self, until: float) -> None:
         self._due = min(self._due, until)
@@ -231,11 +229,3 @@ def _given(
 
 def _problem(where: str, error: StateError) -> Problem:
     return Problem(where, str(error), "what is served stays; its signatures expire unless this is mended")
-
-
-def _stamp(path: str) -> Stamp:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return (0, 0, 0)
-    return (found.st_ino, found.st_size, found.st_mtime_ns)

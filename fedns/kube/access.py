@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from fedns import logs
+from fedns import logs, stamps
 from fedns.kube.failure import NoAccess
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -34,6 +34,8 @@ PATIENCE = 60.0
 """Seconds for an exec plugin: some of them ask a login server on the other side of the world."""
 RETRY = 10.0
 """Seconds between two tries to renew what ends soon."""
+TOLD = 500
+"""Characters of a plugin's last words that are told."""
 AGAIN = 2.0
 """Seconds between two renewals because of 401: a revoked user must not start a plugin per request."""
 
@@ -117,7 +119,7 @@ class Keeper:
         if now - self._looked < LOOK:
             return False
         self._looked = now
-        return any(_stamp(path) != stamp for path, stamp in found.files.items())
+        return any(stamps.of(path) != stamp for path, stamp in found.files.items())
 
     async def _renewal(self) -> Access:
         """One reading at a time, however many wait for it and however few go on waiting: a plugin that hangs
@@ -195,7 +197,7 @@ def _written(where: Where) -> Access:
     if where.ca:
         open(where.ca, "rb").close()  # whose error would not name the file, later
     read_from = (where.token_file, where.ca, where.certificate, where.key)
-    files = {path: _stamp(path) for path in read_from if path}
+    files = {path: stamps.of(path) for path in read_from if path}
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     tls = _tls(where.server, where.ca, where.certificate, where.key, True)
     return Access(where.server.rstrip("/"), headers, tls, where.server_name or None, None, 0.0, files)
@@ -215,7 +217,7 @@ class _Found:
 def _kubeconfig(where: Where) -> Access:
     path = where.kubeconfig
     with _files:  # so that who comes second finds what the first one parsed
-        whole = _merged(path, _stamp(path))
+        whole = _merged(path, stamps.of(path))
     with _scratch() as folder:
         from kubernetes.config import kube_config
 
@@ -224,20 +226,39 @@ def _kubeconfig(where: Where) -> Access:
         )
         found, user = _Found(), _user(whole, loader.current_context["context"].get("user"))
         # Two threads that need one key would share its file before it is written; plugins take their time.
-        with contextlib.nullcontext() if "exec" in user else _files:
+        with contextlib.nullcontext() if "exec" in user else _files, _overheard() as said:
             loader.load_and_set(found)
         token = found.api_key.get("BearerToken", "")
         if "exec" in user and not token and not found.cert_file:
             command = user["exec"].get("command", "")
-            raise NoAccess(f"{where}: the exec plugin {command!r} gave no token and no certificate")
+            told = ": ".join(("gave no token and no certificate", *said))
+            raise NoAccess(f"{where}: the exec plugin {command!r} {told}")
         if not found.host:
             raise NoAccess(f"{where}: its cluster has no `server`")
         tls = _tls(found.host, found.ssl_ca_cert, found.cert_file, found.key_file, found.verify_ssl)
         read_from = [found.ssl_ca_cert, found.cert_file, found.key_file, _beside(path, user.get("tokenFile"))]
-        files = {each: _stamp(each) for each in (path, *read_from) if each and not each.startswith(folder)}
+        files = {each: stamps.of(each) for each in (path, *read_from) if each and not each.startswith(folder)}
     headers = {"Authorization": token} if token else {}
     until = _until(getattr(loader, "expiry", None)) if "exec" in user else 0.0
     return Access(found.host, headers, tls, found.tls_server_name, found.proxy, until, files)
+
+
+@contextlib.contextmanager
+def _overheard() -> Iterator[list[str]]:
+    """What is logged in this thread meanwhile: the library does not tell why a plugin failed, but logs it."""
+    said: list[str] = []
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.thread == threading.get_ident() and record.levelno >= logging.ERROR:
+                said.append(" ".join(record.getMessage().split())[:TOLD])
+
+    ear = Ear()
+    logging.getLogger().addHandler(ear)
+    try:
+        yield said
+    finally:
+        logging.getLogger().removeHandler(ear)
 
 
 @functools.lru_cache(maxsize=8)
@@ -306,11 +327,3 @@ def _scratch() -> Iterator[str]:
                 del _reading[folder]
                 kube_config._cleanup_temp_files()
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def _stamp(path: str) -> tuple[int, ...]:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return ()
-    return (found.st_ino, found.st_size, found.st_mtime_ns)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Raw, Struct
 
-from fedns.kube import backoff, client
+from fedns.kube import backoff, client, gate
 from fedns.kube.failure import ApiError, Failure, Unreachable
 from fedns.kube.resource import Resource
 
@@ -28,6 +28,8 @@ SLOWER = 3.0
 """How much longer each refusal in a row keeps a resource off than the one before: 0.8 s, 2.4, 7, 22, 60."""
 END = "k8s.io/initial-events-end"
 """The annotation of the bookmark that ends a streamed list (KEP 3157)."""
+NOBODY = "-"
+"""No object can have this name."""
 NOT_SO = (400, 422)
 """How servers that do not stream lists say so."""
 
@@ -49,12 +51,14 @@ class Item(NamedTuple):
 
 class Pace(NamedTuple):
     """Objects a page, and seconds: a watch's life, how much longer a silent one is borne, the longest
-    streamed list, and until a resource that was refused is asked for again (at first sooner)."""
+    streamed list, until a list that is silent is called stalled, and until a resource that was refused is
+    asked for again (at first sooner)."""
 
     page: int = 500
     life: float = 240.0
     slack: float = 15.0
     stream: float = 120.0
+    silent: float = 10.0
     refused: float = 60.0
     bounds: backoff.Bounds = backoff.Bounds()
 
@@ -128,6 +132,9 @@ class Informer:
         """Objects that cannot be read; what was known of them stays."""
         self._api, self._ears, self._pace = api, ears, pace or Pace()
         self._backoff = backoff.Backoff(self._pace.bounds)
+        self._asked_at = 0.0
+        """Unix seconds since when a list is read; 0: none is, or it waits for its turn."""
+        self._broke = False
         self._cache: dict[Key, Any] = {}
         self._versions: dict[Key, str] = {}
         self._found: dict[Key, Item] | None = None
@@ -152,6 +159,10 @@ class Informer:
     def settled(self) -> bool:
         """Whether all there is is known, or it is known that nothing can be."""
         return bool(self.synced_at or self.off)
+
+    def stalled(self, now: float) -> bool:
+        """Whether a list is read of which nothing has come for long."""
+        return bool(self._asked_at) and now - max(self._asked_at, self.heard_at) > self._pace.silent
 
     def relist(self) -> None:
         """Reads everything again, now; what is known stays until then."""
@@ -186,8 +197,9 @@ class Informer:
                 least = 0.0
                 if time.monotonic() - begun >= self._pace.bounds.first:
                     continue  # a watch that lived; one that ends at once is as good as a failure
+                self._broke = True
             except Failure as failure:
-                least = self._failed(failure)
+                least, self._broke = self._failed(failure), True
             away = self._backoff.failed(time.monotonic(), least) if least >= 0 else -least
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(away):
@@ -213,9 +225,12 @@ class Informer:
     async def _once(self) -> None:
         """A list where one is needed, and a watch to its end."""
         await self._ears.admit()
+        if self._version and self._broke:
+            await self._known()
         if not self._version and not self._api.streams:
             async with self._api.gate:
-                await self._list()
+                with self._asking():
+                    await self._list()
             await self._ears.admit()
         begins = not self._version
         try:
@@ -225,6 +240,23 @@ class Informer:
                 raise
             self._api.streams = False
             await self._once()
+
+    async def _known(self) -> None:
+        """Whether the server, after a failure, has reached the version that the next watch begins at: one
+        that was restored from a backup would be silent about it. Failure: it has not."""
+        query = {"resourceVersion": self._version, "resourceVersionMatch": "NotOlderThan"}
+        await self._api.get(
+            self.subject.resource.path(), {**query, "fieldSelector": f"metadata.name={NOBODY}"}
+        )
+        self._broke = False
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        self._asked_at = time.time()
+        try:
+            yield
+        finally:
+            self._asked_at = 0.0
 
     async def _list(self) -> None:
         for limit in (self._pace.page, self._pace.page, 0):
@@ -243,6 +275,7 @@ class Informer:
             query["limit"] = str(limit)
         while True:
             page = client.decoded(_page, await self._api.get(path, query))
+            self.heard_at = time.time()
             for chunk in _chunks(page.items or ()):
                 for raw in chunk:
                     item = self.subject.decode(bytes(raw))
@@ -276,28 +309,30 @@ class Informer:
 
     async def _stream(self, query: client.Query, life: float) -> None:
         """A list that comes as events up to a bookmark, and the watch that it turns into."""
-        self._found, gate = {}, _Gate(self._api.gate)
-        await gate.enter()
+        self._found, passage = {}, gate.Passage(self._api.gate)
+        await passage.enter()
         try:
-            await self._begin(query, life, gate)
+            with self._asking():
+                await self._begin(query, life, passage)
         except TimeoutError:
             self._api.streams = False
             raise Unreachable("the streamed list had no end: it is read in pages from now on") from None
         finally:
-            gate.leave()
+            passage.leave()
             broken, self._found = self._found is not None, None
         if broken:
             self._api.streams = False
             raise Unreachable("the streamed list broke off: it is read in pages from now on")
 
-    async def _begin(self, query: client.Query, life: float, gate: "_Gate") -> None:
+    async def _begin(self, query: client.Query, life: float, passage: gate.Passage) -> None:
         async with (
             asyncio.timeout(self._pace.stream) as limit,
             contextlib.aclosing(self._lines(query, life)) as batches,
         ):
             async for lines in batches:
                 await self._take(lines)
-                if self._found is None and gate.leave():
+                if self._found is None and passage.leave():
+                    self._asked_at = 0.0
                     limit.reschedule(None)
 
     def _lines(self, query: client.Query, life: float) -> AsyncGenerator[list[bytes], None]:
@@ -368,25 +403,6 @@ class Informer:
         self._refusals = 0
         self.off = self.trouble = ""
         self._ears.changed(changes)
-
-
-class _Gate:
-    """One passage through a gate; who has left may leave again."""
-
-    def __init__(self, gate: asyncio.Semaphore) -> None:
-        self._gate, self._inside = gate, False
-
-    async def enter(self) -> None:
-        await self._gate.acquire()
-        self._inside = True
-
-    def leave(self) -> bool:
-        """Whether that was the passage's end."""
-        if not self._inside:
-            return False
-        self._inside = False
-        self._gate.release()
-        return True
 
 
 def _put(table: dict[Key, Any], key: Key, value: Any) -> None:

@@ -13,14 +13,14 @@ import socket
 import ssl
 from typing import NamedTuple
 
-from fedns import logs
+from fedns import logs, stamps
 
 ALPN = "dot"  # RFC 7858 section 8.1, the IANA registry's identification
 RECORD = 1 << 14  # octets, the largest of TLS: reading so many leaves none in OpenSSL, unseen by epoll
 _FLIGHTS = 4  # of a handshake, more than any takes
 _NOT_NOW = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
-Stamp = tuple[tuple[int, int, int], ...]
+Stamp = tuple[stamps.Stamp, ...]
 
 _log = logging.getLogger("fedns.tls")
 
@@ -189,15 +189,7 @@ def context(chain: str, key: str) -> ssl.SSLContext:
 
 def stamp(*paths: str) -> Stamp:
     """What tells one content of these files from another."""
-    return tuple(_stamp(path) for path in paths)
-
-
-def _stamp(path: str) -> tuple[int, int, int]:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return (0, 0, 0)
-    return (found.st_ino, found.st_size, found.st_mtime_ns)
+    return tuple(stamps.of(path) for path in paths)
 
 
 def _no_password() -> str:

@@ -24,6 +24,8 @@ from fedns.sources.change import Change, MemberChange, ProblemsChange, Publish
 
 SETTLE = 0.02
 """Seconds between two publications at least: a burst of events is one piece of news."""
+REST = 0.1
+"""Seconds that a removal waits for others: the change guard is to see a burst of them as one."""
 STUCK = 3.0
 """Seconds until one that is known to be in trouble does not, nor one that has facts of before a restart."""
 HELD = 0.2
@@ -147,13 +149,16 @@ class Member:
                 async with asyncio.timeout(self._patience(begun)):
                     await self._news.wait()
             self._news.clear()
+            if any(value is None and key[0] == "Service" for key, value in self._pending):
+                await asyncio.sleep(REST)
             await self._take()
             self._look(publish, late=time.time() - begun > self._bound())
             await asyncio.sleep(SETTLE)
 
     def _bound(self) -> float:
         """Seconds until there must be a first word, be it of nothing new."""
-        return STUCK if self._ledger.shards or any(feed.trouble for feed in self.feeds) else START
+        trouble = any(feed.trouble or feed.stalled(time.time()) for feed in self.feeds)
+        return STUCK if self._ledger.shards or trouble else START
 
     def _patience(self, begun: float) -> float:
         """Seconds until a look without any news."""
@@ -161,7 +166,7 @@ class Member:
         if self._ledger.again is not None:
             until.append(max(self._ledger.again - time.time(), HELD))
         if not self._begun:
-            until.append(max(begun + self._bound() - time.time(), SETTLE) + SETTLE)
+            until.append(max(min(begun + self._bound() - time.time(), STUCK), SETTLE) + SETTLE)
         return min(until)
 
     async def _take(self) -> None:

@@ -158,7 +158,7 @@ class Server:
             raise asked.refusal(request["user"])
 
     async def trouble(self) -> None:
-        await asyncio.sleep(self.faults.delay)
+        await asyncio.sleep(60.0 if self.faults.mute else self.faults.delay)
         if self.faults.refuse:
             code, reason, again = self.faults.refuse
             raise Refused(code, reason, reason, {"Retry-After": str(again)} if again else None)

@@ -26,6 +26,8 @@ class Faults:
     delay: float = 0.0
     stalled: bool = False
     """Watches are open, and silent; bookmarks too."""
+    mute: bool = False
+    """Lists and watches are not answered at all, for a minute."""
     torn: int = 0
     """So many watches end in the middle of the next event."""
     hangups: bool = False

@@ -118,6 +118,14 @@ def test_an_exec_plugin_that_fails_is_named(tmp_path: Path) -> None:
         access.read(where)
 
 
+def test_the_last_words_of_a_plugin_that_fails_are_told(tmp_path: Path) -> None:
+    (tmp_path / "p").write_text("#!/bin/sh\necho 'the session  has ended:\nlog in again' >&2\nexit 3\n")
+    (tmp_path / "p").chmod(0o755)
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(tmp_path / "p")}}
+    with pytest.raises(NoAccess, match=r"process returned 3\. the session has ended: log in again"):
+        access.read(kubeconfig(tmp_path / "k", user))
+
+
 def test_a_plugin_that_hangs_is_not_started_again(tmp_path: Path) -> None:
     (tmp_path / "p").write_text(f"#!/bin/sh\necho x >> {tmp_path}/p.calls; exec sleep 10\n")
     (tmp_path / "p").chmod(0o755)

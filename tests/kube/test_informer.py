@@ -1,6 +1,7 @@
 """List and watch against a fake API server in a process of its own, with all that goes wrong."""
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -88,9 +89,19 @@ def watched(cluster: kubecluster.Cluster, test: Callable[[Watching], Awaitable[N
             await asyncio.gather(task, return_exceptions=True)
             await api.close()
         assert api.gate._value == client.AT_ONCE
+        assert asyncio.all_tasks() == {asyncio.current_task()}
         return watching
 
-    return asyncio.run(main())
+    before = sockets()
+    found = asyncio.run(main())
+    assert sockets() <= before
+    return found
+
+
+def sockets() -> int:
+    """How many this process has open."""
+    links = (os.readlink(each.path) for each in os.scandir("/proc/self/fd") if os.path.lexists(each.path))
+    return sum(link.startswith("socket:") for link in links)
 
 
 def test_what_there_is_and_what_differs_is_told(cluster: kubecluster.Cluster) -> None:
@@ -209,6 +220,51 @@ def test_a_watch_that_is_silent_for_all_its_life_is_not_believed(cluster: kubecl
         await w.off_thread(cluster.version, 1)
         await w.off_thread(cluster.put, service("b"))
         await w.shows("a", "b")
+
+    watched(cluster, test)
+
+
+def test_a_restored_server_is_listed_anew_as_soon_as_it_is_back(cluster: kubecluster.Cluster) -> None:
+    """Its versions have gone backwards: a watch would be silent."""
+    cluster.put(*(service(f"s{number}") for number in range(5)))
+
+    async def test(w: Watching) -> None:
+        await w.shows(*(f"s{number}" for number in range(5)))
+        begun = time.monotonic()
+        await w.off_thread(cluster.stop)
+        with kubecluster.running(cluster.port) as other:
+            await w.off_thread(other.put, service("s1"))
+            await w.shows("s1")
+            assert time.monotonic() - begun < LONG
+            assert w.informer.errors["504"] == 1 and w.informer.lists == 2
+
+    watched(cluster, test)
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_a_list_of_a_version_of_the_future_is_asked_for_again(
+    cluster: kubecluster.Cluster, streams: bool
+) -> None:
+    cluster.faults(watchlist=streams, future=2)
+    cluster.put(service("a"))
+
+    async def test(w: Watching) -> None:
+        await w.shows("a")
+
+    assert watched(cluster, test).informer.errors["504"] == 2
+
+
+def test_a_list_of_which_nothing_comes_is_stalled_and_one_that_waits_is_not(
+    cluster: kubecluster.Cluster,
+) -> None:
+    cluster.faults(delay=1.0)
+    cluster.put(service("a"))
+
+    async def test(w: Watching) -> None:
+        await w.until(lambda: w.informer.stalled(time.time() + QUICK.silent), "stalled")
+        assert not w.informer.stalled(time.time())
+        await w.shows("a")
+        assert not w.informer.stalled(time.time() + 1000.0)
 
     watched(cluster, test)
 

@@ -50,6 +50,7 @@ WORKER_MAY_LOAD = {
     "fedns.servers.errands",
     "fedns.servers.prompt",
     "fedns.servers.tls",
+    "fedns.stamps",
     "fedns.tables",
 }
 WORKER_NEVER_LOADS = {

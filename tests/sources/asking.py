@@ -11,7 +11,7 @@ from tests.fakes import kubecluster
 from tests.sources.listening import Listener
 
 REACH = reachability.Pace(interval=0.1, first=0.05, timeout=1.0, fall=2, rise=2)
-PACE = informer.Pace(page=50, life=3.0, slack=1.0, refused=0.2, bounds=backoff.Bounds(0.05, 0.2))
+PACE = informer.Pace(page=50, life=3.0, slack=1.0, silent=0.5, refused=0.2, bounds=backoff.Bounds(0.05, 0.2))
 ALL = subjects.Wish()
 
 Test = Callable[[Listener], Awaitable[None]]

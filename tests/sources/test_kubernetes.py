@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -124,6 +125,16 @@ def test_a_member_never_reached_is_what_it_was_before_the_restart(tmp_path: Path
     assert facts(listener).api == "unreachable" and set(facts(listener).shards) == {"mynamespace/old"}
 
 
+def test_a_member_whose_lists_say_nothing_holds_up_nobody_for_long(
+    server: kubecluster.Cluster, tmp_path: Path
+) -> None:
+    server.faults(mute=True)
+    begun = time.monotonic()
+    listener = watched(server, tmp_path, nothing)
+    assert time.monotonic() - begun < kubernetes.START / 4
+    assert (facts(listener).api, facts(listener).shards) == ("reachable", {})
+
+
 def test_what_was_known_before_a_restart_goes_when_the_server_no_longer_has_it(
     server: kubecluster.Cluster, tmp_path: Path
 ) -> None:
@@ -178,7 +189,7 @@ def test_a_mass_removal_waits_until_another_list_agrees(server: kubecluster.Clus
         lists = len([line for line in server.log() if "/services?" in line and "sendInitial" in line])
         await asking.act(server.delete, *many)
         await listener.until(lambda: "held back" in problems(listener))
-        assert len(facts(listener).shards) > 11  # fewer than ten at once are never held
+        assert len(facts(listener).shards) == 21
         await listener.until(lambda: len(facts(listener).shards) == 1)
         again = len([line for line in server.log() if "/services?" in line and "sendInitial" in line])
         assert again == lists + 1
