@@ -15,10 +15,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-from msgspec import Raw, Struct
-
-from fedns.kube import backoff, client, gate
+from fedns.kube import backoff, client, envelope, gate
 from fedns.kube.failure import ApiError, Failure, Unreachable
 from fedns.kube.resource import Resource
 
@@ -84,35 +81,6 @@ class Ears(NamedTuple):
 
     changed: Callable[[Changes], None]
     admit: Callable[[], Awaitable[None]]
-
-
-class _ListMeta(Struct, gc=False):
-    resourceVersion: str = ""
-    after: str = msgspec.field(default="", name="continue")
-
-
-class _Page(Struct, gc=False):
-    metadata: _ListMeta
-    items: list[Raw] | None = None
-
-
-class _Event(Struct, gc=False):
-    type: str
-    object: Raw
-
-
-class _Meta(Struct, gc=False):
-    resourceVersion: str = ""
-    annotations: dict[str, str] | None = None
-
-
-class _Versioned(Struct, gc=False):
-    metadata: _Meta
-
-
-_page = msgspec.json.Decoder(_Page)
-_event = msgspec.json.Decoder(_Event)
-_versioned = msgspec.json.Decoder(_Versioned)
 
 
 class Informer:
@@ -274,7 +242,7 @@ class Informer:
         if limit:
             query["limit"] = str(limit)
         while True:
-            page = client.decoded(_page, await self._api.get(path, query))
+            page = client.decoded(envelope.page, await self._api.get(path, query))
             self.heard_at = time.time()
             for chunk in _chunks(page.items or ()):
                 for raw in chunk:
@@ -356,10 +324,10 @@ class Informer:
             await asyncio.sleep(0)
 
     def _hear(self, line: bytes, changes: dict[Key, Any]) -> None:
-        event = client.decoded(_event, line)
+        event = client.decoded(envelope.event, line)
         if event.type == "ERROR":
             raise client.refusal(event.object)
-        meta = client.decoded(_versioned, event.object).metadata
+        meta = client.decoded(envelope.versioned, event.object).metadata
         if event.type != "BOOKMARK":
             item = self.subject.decode(bytes(event.object))
             self._apply(item._replace(value=None, trouble="") if event.type == "DELETED" else item, changes)
