@@ -77,8 +77,12 @@ peers: .peers/coredns  ## Build CoreDNS into .peers for the benchmark, if there 
 
 helm: .peers/helm  ## Build helm into .peers for the tests of the chart; needs a Go compiler
 
+HELM := helm.sh/helm/v3
+# As helm's own build has it: the Kubernetes that it renders for is the one of `client-go` in its go.mod.
+HELM_FLAGS := -s -w $(foreach at,pkg/chartutil pkg/lint/rules,-X $(HELM)/$(at).k8sVersionMinor=37)
+
 .peers/helm: tests/deploy/helm/go.mod
-	cd tests/deploy/helm && CGO_ENABLED=0 go build -p 2 -trimpath -ldflags '-s -w' -o ../../../.peers/helm helm.sh/helm/v3/cmd/helm
+	cd tests/deploy/helm && CGO_ENABLED=0 go build -p 2 -trimpath -ldflags '$(HELM_FLAGS)' -o ../../../.peers/helm $(HELM)/cmd/helm
 
 bench-converge: setup  ## One change on disk -> the changed answer on the wire
 	$(BIN)/python tests/bench/bench_converge.py

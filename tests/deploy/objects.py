@@ -21,6 +21,7 @@ DEPLOY = ROOT / "deploy"
 BASE = DEPLOY / "kustomize" / "base"
 
 Object = dict[str, Any]
+NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,250}[a-z0-9])?")
 
 
 def documents(text: str) -> list[Object]:
@@ -40,6 +41,7 @@ def of(kind: str, found: Iterable[Object]) -> list[Object]:
 
 def sound(found: list[Object]) -> None:
     """Fails where a rule is broken."""
+    assert all(NAME.fullmatch(one["metadata"]["name"]) for one in found)
     (workload,) = of("StatefulSet", found)
     _pod(workload["spec"]["template"]["spec"], workload["spec"]["selector"])
     labels = workload["spec"]["template"]["metadata"]["labels"].items()

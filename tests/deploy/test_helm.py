@@ -115,9 +115,9 @@ def test_helm_takes_it_and_renders_the_same(tool: Callable[[str], str]) -> None:
     )
     assert told.returncode == 0, told.stdout + told.stderr
     for values in (chart.VALUES, OWN, QUIET):
-        found = objects.documents(rendered(program, values).stdout)
-        assert sorted(map(str, found)) == sorted(map(str, chart.render(values)))
-        objects.sound(found)
+        done = rendered(program, values)
+        assert done.returncode == 0, done.stderr
+        assert sorted(map(str, objects.documents(done.stdout))) == sorted(map(str, chart.render(values)))
 
 
 @pytest.mark.parametrize("wrong", WRONG)

@@ -12,8 +12,9 @@ from typing import Any
 
 import yaml
 
+from tests.envtest import clusters
 from tests.fakes import kubecluster
-from tests.scenarios import world
+from tests.scenarios import fleets, world
 
 OVER = 25.0
 """Seconds until a dead writer is followed: its Lease is good for 15, seen to change every 2."""
@@ -126,3 +127,33 @@ def test_nothing_is_written_where_that_is_switched_off(tmp_path: Path) -> None:
         with world.settled(place) as served:
             assert writer(served) is None and "fedns_leader" not in served.api("/metrics")
         assert not [line for line in fleet.log() if "leases" in line or not line.startswith("GET ")]
+
+
+def test_a_real_api_server_takes_statuses_and_the_lease(tmp_path: Path, farm: clusters.Farm) -> None:
+    policy = yaml.safe_load(world.POLICY)
+    lease = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "fedns", "namespace": "fedns"},
+    }
+    for cluster in (farm.one, farm.two):
+        fleets.fill(cluster)
+    farm.fleet.define(*fleets.DEFINITIONS)
+    farm.fleet.put(*map(kubecluster.namespace, ("fedns", "mynamespace")), policy)
+
+    def told() -> tuple[str, int]:
+        row = conditions(farm.fleet.get(policy)).get("Accepted", {})
+        return row.get("status", ""), row.get("observedGeneration", 0)
+
+    with fleets.settled(fleets.Fleet(tmp_path, farm)) as served:
+        world.until(lambda: told() == ("True", 1), "accepted")
+        held = farm.fleet.get(lease)["spec"]
+        assert held["holderIdentity"] == writer(served)["process"] and held["leaseDurationSeconds"] == 15
+        since = conditions(farm.fleet.get(policy))["Accepted"]["lastTransitionTime"]
+        farm.fleet.put({**policy, "spec": {**policy["spec"], "strategy": "Nearest"}})
+        world.until(lambda: told() == ("True", 2), "the new generation")
+        assert conditions(farm.fleet.get(policy))["Accepted"]["lastTransitionTime"] == since
+        farm.fleet.put({**policy, "spec": {**policy["spec"], "ttl": {"min": "9s", "max": "8s"}}})
+        world.until(lambda: told() == ("False", 3), "what cannot be meant")
+        assert writer(served)["written"] == 3 and writer(served)["failed"] == 0
+    assert not farm.fleet.get(lease)["spec"].get("holderIdentity")
