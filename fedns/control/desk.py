@@ -214,6 +214,7 @@ def flaps(before: snapshot.Snapshot, after: snapshot.Snapshot) -> int:
 def _changes(old: snapshot.Service | None, new: snapshot.Service) -> int:
     if old is None or old is new:
         return 0
-    was = {shard.member: shard.verdict for shard in old.shards}
-    now = ((was[shard.member], shard.verdict) for shard in new.shards if shard.member in was)
+    kept = set(map(id, old.shards))
+    fresh = {shard.member: shard.verdict for shard in new.shards if id(shard) not in kept}
+    now = ((shard.verdict, fresh[shard.member]) for shard in old.shards if shard.member in fresh)
     return sum(one.state != other.state and bool(other.flaps) for one, other in now)

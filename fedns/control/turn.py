@@ -98,7 +98,7 @@ class Turn:
         self._stale = True
         changes = self._whole(self._statics(known), now) if whole else self._difference(before, now)
         self._alias(changes, known, resolved, whole)
-        outcome = self._publish(changes, known, now, whole)
+        outcome = self._publish(changes, known, now, None if whole else before)
         known.unsaved.clear()
         known.zones_changed = self._stale = False
         return outcome
@@ -224,9 +224,12 @@ class Turn:
             else:
                 self.problems.pop(key, None)
 
-    def _publish(self, changes: Changes, known: Known, now: float, whole: bool) -> Outcome:
-        kept: Changes = {**state.dump(self.snapshot, known.probes, whole), **known.unsaved}
-        if whole:
+    def _publish(
+        self, changes: Changes, known: Known, now: float, before: snapshot.Snapshot | None
+    ) -> Outcome:
+        """`before`: what the store has (None: it may have anything)."""
+        kept: Changes = {**state.dump(self.snapshot, known.probes, before), **known.unsaved}
+        if before is None:
             stale = (key for key, _ in self._writer.items("state") if key.startswith(state.OWN))
             kept.update((key, None) for key in stale if key not in kept)
         return Outcome(*self._writer.renew({"dns": changes, "state": kept}, now, self._head(now)))

@@ -139,28 +139,32 @@ def _differing(
     )
     if not whole:
         return None
-    old, new = _shown(before), _shown(after)
-    return frozenset(member for member in old.keys() | new.keys() if old.get(member) != new.get(member))
-
-
-def _shown(service: model.Service) -> dict[str, tuple[object, ...]]:
-    """All of each shard that its service's entries are made of, their TTL apart."""
-    able = {shard.member for shard in selection.able(service.shards)}
-    return {
-        shard.member: (
-            shard.member in able,
-            shard.region,
-            shard.zones,
-            shard.shut,
-            shard.facts,
-            shard.addresses,
-            shard.verdict.state,
-            shard.verdict.reason,
-            shard.verdict.since,
-            shard.verdict.ordered,
-        )
-        for shard in service.shards
+    old, new = ({shard.member: shard for shard in service.shards} for service in (before, after))
+    once, now_able = (
+        {shard.member for shard in selection.able(service.shards)} for service in (before, after)
+    )
+    moved = {
+        member
+        for member, shard in new.items()
+        if shard is not (was := old.get(member)) and (was is None or _shown(shard) != _shown(was))
     }
+    return frozenset(moved | (old.keys() - new.keys()) | (once ^ now_able))
+
+
+def _shown(shard: model.Shard) -> tuple[object, ...]:
+    """All of a shard that its service's entries are made of, their TTL apart."""
+    verdict = shard.verdict
+    return (
+        shard.region,
+        shard.zones,
+        shard.shut,
+        shard.facts,
+        shard.addresses,
+        verdict.state,
+        verdict.reason,
+        verdict.since,
+        verdict.ordered,
+    )
 
 
 class _Port(NamedTuple):
@@ -192,20 +196,21 @@ class _Compiler:
         self._placed: dict[int, tuple[list[outcome.Outcome], list[int]]] = {}
 
     def entries(self, differing: frozenset[str] | None) -> Iterator[tuple[bytes, bytes | None]]:
-        """(name, entry) of the levels that answer otherwise since these members differ (None: of all).
-
-        A level that serves by itself hangs on its own members only; one that does not, on wider ones.
-        """
-        standing: dict[int, bool] = {}
-        for index, level in enumerate(self._layout.levels):
-            if differing is not None and index and differing.isdisjoint(level.members):
-                if level.same not in standing:
-                    standing[level.same] = self._outcomes.serves(index)
-                if standing[level.same]:
-                    continue
-            owner = self._prefix + level.suffix
+        """(name, entry) of the levels that answer otherwise since these members differ (None: of all)."""
+        levels = self._layout.levels
+        for index in range(len(levels)) if differing is None else sorted(self._concerned(differing)):
+            owner = self._prefix + levels[index].suffix
             if len(owner) <= names.MAX_NAME:
                 yield owner, None if index == 0 and self._hole else self._entry(index, owner)
+
+    def _concerned(self, differing: frozenset[str]) -> set[int]:
+        """Levels that hang on these members: those they are in, and those that lead to such a one since they
+        do not serve by themselves."""
+        homes, levels, outcomes = self._layout.homes, self._layout.levels, self._outcomes
+        own = {0}.union(*(homes.get(member, ()) for member in differing))
+        lame = set[int]().union(*(homes[member] for member in homes.keys() - outcomes.stalwarts()))
+        leading = (index for index in lame - own if not outcomes.serves(index))
+        return own.union(each for each in leading if not own.isdisjoint(chain(outcomes, levels, each)))
 
     @property
     def _hole(self) -> bool:

@@ -59,7 +59,7 @@ class Level(NamedTuple):
 class Layout(Struct, frozen=True):
     """All levels of a fleet (index 0 is global), shared by the names of every service.
 
-    `zone`, `static` and `places` as given to `layout`.
+    `zone`, `static` and `places` as given to `layout`; `homes` are the levels that each member is in.
     """
 
     settings: Settings
@@ -69,6 +69,7 @@ class Layout(Struct, frozen=True):
     static: Mapping[bytes, node.Node] = _NOTHING
     problems: tuple[Problem, ...] = ()
     places: tuple[selection.Place, ...] = (selection.Place(),)
+    homes: Mapping[str, tuple[int, ...]] = {}
 
 
 def wire(name: str) -> bytes:
@@ -126,7 +127,8 @@ def layout(
     if settings.compat != "v1":
         levels.extend(_short(head, origin, named, regions))
     placed = tuple(_placed(levels, members, settings.compat))
-    return Layout(settings, origin, placed, zone, static, tuple(dict.fromkeys(problems)), places)
+    found = tuple(dict.fromkeys(problems))
+    return Layout(settings, origin, placed, zone, static, found, places, _homes(placed))
 
 
 def _placed(levels: list[Level], members: Iterable[model.Member], compat: Compat) -> Iterator[Level]:
@@ -136,6 +138,15 @@ def _placed(levels: list[Level], members: Iterable[model.Member], compat: Compat
         same = first.setdefault((level.region, level.zone), index)
         place = selection.Level(level.region, "" if compat == "v1" else level.zone)
         yield level._replace(members=tuple(_residents(level, members)), same=same, place=place)
+
+
+def _homes(levels: Iterable[Level]) -> Mapping[str, tuple[int, ...]]:
+    """Member -> the levels that it is in."""
+    homes: dict[str, list[int]] = {}
+    for index, level in enumerate(levels):
+        for member in level.members:
+            homes.setdefault(member, []).append(index)
+    return {member: tuple(found) for member, found in homes.items()}
 
 
 def _residents(level: Level, members: Iterable[model.Member]) -> Iterator[str]:

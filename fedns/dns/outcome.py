@@ -111,6 +111,11 @@ class Outcomes:
         here = self._here(self._layout.levels[index]) if index else ()
         return (bool(here) and all(map(self._gives, here))) or self[index].serves
 
+    def stalwarts(self) -> set[str]:
+        """Members that give an answer at all levels that they are in."""
+        alone = (each.member for each in self._able.values() if len(each.zones) < 2)
+        return {member for member in alone if self._gives(member)}
+
     def _gives(self, member: str) -> bool:
         """Whether the member alone would be an answer for sure."""
         addresses = self._able[member].addresses
@@ -208,6 +213,8 @@ def _alias(shard: model.Shard) -> bytes:
 
 def packed(addresses: Sequence[str]) -> tuple[Family, Family]:
     """IP literals -> (IPv4, IPv6) rdata, each sorted and without duplicates."""
+    if len(addresses) == 1 and ":" not in addresses[0]:  # as of most shards
+        return (bytes(map(int, addresses[0].split("."))),), ()
     v4 = {bytes(map(int, each.split("."))) for each in addresses if ":" not in each}
     v6 = {_v6(each) for each in addresses if ":" in each} if len(v4) < len(addresses) else ()
     return tuple(sorted(v4)), tuple(sorted(v6))

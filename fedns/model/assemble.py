@@ -148,7 +148,10 @@ def _place(member: Member) -> tuple[str, tuple[str, ...]]:
 
 def _moved(before: Mapping[str, Member], after: Mapping[str, Member]) -> bool:
     """Whether names change: a member came, went, or changed its region or zones."""
-    return before.keys() != after.keys() or any(_place(before[name]) != _place(after[name]) for name in after)
+    if before.keys() != after.keys():
+        return True
+    pairs = ((before[name], member) for name, member in after.items())
+    return any(old is not new and _place(old) != _place(new) for old, new in pairs)
 
 
 def _due(
@@ -170,6 +173,8 @@ def _due(
 
 
 def _changed(old: Member | None, new: _Member) -> bool:
+    if old is new.seen:
+        return False
     if old is None or _place(old) != _place(new.seen):
         return True
     if old.nodes == new.seen.nodes:
@@ -209,8 +214,8 @@ def _service(
         if facts is None:
             shards.pop(name, None)
             continue
-        shards[name], at = _shard(turn, key, turn.members[name], _Case(facts, policy, before))
-        wake = min(wake, at)
+        found, at = _shard(turn, key, turn.members[name], _Case(facts, policy, before))
+        shards[name], wake = before if before == found else found, min(wake, at)
     if not shards:
         return _ended(turn, old, policy)
     ordered = [shards[name] for name in (shards if shards.keys() == past.keys() else sorted(shards))]

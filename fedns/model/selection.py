@@ -89,9 +89,9 @@ def candidate(shard: Shard) -> bool:
 
 def able(shards: Iterable[Shard]) -> tuple[Shard, ...]:
     """Shards that can serve now: those not down, and only if there are none, those draining."""
-    candidates = [shard for shard in shards if candidate(shard)]
-    serving = tuple(shard for shard in candidates if shard.verdict.state in ABLE)
-    return serving or tuple(shard for shard in candidates if shard.verdict.state == "draining")
+    candidates = [shard for shard in shards if shard.addresses or shard.facts.hostnames]  # `candidate`
+    serving = [shard for shard in candidates if shard.verdict.state in ABLE]
+    return tuple(serving or [shard for shard in candidates if shard.verdict.state == "draining"])
 
 
 def serving(service: Service, where: Level = GLOBAL) -> tuple[Shard, ...]:
@@ -218,11 +218,11 @@ def last_good(shards: Sequence[Shard]) -> tuple[str, ...]:
 def ttl(service: Service, now: float) -> int:
     """Rule 7: seconds until the state could next change, halved while any shard is down, in bounds."""
     bounds = service.policy.ttl
-    shards = [shard for shard in service.shards if candidate(shard)]
+    shards = [shard for shard in service.shards if shard.addresses or shard.facts.hostnames]  # `candidate`
     changes = [shard.next_change for shard in shards if shard.next_change is not None]
     seconds = min(changes, default=float(bounds.max))
     seconds = min(seconds, float(bounds.max))
-    if any(shard.verdict.state == "unhealthy" for shard in shards):
+    if "unhealthy" in [shard.verdict.state for shard in shards]:
         seconds /= 2
     return max(bounds.min, min(bounds.max, int(seconds)))
 

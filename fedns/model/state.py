@@ -1,10 +1,11 @@
 """What a restart begins from: shards, verdicts, counters and their ages, as entries of db `state`.
 
-Law: `load(dump(x))` judges as `x` would have. Evidence is left out: it is weighed again. An entry of
-another format is forgotten, one that cannot be read is a StateError: the caller sets the store aside.
+Law: `load(dump(x))` judges as `x` would have. Evidence is left out: it is weighed again. A shard is an entry
+of its own, so that a change costs what it is and not how many members there are. An entry of another format
+is forgotten, one that cannot be read is a StateError: the caller sets the store aside.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -18,11 +19,11 @@ from fedns.model.snapshot import Member, Service, Shard, Snapshot, State, Verdic
 
 Value = TypeVar("Value")
 
-FORMAT = b"\x01"
+FORMAT = b"\x02"
 """First octet of each value."""
-SERVICE, MEMBER = b"service/", b"member/"
-OWN = (SERVICE, MEMBER)
-"""Beginnings of keys."""
+SERVICE, MEMBER, SHARD = b"service/", b"member/", b"shard/"
+OWN = (SERVICE, MEMBER, SHARD)
+"""Beginnings of keys: `service/NAMESPACE/NAME`, `member/MEMBER`, `shard/NAMESPACE/NAME/MEMBER`."""
 
 
 class _Verdict(Struct, array_like=True, omit_defaults=True):
@@ -39,7 +40,6 @@ class _Verdict(Struct, array_like=True, omit_defaults=True):
 
 
 class _Shard(Struct, array_like=True, omit_defaults=True):
-    member: str
     region: str
     zones: tuple[str, ...]
     addresses: tuple[str, ...]
@@ -54,7 +54,6 @@ class _Shard(Struct, array_like=True, omit_defaults=True):
 
 
 class _Service(Struct, array_like=True, omit_defaults=True):
-    shards: tuple[_Shard, ...]
     ports: tuple[tuple[str, str, int], ...]
     last_good: tuple[str, ...] = ()
     tombstone: float | None = None
@@ -71,17 +70,30 @@ class _Pool:
 
 
 _services = msgspec.msgpack.Decoder(_Service)
+_shards = msgspec.msgpack.Decoder(_Shard)
 _members = msgspec.msgpack.Decoder(Member)
 
 
 def dump(
-    snapshot: Snapshot, probes: Mapping[Target, ProbeCount], whole: bool = False
-) -> Mapping[bytes, bytes | None]:
-    """Entries of what differs from the previous snapshot (`whole`: of all). None: delete the key."""
-    members = {MEMBER + name.encode(): _encode(member) for name, member in snapshot.members.items()}
-    keys: Iterable[str] = snapshot.services if whole or snapshot.touched is None else snapshot.touched
-    services = ((key, snapshot.services.get(key)) for key in keys)
-    return {**members, **{SERVICE + key.encode(): _service(key, each, probes) for key, each in services}}
+    snapshot: Snapshot, probes: Mapping[Target, ProbeCount], before: Snapshot | None = None
+) -> dict[bytes, bytes | None]:
+    """Entries of what differs from the snapshot `before` (None: all entries). A value of None: delete the
+    key."""
+    keys: Iterable[str] = snapshot.services
+    if before is None:
+        before = Snapshot()
+    elif snapshot.touched is not None:
+        keys = snapshot.touched
+    else:
+        keys = snapshot.services.keys() | before.services.keys()
+    entries: dict[bytes, bytes | None] = {
+        MEMBER + name.encode(): _encode(member)
+        for name, member in snapshot.members.items()
+        if member is not before.members.get(name)
+    }
+    for key in keys:
+        entries.update(_entries(key, (before.services.get(key), snapshot.services.get(key)), probes))
+    return entries
 
 
 def load(
@@ -89,7 +101,8 @@ def load(
 ) -> tuple[Snapshot, dict[Target, ProbeCount]]:
     """The snapshot to begin from, and the probe counters. StateError when an entry cannot be read."""
     members: dict[str, Member] = {}
-    services: dict[str, Service] = {}
+    services: dict[str, _Service] = {}
+    shards: dict[str, list[Shard]] = {}
     probes: dict[Target, ProbeCount] = {}
     pool = _Pool()
     for raw, value in items:
@@ -99,24 +112,46 @@ def load(
             kind, name = raw.decode().split("/", 1)
             if kind == "member":
                 members[name] = _members.decode(value[1:])
+            elif kind == "service":
+                services[name] = _services.decode(value[1:])
             else:
-                services[name] = _restored(name, _probed(name, _services.decode(value[1:]), probes), pool)
+                key, member = name.rsplit("/", 1)
+                kept = _shards.decode(value[1:])
+                shards.setdefault(pool.one(key), []).append(_shard(pool.one(member), kept, pool))
+                if kept.probe is not None:
+                    probes[member, key] = ProbeCount(*kept.probe)
         except (ValueError, msgspec.MsgspecError) as error:
             raise StateError(f"persisted state of {raw!r} cannot be read: {error}") from error
     at = max((member.read_at for member in members.values()), default=0.0)
-    return Snapshot(at=at, members=members, services=services, touched=None), probes
+    known = {key: _restored(key, kept, shards.get(key, ()), pool) for key, kept in services.items()}
+    return Snapshot(at=at, members=members, services=known, touched=None), probes
 
 
 def _encode(value: Struct) -> bytes:
     return FORMAT + msgspec.msgpack.encode(value)
 
 
-def _service(key: str, service: Service | None, probes: Mapping[Target, ProbeCount]) -> bytes | None:
-    if service is None:
-        return None
-    shards = tuple(_kept(shard, probes.get((shard.member, key))) for shard in service.shards)
-    ports = tuple(map(_row, service.ports))
-    return _encode(_Service(shards, ports, service.last_good, service.tombstone))
+def _entries(
+    key: str, change: tuple[Service | None, Service | None], probes: Mapping[Target, ProbeCount]
+) -> Iterator[tuple[bytes, bytes | None]]:
+    """What differs between two versions of a service, by what is not the same object."""
+    (old, new), stem = change, f"{key}/".encode()
+    was = {shard.member: shard for shard in old.shards} if old is not None else {}
+    for shard in new.shards if new is not None else ():
+        if shard is not was.pop(shard.member, None):
+            yield SHARD + stem + shard.member.encode(), _encode(_kept(shard, probes.get((shard.member, key))))
+    yield from ((SHARD + stem + member.encode(), None) for member in was)
+    if new is None:
+        yield SERVICE + key.encode(), None
+    elif old is None or (old.ports, old.last_good, old.tombstone) != (
+        new.ports,
+        new.last_good,
+        new.tombstone,
+    ):
+        yield (
+            SERVICE + key.encode(),
+            _encode(_Service(tuple(map(_row, new.ports)), new.last_good, new.tombstone)),
+        )
 
 
 def _row(value: Port) -> tuple[str, str, int]:
@@ -129,7 +164,6 @@ def _kept(shard: Shard, probe: ProbeCount | None) -> _Shard:
         None if zones is None else tuple((z.zone, z.ready, z.serving, z.terminating, z.total) for z in zones)
     )
     return _Shard(
-        shard.member,
         shard.region,
         shard.zones,
         shard.addresses,
@@ -159,26 +193,18 @@ def _judged(verdict: Verdict) -> _Verdict:
     )
 
 
-def _probed(key: str, kept: _Service, probes: dict[Target, ProbeCount]) -> _Service:
-    """Takes the probe counters out."""
-    for shard in kept.shards:
-        if shard.probe is not None:
-            probes[shard.member, key] = ProbeCount(*shard.probe)
-    return kept
-
-
-def _restored(key: str, kept: _Service, pool: _Pool) -> Service:
+def _restored(key: str, kept: _Service, shards: Iterable[Shard], pool: _Pool) -> Service:
     namespace, _, name = key.partition("/")
-    shards = tuple(_shard(shard, pool) for shard in kept.shards)
+    ordered = tuple(sorted(shards, key=lambda shard: shard.member))
     ports = _ports(kept.ports, pool)
-    return Service(namespace, name, TrafficPolicy(), shards, ports, pool.one(kept.last_good), kept.tombstone)
+    return Service(namespace, name, TrafficPolicy(), ordered, ports, pool.one(kept.last_good), kept.tombstone)
 
 
 def _ports(rows: tuple[tuple[str, str, int], ...], pool: _Pool) -> tuple[Port, ...]:
     return pool.one(tuple(Port(*row) for row in rows))
 
 
-def _shard(kept: _Shard, pool: _Pool) -> Shard:
+def _shard(member: str, kept: _Shard, pool: _Pool) -> Shard:
     rows = kept.readiness
     facts = ShardFacts(
         kept.addresses if kept.literals is None else kept.literals,
@@ -187,7 +213,7 @@ def _shard(kept: _Shard, pool: _Pool) -> Shard:
         None if rows is None else pool.one(tuple(ZoneReadiness(*row) for row in rows)),
     )
     return Shard(
-        pool.one(kept.member),
+        member,
         pool.one(kept.region),
         pool.one(kept.zones),
         facts,

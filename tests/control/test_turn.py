@@ -152,7 +152,7 @@ def test_the_store_forgets_the_state_of_services_and_members_that_went_while_dow
     bench.again()
     bench.run(member("web"))
     kept = {key for key, _ in bench.writer.items("state") if key.startswith(state.OWN)}
-    assert kept == {b"service/shop/web", b"member/a"}
+    assert kept == {b"service/shop/web", b"shard/shop/web/a", b"member/a"}
 
 
 def test_a_zone_above_may_hold_the_ds_of_the_federated_one(bench: Bench) -> None:

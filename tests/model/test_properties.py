@@ -338,7 +338,7 @@ def test_restart_from_persisted_state_equals_no_restart(
     policy: TrafficPolicy, before: list[Step], after: list[Step]
 ) -> None:
     stayed, restarted = played(policy, before), played(policy, before)
-    entries = state.dump(restarted.snapshot, restarted.probes, whole=True)
+    entries = state.dump(restarted.snapshot, restarted.probes)
     restarted.snapshot, restarted.probes = state.load((k, v) for k, v in entries.items() if v is not None)
     restarted.turn(None)
     stayed.turn(None)

@@ -43,11 +43,8 @@ def test_what_is_loaded_is_what_was_dumped_without_evidence() -> None:
 
 def test_only_what_differs_is_dumped_and_what_is_gone_is_deleted() -> None:
     after = assemble.assemble(BOTH, world("n/b"), frozenset({"n/a"}), 6.0)
-    assert state.dump(after, PROBES).keys() - state.dump(Snapshot(members=BOTH.members), {}).keys() == {
-        b"service/n/a"
-    }
-    assert state.dump(after, PROBES)[b"service/n/a"] is None
-    assert b"service/n/b" in state.dump(after, PROBES, whole=True)
+    assert state.dump(after, PROBES, BOTH) == {b"service/n/a": None, b"shard/n/a/m": None}
+    assert {b"service/n/b", b"shard/n/b/m", b"member/m"} == state.dump(after, PROBES).keys()
 
 
 def test_other_formats_and_keys_are_passed_over() -> None:
@@ -55,8 +52,8 @@ def test_other_formats_and_keys_are_passed_over() -> None:
     assert not loaded.services and not probes
 
 
-@pytest.mark.parametrize("value", [b"\x01", b"\x01\x93", b"\x01\xc0", b"\x01\x90"])
-@pytest.mark.parametrize("key", [b"service/n/a", b"member/m"])
+@pytest.mark.parametrize("value", [b"\x02", b"\x02\x93", b"\x02\xc0", b"\x02\x90"])
+@pytest.mark.parametrize("key", [b"service/n/a", b"member/m", b"shard/n/a/m"])
 def test_broken_entries_are_a_state_error(key: bytes, value: bytes) -> None:
     with pytest.raises(StateError, match="cannot be read"):
         state.load([(key, value)])
