@@ -2,7 +2,8 @@
 
 Law: a zone's serial moves with every change of its content, and never backwards (RFC 1982). That of the
 federated zone moves with each generation; one written by hand counts where it is ahead, and is moved on
-where the file forgot to. The journal is bounded; what it has forgotten, a secondary gets whole.
+where the file forgot to. The journal is bounded, and none is kept where nobody may copy; what it has
+forgotten, a secondary gets whole.
 """
 
 import os
@@ -35,10 +36,11 @@ class _Kept(NamedTuple):
 
 
 class History:
-    """The journal as the writer knows it, and the marks of the serials in a file beside the tables."""
+    """The journal as the writer knows it, and the marks of the serials in a file beside the tables. `read`:
+    whether there may be somebody who copies zones."""
 
-    def __init__(self, writer: tables.Writer) -> None:
-        self._writer = writer
+    def __init__(self, writer: tables.Writer, read: bool = True) -> None:
+        self._writer, self._read = writer, read
         self._marks = marks.Marks(os.path.join(os.path.dirname(writer.path), "serials.json"))
         found = [_Kept(journal.generation(key), key, len(value)) for key, value in writer.items("journal")]
         self._kept = deque(sorted(found))
@@ -81,14 +83,17 @@ class History:
             return lambda apex: None
         raw = self._writer.get("dns", tables.ZONES) or b""
         before, after = content.Zones(node.decode_zones(raw)), content.Zones(zones)
-        found = difference.of((each for each in replaced if each[0][-1] == 0), before, after)
+        named = [each for each in replaced if each[0][-1] == 0]
+        if not self._read:  # the federated zone's serial is moved by its generations
+            named = [(name, old, new) for name, old, new in named if not (_first(old) and _first(new))]
+        found = difference.of(named, before, after)
         doubtful = content.moved(before, after)
         return lambda apex: None if apex in doubtful else found.get(apex, SAME)
 
     def _note(
         self, before: node.Zone | None, after: node.Zone, change: Change, into: tuple[int, Entries]
     ) -> None:
-        if before is None or before == after or change is None:
+        if before is None or before == after or change is None or not self._read:
             return
         entry = journal.encode(journal.Step(before, after, change))
         if entry is not None:
@@ -103,6 +108,14 @@ class History:
             oldest = self._kept.popleft()
             self._octets -= oldest.size
             entries[oldest.key] = None
+
+
+def _first(value: bytes | None) -> bool:
+    """Whether this has no records of another zone than the first: an apex may stand in the zone above too."""
+    if value is None:
+        return True
+    index, flags, _ = node.place(value)
+    return index == 0 and not flags & node.APEX
 
 
 def numbered(zone: node.Zone, serial: int) -> node.Zone:

@@ -68,7 +68,7 @@ class Turn:
         self.atlas = places.Atlas()
         self._rules = replicas.rules(copies)
         self._catalog = copies.catalog
-        self._history = history.History(writer)
+        self._history = history.History(writer, copies != NOBODY)
         self.aliases = aliases.Aliases(settings.aliases, self._held, writer.items("state"))
         self.signing: bytes | None = None
         """What signs which zones (`signing.encode`)."""

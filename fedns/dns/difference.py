@@ -49,8 +49,9 @@ def _records(owner: bytes, value: bytes | None, zones: content.Zones) -> dict[Pl
 
 def _note(owner: bytes, was: node.RRset | None, now: node.RRset | None, change: Difference) -> None:
     if was is not None and now is not None and was.ttl == now.ttl:
-        gone = tuple(rdata for rdata in was.rdatas if rdata not in now.rdatas)
-        come = tuple(rdata for rdata in now.rdatas if rdata not in was.rdatas)
+        old, new = set(was.rdatas), set(now.rdatas)
+        gone = tuple(rdata for rdata in was.rdatas if rdata not in new)
+        come = tuple(rdata for rdata in now.rdatas if rdata not in old)
         was, now = was._replace(rdatas=gone), now._replace(rdatas=come)
     if was is not None and was.rdatas:
         change.removed.append((owner, was))

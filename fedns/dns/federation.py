@@ -127,10 +127,18 @@ def _absent(service: model.Service, layout: names.Layout) -> bool:
     return layout.settings.compat == "v1" and not service.shards and service.tombstone is None
 
 
+class _Differing(NamedTuple):
+    """Members whose shard may serve in another way than before, and those that serve the same but are told of
+    in another way."""
+
+    served: frozenset[str]
+    told: frozenset[str]
+
+
 def _differing(
     before: model.Service, after: model.Service, layout: names.Layout, now: float
-) -> frozenset[str] | None:
-    """Members whose shard serves, or is told of, in another way than before; None: all may."""
+) -> _Differing | None:
+    """None: all may differ."""
     whole = (
         before.policy == after.policy
         and before.ports == after.ports
@@ -140,31 +148,32 @@ def _differing(
     if not whole:
         return None
     old, new = ({shard.member: shard for shard in service.shards} for service in (before, after))
-    once, now_able = (
-        {shard.member for shard in selection.able(service.shards)} for service in (before, after)
+    able, still = ({shard.member for shard in selection.able(each.shards)} for each in (before, after))
+    there = [(member, old[member], shard) for member, shard in new.items() if member in old]
+    moved = {member for member, was, shard in there if was is not shard and _shown(was) != _shown(shard)}
+    alike = {member for member in moved & able & still if _serves(old[member]) == _serves(new[member])}
+    if after.policy.strategy != "ActiveActive":  # shares, and with them who serves, may hang on more
+        alike = set()
+    return _Differing(frozenset((old.keys() ^ new.keys()) | (able ^ still) | moved - alike), frozenset(alike))
+
+
+def _serves(shard: model.Shard) -> tuple[object, ...]:
+    """What an able shard serves, apart from shares. How its endpoints are spread over zones does not matter
+    where it is in one."""
+    facts, verdict = shard.facts, shard.verdict
+    counted = facts.readiness if len(shard.zones) > 1 else None
+    draining = verdict.state == "draining"
+    return (
+        *(shard.region, shard.zones, shard.shut, shard.addresses, verdict.ordered),
+        *(facts.addresses, facts.hostnames, facts.ports, counted, draining),
     )
-    moved = {
-        member
-        for member, shard in new.items()
-        if shard is not (was := old.get(member)) and (was is None or _shown(shard) != _shown(was))
-    }
-    return frozenset(moved | (old.keys() - new.keys()) | (once ^ now_able))
 
 
 def _shown(shard: model.Shard) -> tuple[object, ...]:
     """All of a shard that its service's entries are made of, their TTL apart."""
     verdict = shard.verdict
-    return (
-        shard.region,
-        shard.zones,
-        shard.shut,
-        shard.facts,
-        shard.addresses,
-        verdict.state,
-        verdict.reason,
-        verdict.since,
-        verdict.ordered,
-    )
+    told = (verdict.state, verdict.reason, verdict.since, verdict.ordered)
+    return (shard.region, shard.zones, shard.shut, shard.facts, shard.addresses, *told)
 
 
 class _Port(NamedTuple):
@@ -195,7 +204,7 @@ class _Compiler:
         self._told: dict[tuple[int, str], bytes] = {}
         self._placed: dict[int, tuple[list[outcome.Outcome], list[int]]] = {}
 
-    def entries(self, differing: frozenset[str] | None) -> Iterator[tuple[bytes, bytes | None]]:
+    def entries(self, differing: _Differing | None) -> Iterator[tuple[bytes, bytes | None]]:
         """(name, entry) of the levels that answer otherwise since these members differ (None: of all)."""
         levels = self._layout.levels
         for index in range(len(levels)) if differing is None else sorted(self._concerned(differing)):
@@ -203,14 +212,25 @@ class _Compiler:
             if len(owner) <= names.MAX_NAME:
                 yield owner, None if index == 0 and self._hole else self._entry(index, owner)
 
-    def _concerned(self, differing: frozenset[str]) -> set[int]:
+    def _concerned(self, differing: _Differing) -> set[int]:
         """Levels that hang on these members: those they are in, and those that lead to such a one since they
         do not serve by themselves."""
         homes, levels, outcomes = self._layout.homes, self._layout.levels, self._outcomes
-        own = {0}.union(*(homes.get(member, ()) for member in differing))
+        own = set[int]().union(*(homes.get(member, ()) for member in differing.served))
+        own |= {0} if differing.served else set()
+        for member in differing.told:
+            own.update(each for each in homes[member] if not self._tale.surely_untold(levels[each], member))
         lame = set[int]().union(*(homes[member] for member in homes.keys() - outcomes.stalwarts()))
-        leading = (index for index in lame - own if not outcomes.serves(index))
-        return own.union(each for each in leading if not own.isdisjoint(chain(outcomes, levels, each)))
+        return own.union(index for index in lame - own if self._leads(index, own))
+
+    def _leads(self, index: int, whither: set[int]) -> bool:
+        """Whether the name of a level leads through one of these."""
+        if self._outcomes.serves(index):
+            return False
+        for wider in self._layout.levels[index].up:
+            if wider in whither or self._outcomes.serves(wider):
+                return wider in whither
+        return False
 
     @property
     def _hole(self) -> bool:

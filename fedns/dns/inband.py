@@ -4,6 +4,7 @@ Law: the text holds times and not ages, because it is made when the answer is ma
 it changes only when the answer or a verdict does. It fits a small datagram: what is left out is counted.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -50,6 +51,12 @@ class Tale:
         if len(there) > MAX_SHARDS:
             told.append(string(f"and {len(there) - MAX_SHARDS} more shards"))
         return [_rule(level.kind, here.rule, more), *told, _count(len(serving), len(there), self._ttl)]
+
+    def surely_untold(self, level: names.Level, member: str) -> bool:
+        """Whether a member that serves has no line of its own, whoever else serves: there are enough before
+        it, and who does not serve comes first anyway."""
+        before = level.members[: bisect_left(level.members, member)]
+        return sum(map(self._shards.__contains__, before[: 4 * MAX_SHARDS])) >= MAX_SHARDS
 
     def _line(self, member: str, serves: bool) -> bytes:
         verdict = self._shards[member].verdict

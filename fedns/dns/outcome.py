@@ -108,7 +108,7 @@ class Outcomes:
 
     def serves(self, index: int) -> bool:
         """Whether the level has an answer of its own: mostly plain without knowing which."""
-        here = self._here(self._layout.levels[index]) if index else ()
+        here = self._here(self._layout.levels[index])
         return (bool(here) and all(map(self._gives, here))) or self[index].serves
 
     def stalwarts(self) -> set[str]:

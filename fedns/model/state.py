@@ -100,31 +100,47 @@ def load(
     items: Iterable[tuple[bytes, bytes]],
 ) -> tuple[Snapshot, dict[Target, ProbeCount]]:
     """The snapshot to begin from, and the probe counters. StateError when an entry cannot be read."""
-    members: dict[str, Member] = {}
-    services: dict[str, _Service] = {}
-    shards: dict[str, list[Shard]] = {}
-    probes: dict[Target, ProbeCount] = {}
-    pool = _Pool()
+    found = _Found()
     for raw, value in items:
         if value[:1] != FORMAT or not raw.startswith(OWN):
             continue
         try:
             kind, name = raw.decode().split("/", 1)
-            if kind == "member":
-                members[name] = _members.decode(value[1:])
-            elif kind == "service":
-                services[name] = _services.decode(value[1:])
-            else:
-                key, member = name.rsplit("/", 1)
-                kept = _shards.decode(value[1:])
-                shards.setdefault(pool.one(key), []).append(_shard(pool.one(member), kept, pool))
-                if kept.probe is not None:
-                    probes[member, key] = ProbeCount(*kept.probe)
+            found.take(kind, name, value[1:])
         except (ValueError, msgspec.MsgspecError) as error:
             raise StateError(f"persisted state of {raw!r} cannot be read: {error}") from error
-    at = max((member.read_at for member in members.values()), default=0.0)
-    known = {key: _restored(key, kept, shards.get(key, ()), pool) for key, kept in services.items()}
-    return Snapshot(at=at, members=members, services=known, touched=None), probes
+    return found.snapshot(), found.probes
+
+
+class _Found:
+    """What was read so far."""
+
+    def __init__(self) -> None:
+        self._members: dict[str, Member] = {}
+        self._services: dict[str, _Service] = {}
+        self._shards: dict[str, list[Shard]] = {}
+        self.probes: dict[Target, ProbeCount] = {}
+        self._pool = _Pool()
+
+    def take(self, kind: str, name: str, data: bytes) -> None:
+        if kind == "member":
+            self._members[name] = _members.decode(data)
+        elif kind == "service":
+            self._services[name] = _services.decode(data)
+        else:
+            key, member = map(self._pool.one, name.rsplit("/", 1))
+            kept = _shards.decode(data)
+            self._shards.setdefault(key, []).append(_shard(member, kept, self._pool))
+            if kept.probe is not None:
+                self.probes[member, key] = ProbeCount(*kept.probe)
+
+    def snapshot(self) -> Snapshot:
+        at = max((member.read_at for member in self._members.values()), default=0.0)
+        services = {
+            key: _restored(key, kept, self._shards.get(key, ()), self._pool)
+            for key, kept in self._services.items()
+        }
+        return Snapshot(at=at, members=self._members, services=services, touched=None)
 
 
 def _encode(value: Struct) -> bytes:

@@ -19,7 +19,7 @@ import fleet
 BLOCK = 100  # objects written at a time
 BOOKMARK = 30.0  # seconds
 BORN = 1000  # version that all members begin with
-NODES = 3
+NODES = ENDPOINTS = 3
 PORTS = [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 8080, "nodePort": 30080}]
 FIELDS = {
     "f:metadata": {"f:annotations": {".": {}, "f:kubectl.kubernetes.io/last-applied-configuration": {}}},
@@ -77,7 +77,7 @@ def service() -> dict[str, Any]:
 def endpoint(index: int) -> dict[str, Any]:
     return {
         "addresses": [f"172.{16 + index}.@tail@"],
-        "conditions": {"ready": "@ready@", "serving": "@ready@", "terminating": False},
+        "conditions": {"ready": f"@ready{index}@", "serving": f"@ready{index}@", "terminating": False},
         "nodeName": f"@member@-node-{index}",
         "targetRef": {
             "kind": "Pod",
@@ -101,7 +101,7 @@ def slices() -> dict[str, Any]:
     return {
         "metadata": about,
         "addressType": "IPv4",
-        "endpoints": [endpoint(index) for index in range(3)],
+        "endpoints": [endpoint(index) for index in range(ENDPOINTS)],
         "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
     }
 
@@ -110,9 +110,10 @@ class Template:
     """JSON with places to be filled in."""
 
     def __init__(self, value: dict[str, Any], head: Mapping[str, str] = {}) -> None:
-        text = json.dumps({**head, **value}, separators=(",", ":")).replace('"@ready@"', "@ready@")
+        text = json.dumps({**head, **value}, separators=(",", ":")).replace("%", "%%")
+        text = re.sub(r'"(@ready\d@)"', r"\1", text)
         self._order = re.findall(r"@(\w+)@", text)
-        self._text = re.sub(r"@\w+@", "%s", text.replace("%", "%%"))
+        self._text = re.sub(r"@\w+@", "%s", text)
 
     def fill(self, values: Mapping[str, str]) -> bytes:
         return (self._text % tuple([values[each] for each in self._order])).encode()
@@ -148,10 +149,11 @@ class Member:
         self.number, self.count, self.streams = number, count, streams
         self.version = BORN
         self.oldest = 0  # versions before it are forgotten
-        self.down: dict[int, int] = {}  # service -> version of its slice
+        self.moved: dict[int, tuple[int, int]] = {}  # service -> version of its slice, endpoints ready
         self.connections: set[Connection] = set()
 
     def values(self, index: int) -> dict[str, str]:
+        version, ready = self.moved.get(index, (BORN, ENDPOINTS))
         return {
             "name": fleet.service_name(index),
             "number": f"{index:012d}",
@@ -159,8 +161,8 @@ class Member:
             "tail": f"{index >> 8}.{index & 255}",
             "member": fleet.member_name(self.number),
             "zone": fleet.zone(self.number),
-            "version": str(self.down.get(index, BORN)),
-            "ready": "false" if index in self.down else "true",
+            "version": str(version),
+            **{f"ready{at}": "true" if at < ready else "false" for at in range(ENDPOINTS)},
         }
 
     def objects(self, plural: str, begin: int, end: int, watched: bool = False) -> Iterator[bytes]:
@@ -177,15 +179,11 @@ class Member:
         found["metadata"]["resourceVersion"] = str(BORN)
         return json.dumps(found).encode()
 
-    def turn(self, index: int, ready: bool) -> None:
-        """A slice's endpoints become ready or cease to be: an event for all who watch."""
+    def turn(self, index: int, ready: int) -> None:
+        """A slice has so many endpoints that are ready: an event for all who watch."""
         self.version += 1
-        if ready:
-            self.down.pop(index, None)
-        else:
-            self.down[index] = self.version
-        values = {**self.values(index), "version": str(self.version)}
-        line = event("MODIFIED", KINDS["endpointslices"].watched.fill(values))
+        self.moved[index] = self.version, ready
+        line = event("MODIFIED", KINDS["endpointslices"].watched.fill(self.values(index)))
         for connection in self.connections:
             if connection.watching == "endpointslices":
                 connection.chunk(line)
@@ -294,7 +292,7 @@ class Connection(asyncio.Protocol):
 
     def _since(self, plural: str, version: int) -> Iterator[bytes]:
         if plural == "endpointslices":
-            late = [(at, index) for index, at in self.member.down.items() if at > version]
+            late = [(at, index) for index, (at, _) in self.member.moved.items() if at > version]
             for _, index in sorted(late):
                 found = next(self.member.objects(plural, index, index + 1, watched=True))
                 yield event("MODIFIED", found)
@@ -320,11 +318,11 @@ class Connection(asyncio.Protocol):
 
 
 async def obey(members: Mapping[int, Member], reader: asyncio.StreamReader) -> None:
-    """Orders: `turn MEMBER SERVICE READY`, `flap MEMBER`."""
+    """Orders: `turn MEMBER SERVICE ENDPOINTS`, `flap MEMBER`."""
     async for line in reader:
         order, member, *rest = line.split()
         if order == b"turn":
-            members[int(member)].turn(int(rest[0]), rest[1] == b"1")
+            members[int(member)].turn(int(rest[0]), int(rest[1]))
         elif order == b"flap":
             members[int(member)].flap()
 

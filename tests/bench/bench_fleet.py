@@ -2,7 +2,8 @@
 
 10, 30 and 100 members x 10,000 services (the same names everywhere) x 3 endpoints, watched over HTTP by a
 real `fedns serve`. Control has a core of its own; API servers, DNS workers and the bench share the other.
-Each event takes another shard out of service; every tenth is watched until the wire says so.
+Each event is an EndpointSlice of another shard: one endpoint of three ceases to be ready, and in every tenth
+of them all do, which takes the shard out of the answers and is watched until the wire says so.
 """
 
 import argparse
@@ -26,7 +27,7 @@ import serving
 SIZES = (10, 30, 100)
 SERVICES = 10_000
 RATE, SECONDS = 1000, 30
-WATCH = 10  # every so many events one is watched
+WATCH = 10  # every so many events one takes a shard out
 PROCESSES = 2  # of API servers
 GIVE_UP = 20.0
 PAUSE = 0.001
@@ -129,8 +130,8 @@ class Servers:
             f"members:\n{''.join(rows)}"
         )
 
-    def down(self, member: int, service: int) -> None:
-        self._orders[member].sendall(f"turn {member} {service} 0\n".encode())
+    def turn(self, member: int, service: int, ready: int) -> None:
+        self._orders[member].sendall(f"turn {member} {service} {ready}\n".encode())
 
     def flap(self, member: int) -> None:
         self._orders[member].sendall(f"flap {member}\n".encode())
@@ -152,8 +153,9 @@ class Watched(NamedTuple):
 class Bench:
     """Makes events and looks for them on the wire."""
 
-    def __init__(self, servers: Servers, members: int, services: int, asker: ask.Asker) -> None:
-        self._servers, self._members, self._services = servers, members, services
+    def __init__(self, servers: Servers, members: int, options: argparse.Namespace, asker: ask.Asker) -> None:
+        self._servers, self._members = servers, members
+        self._services, self._all = options.services, options.outages
         self._asker = asker
         self._made = 0
         self._pending: deque[Watched] = deque()
@@ -161,18 +163,17 @@ class Bench:
         self.unseen = self.wrong = 0
 
     def next(self) -> None:
-        """Takes one more shard out of service; a service loses one member a pass."""
+        """One more event, each of another shard; a service has one a pass."""
         made, self._made = self._made, self._made + 1
-        stage, service = divmod(made * 7 % (self._services * self._members), self._services)
+        stage, at = divmod(made, self._services)
+        service = at * 7 % self._services
         member = (service + stage * 3) % self._members
-        watched = Watched(
-            fleet.names(member, service)[1 + made // WATCH % 2],
-            fleet.address(member, service),
-            time.monotonic(),
-        )
-        self._servers.down(member, service)
-        if made % WATCH == 0 and member != FLAPPING:
-            self._pending.append(watched)
+        out = self._all or (made + stage) % WATCH == 0
+        at, address = time.monotonic(), fleet.address(member, service)
+        self._servers.turn(member, service, 0 if out else 2)
+        if (made + stage) % WATCH == 0 and member != FLAPPING:
+            name = fleet.names(member, service)[1 + made // WATCH % 2]
+            self._pending.append(Watched(name, address, at))
 
     def look(self) -> None:
         """Asks for one of those that are awaited."""
@@ -269,7 +270,7 @@ def measure(options: argparse.Namespace, members: int) -> Row:
             print(
                 "   MiB: " + ", ".join(f"{k} {v:.0f}" for k, v in memory.items()) + f", peak {row.peak:.0f}"
             )
-            bench = Bench(servers, members, options.services, asker)
+            bench = Bench(servers, members, options, asker)
             for flapping in (False, True):
                 if options.seconds:
                     flow = bench.flow(control, options.rate, options.seconds, flapping)
@@ -303,6 +304,7 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=RATE)
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--rest", type=float, default=5.0, help="seconds between the first sync and events")
+    parser.add_argument("--outages", action="store_true", help="every event takes a shard out")
     parser.add_argument("--paged", action="store_true", help="servers without lists as streams")
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--log", action="store_true", help="the end of control's log too")

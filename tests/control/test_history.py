@@ -18,9 +18,15 @@ from tests.fakes import copying
 FEDERATED, STATIC, CATALOG = "example.com.", "acme.com.", "catalog.invalid."
 
 
+class Bench(test_turn.Bench):
+    """A turn whose zones somebody may copy."""
+
+    copies = replicas.Transfer(allow=(replicas.Peer("127.0.0.0/8"),))
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[test_turn.Bench]:
-    made = test_turn.Bench(tmp_path / "tables")
+    made = Bench(tmp_path / "tables")
     yield made
     made.writer.close()
 
@@ -60,6 +66,18 @@ def test_a_static_zone_moves_on_where_its_file_forgot_to(bench: test_turn.Bench)
     assert second == first + 1
     bench.run(test_turn.member("web", "api"))
     assert serial(bench, 1) == second and serial(bench, 0) > federated
+
+
+def test_where_nobody_may_copy_serials_move_without_a_journal(tmp_path: Path) -> None:
+    made = test_turn.Bench(tmp_path / "tables")
+    made.run(test_turn.member("web"), test_turn.zone("acme.com"))
+    federated, static = serial(made, 0), serial(made, 1)
+    made.run(test_turn.member("web", "api"))
+    assert serial(made, 0) > federated and serial(made, 1) == static
+    made.run(test_turn.zone("acme.com", ("www.acme.com", 1, 60, (b"\xc0\0\2\1",))))
+    assert serial(made, 1) == static + 1
+    assert not list(made.writer.items("journal"))
+    made.writer.close()
 
 
 def test_the_catalog_lists_all_zones(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ class Bench:
     """A turn on a store in a directory; `again` is a restart."""
 
     settings = SETTINGS
+    copies = turn.NOBODY
 
     def __init__(self, path: Path, map_size: int = tables.MAP_SIZE) -> None:
         self.path, self.map_size = path, map_size
@@ -52,7 +53,7 @@ class Bench:
         self.known.restore(self.writer.items("state"))
         previous, probes = state.load(self.writer.items("state"))
         self.known.probes.update(probes)
-        self.turn = turn.Turn(self.writer, self.settings, previous, client.Server(nsid="a"))
+        self.turn = turn.Turn(self.writer, self.settings, previous, client.Server(nsid="a"), self.copies)
 
     def again(self) -> None:
         self.writer.close()

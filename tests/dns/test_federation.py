@@ -313,9 +313,14 @@ PLACES = {
 }
 
 
-def spread(service: Mapping[str, Any], compat: str = "fedns") -> fleet.Fleet:
+MORE = {f"m{number}": {"region": "eu", "zones": [f"eu-{number % 3}"]} for number in range(9)}
+
+
+def spread(
+    service: Mapping[str, Any], compat: str = "fedns", members: Mapping[str, Any] = PLACES
+) -> fleet.Fleet:
     settings = SETTINGS | {"compat": compat}
-    return fleet.build({"settings": settings, "members": PLACES, "services": {"test/nginx": service}})
+    return fleet.build({"settings": settings, "members": members, "services": {"test/nginx": service}})
 
 
 FIELDS = ["addresses", "hostnames", "resolved", "state", "readiness"]
@@ -362,6 +367,37 @@ def test_what_differs_is_all_that_differs(old: Any, new: Any, data: st.DataObjec
     before, after = (spread(each, compat) for each in (old, new))
     service = after.snapshot.services["test/nginx"]
     earlier = before.snapshot.services["test/nginx"]
+    table = federation.changes(earlier, before.layout, fleet.NOW)
+    table |= federation.changes(service, after.layout, fleet.NOW, earlier)
+    assert table == federation.changes(service, after.layout, fleet.NOW)
+
+
+ROWS = st.sampled_from([[["eu-0", 3, 3, 0, 3]], [["eu-0", 2, 2, 0, 3]], [["eu-0", 0, 0, 0, 3]], None])
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> dict[str, Any]:
+    """A service of so many shards that not all are told of."""
+    fields = ("zone", "ready", "serving", "terminating", "total")
+    found = {}
+    for number, member in enumerate([*MORE, *PLACES]):
+        rows = draw(ROWS)
+        state = draw(st.sampled_from(["healthy"] * 4 + ["degraded", "draining", "unhealthy"]))
+        found[member] = {
+            "addresses": [f"192.0.2.{number}"],
+            "state": state,
+            "readiness": rows and [dict(zip(fields, row, strict=True)) for row in rows],
+        }
+    return {"shards": found, "policy": draw(POLICIES) | {"ttl": {"min": 30, "max": 30}}}
+
+
+@hypothesis.settings(deadline=None, max_examples=200)
+@given(crowds(), crowds(), st.data())
+def test_who_is_not_told_of_changes_nothing(old: Any, new: Any, data: st.DataObject) -> None:
+    moved = data.draw(st.sets(st.sampled_from(sorted(old["shards"])), max_size=3), "who moves")
+    new = {**old, "shards": {**old["shards"], **{member: new["shards"][member] for member in moved}}}
+    before, after = (spread(each, members=MORE | PLACES) for each in (old, new))
+    (earlier,), (service,) = before.snapshot.services.values(), after.snapshot.services.values()
     table = federation.changes(earlier, before.layout, fleet.NOW)
     table |= federation.changes(service, after.layout, fleet.NOW, earlier)
     assert table == federation.changes(service, after.layout, fleet.NOW)
