@@ -5,7 +5,7 @@ the whole CNAME chain to the next wider level that serves, else NODATA at the gl
 NXDOMAIN (`compat: v1` excepted). A and AAAA are one path. A name that cannot be one costs itself only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import gcd, lcm
 from struct import Struct
@@ -15,6 +15,7 @@ from fedns.dns import answers, inband, names, node, outcome, wire, zones
 from fedns.errors import Problem
 from fedns.model import selection
 from fedns.model import snapshot as model
+from fedns.model.policy import TrafficPolicy
 
 V1_TTL = 180  # seconds; minDNSTTL of Kubernetes Federation v1
 SLOTS = 100  # longest schedule of a weighted answer: shares are exact to 1 %
@@ -139,33 +140,50 @@ def _differing(
     before: model.Service, after: model.Service, layout: names.Layout, now: float
 ) -> _Differing | None:
     """None: all may differ."""
-    whole = (
-        before.policy == after.policy
-        and before.ports == after.ports
-        and before.tombstone == after.tombstone
-        and time_to_live(before, layout, now) == time_to_live(after, layout, now)
-    )
-    if not whole:
+    same = before.policy == after.policy and before.ports == after.ports
+    if not same or before.tombstone != after.tombstone:
         return None
-    old, new = ({shard.member: shard for shard in service.shards} for service in (before, after))
-    able, still = ({shard.member for shard in selection.able(each.shards)} for each in (before, after))
-    there = [(member, old[member], shard) for member, shard in new.items() if member in old]
-    moved = {member for member, was, shard in there if was is not shard and _shown(was) != _shown(shard)}
-    alike = {member for member in moved & able & still if _serves(old[member]) == _serves(new[member])}
-    if after.policy.strategy != "ActiveActive":  # shares, and with them who serves, may hang on more
-        alike = set()
-    return _Differing(frozenset((old.keys() ^ new.keys()) | (able ^ still) | moved - alike), frozenset(alike))
+    old, new = (_others(one.shards, other.shards) for one, other in ((before, after), (after, before)))
+    able = frozenset[str]()
+    if old.keys() != new.keys() or any(_standing(old[member]) != _standing(new[member]) for member in new):
+        if time_to_live(before, layout, now) != time_to_live(after, layout, now):
+            return None
+        once, still = ({shard.member for shard in selection.able(each.shards)} for each in (before, after))
+        able = frozenset(once ^ still)
+    moved = {member for member in old.keys() & new.keys() if _shown(old[member]) != _shown(new[member])}
+    told = frozenset(member for member in moved - able if _alike(old[member], new[member], after.policy))
+    return _Differing(frozenset((old.keys() ^ new.keys()) | able | moved) - told, told)
+
+
+def _others(shards: Sequence[model.Shard], known: Sequence[model.Shard]) -> dict[str, model.Shard]:
+    """Those that are not among the known ones, by member."""
+    if len(shards) == len(known):
+        pairs = zip(shards, known, strict=True)
+        return {shard.member: shard for shard, other in pairs if shard is not other}
+    objects = set(map(id, known))
+    return {shard.member: shard for shard in shards if id(shard) not in objects}
+
+
+def _standing(shard: model.Shard) -> tuple[object, ...]:
+    """All of a shard that its service's TTL hangs on, and which of its shards are able to serve."""
+    return selection.candidate(shard), shard.verdict.state, shard.next_change
+
+
+def _alike(old: model.Shard, new: model.Shard, policy: TrafficPolicy) -> bool:
+    """Whether an able shard serves as before, though it is told of in another way. By other strategies than
+    this one its share, and with it who serves, may hang on more."""
+    surely = policy.strategy == "ActiveActive" and selection.candidate(new)
+    return surely and new.verdict.state in selection.ABLE and _serves(old) == _serves(new)
 
 
 def _serves(shard: model.Shard) -> tuple[object, ...]:
-    """What an able shard serves, apart from shares. How its endpoints are spread over zones does not matter
-    where it is in one."""
-    facts, verdict = shard.facts, shard.verdict
+    """What a shard that is able serves, apart from shares. How its endpoints are spread over zones does not
+    matter where it is in one."""
+    facts = shard.facts
     counted = facts.readiness if len(shard.zones) > 1 else None
-    draining = verdict.state == "draining"
     return (
-        *(shard.region, shard.zones, shard.shut, shard.addresses, verdict.ordered),
-        *(facts.addresses, facts.hostnames, facts.ports, counted, draining),
+        *(shard.region, shard.zones, shard.shut, shard.addresses, shard.verdict.ordered),
+        *(facts.addresses, facts.hostnames, facts.ports, counted, shard.verdict.state in selection.ABLE),
     )
 
 

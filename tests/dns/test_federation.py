@@ -384,7 +384,7 @@ def crowds(draw: st.DrawFn) -> dict[str, Any]:
         rows = draw(ROWS)
         state = draw(st.sampled_from(["healthy"] * 4 + ["degraded", "draining", "unhealthy"]))
         found[member] = {
-            "addresses": [f"192.0.2.{number}"],
+            "addresses": [f"192.0.2.{number}"] if draw(st.integers(0, 5)) else [],
             "state": state,
             "readiness": rows and [dict(zip(fields, row, strict=True)) for row in rows],
         }
@@ -401,6 +401,21 @@ def test_who_is_not_told_of_changes_nothing(old: Any, new: Any, data: st.DataObj
     table = federation.changes(earlier, before.layout, fleet.NOW)
     table |= federation.changes(service, after.layout, fleet.NOW, earlier)
     assert table == federation.changes(service, after.layout, fleet.NOW)
+
+
+@pytest.mark.parametrize("addresses", [["192.0.2.99"], []])
+@pytest.mark.parametrize("member", ["m0", "m8"])
+def test_who_is_told_of_changes_what_tells_it(member: str, addresses: list[str]) -> None:
+    shards = {each: {"addresses": [f"192.0.2.{number}"]} for number, each in enumerate(MORE)}
+    before, after = (
+        spread({"shards": shards | {member: {"addresses": addresses, "state": state}}}, members=MORE)
+        for state in ("healthy", "degraded")
+    )
+    (earlier,), (service,) = before.snapshot.services.values(), after.snapshot.services.values()
+    found = federation.changes(service, after.layout, fleet.NOW, earlier)
+    whole = federation.changes(service, after.layout, fleet.NOW)
+    assert federation.changes(earlier, before.layout, fleet.NOW) | found == whole
+    assert (names.wire("nginx.test.ufp.svc.example.com.") in found) == (member == "m0" or not addresses)
 
 
 def test_levels_that_stand_are_left_out() -> None:
