@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from fedns.kube import backoff, client, envelope, gate
 from fedns.kube.failure import ApiError, Failure, Unreachable
 from fedns.kube.resource import Resource
@@ -34,6 +36,8 @@ Key = tuple[str, str, str]
 """(kind, namespace, name)."""
 Changes = Sequence[tuple[Key, Any]]
 """What differs: the new value, or None where it is gone."""
+Data = bytes | msgspec.Raw
+"""An object as it came."""
 
 
 class Item(NamedTuple):
@@ -44,6 +48,9 @@ class Item(NamedTuple):
     value: Any
     trouble: str = ""
     version: str = ""
+
+
+Decode = Callable[[Data], Item]
 
 
 class Pace(NamedTuple):
@@ -65,7 +72,7 @@ class Subject(NamedTuple):
     all of them."""
 
     resource: Resource
-    decode: Callable[[bytes], Item]
+    decode: Decode
     labels: str = ""
     fields: str = ""
     namespace: str = ""
@@ -246,7 +253,7 @@ class Informer:
             self.heard_at = time.time()
             for chunk in _chunks(page.items or ()):
                 for raw in chunk:
-                    item = self.subject.decode(bytes(raw))
+                    item = self.subject.decode(raw)
                     found[item.key] = item
                 await asyncio.sleep(0)
             if not page.metadata.after:
@@ -327,11 +334,17 @@ class Informer:
         event = client.decoded(envelope.event, line)
         if event.type == "ERROR":
             raise client.refusal(event.object)
-        meta = client.decoded(envelope.versioned, event.object).metadata
-        if event.type != "BOOKMARK":
-            item = self.subject.decode(bytes(event.object))
-            self._apply(item._replace(value=None, trouble="") if event.type == "DELETED" else item, changes)
-        elif self._found is not None and END in (meta.annotations or ()):
+        if event.type == "BOOKMARK":
+            self._mark(client.decoded(envelope.versioned, event.object).metadata)
+            return
+        item = self.subject.decode(event.object)
+        self._apply(item._replace(value=None, trouble="") if event.type == "DELETED" else item, changes)
+        if self._found is None:
+            self._version = item.version or self._version
+
+    def _mark(self, meta: envelope.Meta) -> None:
+        """A version that the watch has come to; one ends the list that is being streamed."""
+        if self._found is not None and END in (meta.annotations or ()):
             found, self._found = self._found, None
             self._replace(found, meta.resourceVersion)
         if self._found is None:

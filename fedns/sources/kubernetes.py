@@ -7,8 +7,9 @@ Nothing is taken from a cluster that is not the one this name has always meant.
 
 import asyncio
 import contextlib
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -294,16 +295,21 @@ def _subject(kind: subjects.Kind, resource: Resource, wish: subjects.Wish) -> in
     return informer.Subject(resource, decode, kind.labels(wish), kind.fields)
 
 
-def decoding(name: str, kind: objects.Kind) -> Callable[[bytes], informer.Item]:
+def decoding(name: str, kind: objects.Kind) -> informer.Decode:
     """How an object of a kind is read: its identity at any rate, then what we take of it."""
     shape = msgspec.json.Decoder(kind.shape)
 
-    def decode(data: bytes) -> informer.Item:
-        meta = client.decoded(_named, data).metadata
-        key, version = (name, meta.namespace, meta.name), meta.resourceVersion
+    def decode(data: informer.Data) -> informer.Item:
         try:
-            return informer.Item(key, kind.strip(shape.decode(data)), "", version)
-        except (msgspec.MsgspecError, objects.WrongShape, UnicodeDecodeError) as error:
-            return informer.Item(key, None, str(error), version)
+            found = shape.decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            meta = client.decoded(_named, data).metadata
+            return informer.Item((name, meta.namespace, meta.name), None, str(error), meta.resourceVersion)
+        meta = found.metadata
+        key = (name, sys.intern(meta.namespace or ""), sys.intern(meta.name))
+        try:
+            return informer.Item(key, kind.strip(found), "", meta.resourceVersion)
+        except objects.WrongShape as error:
+            return informer.Item(key, None, str(error), meta.resourceVersion)
 
     return decode

@@ -39,6 +39,7 @@ class Meta(Struct, gc=False):
     namespace: str | None = None
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
+    resourceVersion: str = ""
 
 
 class _Port(Struct, gc=False):

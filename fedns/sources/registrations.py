@@ -67,9 +67,7 @@ class Registered(Struct, frozen=True):
     credentials: Credentials
 
 
-class _Meta(Struct, gc=False):
-    name: str
-    labels: dict[str, str] | None = None
+class _Meta(objects.Meta, gc=False):
     generation: int = 0
 
 
