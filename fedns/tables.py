@@ -46,7 +46,10 @@ class Damaged(StateError):
     """What is in the store contradicts itself: it is to be set aside and rebuilt."""
 
 
-Changes = Mapping[str, Mapping[bytes, bytes | None]]
+Entries = Mapping[bytes, bytes | None]
+Changes = Mapping[str, Entries | Iterator[Entries]]
+"""By db; an iterator gives them in parts, made while they are written, for a fleet's are too many to be held
+at once. No key is in two parts."""
 Replaced = list[tuple[bytes, bytes | None, bytes | None]]
 """Key, value before and after (None: none)."""
 Head = Callable[[int, Replaced | None], Changes]
@@ -187,14 +190,14 @@ class Writer:
             raw = txn.get(META, db=self._dbs["dns"])
             generation = int(_META.unpack(raw)[0]) if raw else 0
             told: Replaced = []
-            counts = {name: self._apply(txn, name, entries, told) for name, entries in changes.items()}
+            counts = {name: self._write(txn, name, entries, told) for name, entries in changes.items()}
             differing, touched = counts.get("dns", 0), sum(counts.values())
             if not touched:
                 txn.abort()
                 return Published(generation, 0)
             few = told if len(told) < TOLD else None
             for name, entries in head(generation + 1, few).items() if differing else ():
-                self._apply(txn, name, entries, [])
+                self._write(txn, name, entries, [])
             self._apply(txn, "dns", {META: _META.pack(generation + 1, now)}, [])
             txn.commit()
         except BaseException:
@@ -204,9 +207,13 @@ class Writer:
             self._reopen()
         return Published(generation + 1, differing)
 
-    def _apply(
-        self, txn: lmdb.Transaction, name: str, entries: Mapping[bytes, bytes | None], told: Replaced
+    def _write(
+        self, txn: lmdb.Transaction, name: str, entries: Entries | Iterator[Entries], told: Replaced
     ) -> int:
+        parts = iter((entries,)) if isinstance(entries, Mapping) else entries
+        return sum(self._apply(txn, name, part, told) for part in parts)
+
+    def _apply(self, txn: lmdb.Transaction, name: str, entries: Entries, told: Replaced) -> int:
         """How many entries differ; those of db "dns" are told, the first of them."""
         db = self._dbs[name]
         quiet = name != "dns"

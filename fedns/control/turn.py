@@ -6,6 +6,7 @@ new serial, and the state a restart begins from. Equal entries are not published
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
 from typing import NamedTuple
 
 import msgspec
@@ -39,6 +40,8 @@ NOBODY = replicas.Transfer()
 """Nobody may copy zones."""
 SPECIAL = 0xFF
 """First octet of the keys that are no names."""
+PART = 100
+"""Services compiled before their entries are written, where all are."""
 
 Changes = dict[bytes, bytes | None]
 Tables = list[tuple[bytes, Mapping[bytes, bytes]]]
@@ -97,7 +100,7 @@ class Turn:
         whole = self._stale or known.zones_changed or after.touched is None
         self._stale = True
         changes = self._whole(self._statics(known), now) if whole else self._difference(before, now)
-        self._alias(changes, known, resolved, whole)
+        changes = self._alias(changes, known, resolved)
         outcome = self._publish(changes, known, now, None if whole else before)
         known.unsaved.clear()
         known.zones_changed = self._stale = False
@@ -149,20 +152,24 @@ class Turn:
         self._deeper = tuple(zone.apex for zone in served if wire.below(zone.apex, origin))
         return found
 
-    def _whole(self, statics: Tables, now: float) -> Changes:
-        """Every entry there is, and the removal of all others."""
+    def _whole(self, statics: Tables, now: float) -> Iterator[Changes]:
+        """Every entry there is, part by part, and the removal of all others."""
         self._skeleton = skeleton.skeleton(self.snapshot, self.layout)
-        entries: Changes = {}
-        for service in self.snapshot.services.values():
-            entries.update(federation.compile_service(service, self.layout, now))
-        entries = {**self._above(entries), **zones.overlay([(self.layout.origin, self._skeleton), *statics])}
-        entries[tables.ZONES], entries[tables.READY] = node.encode_zones(self.zones), b"1"
-        entries.update(self._heads())
+        rest: Changes = dict(zones.overlay([(self.layout.origin, self._skeleton), *statics]))
+        rest[tables.ZONES], rest[tables.READY] = node.encode_zones(self.zones), b"1"
+        rest.update(self._heads())
         self._note(self.snapshot.services.values())
-        for key, _ in self._writer.items("dns"):
-            if key[0] != SPECIAL:
-                entries.setdefault(key, None)
-        return entries
+        there = (key for key, _ in self._writer.items("dns") if key[0] != SPECIAL)
+        return _completed(chain(self._services(rest, now), (rest,)), there)
+
+    def _services(self, rest: Changes, now: float) -> Iterator[Changes]:
+        """The entries of all services, but for names that others have the word about."""
+        todo = iter(sorted(self.snapshot.services))
+        while some := tuple(islice(todo, PART)):
+            part: Changes = {}
+            for key in some:
+                part.update(federation.compile_service(self.snapshot.services[key], self.layout, now))
+            yield {name: value for name, value in self._above(part).items() if name not in rest}
 
     def _difference(self, before: snapshot.Snapshot, now: float) -> Changes:
         """The entries of the touched services, and of the names above them when services come or go."""
@@ -194,12 +201,18 @@ class Turn:
             node.ATLAS_STAMP: places.stamp(drawn),
         }
 
-    def _alias(self, changes: Changes, known: Known, resolved: frozenset[str], whole: bool) -> None:
-        """Gives aliases what their targets are by now."""
-        if whole:
+    def _alias(
+        self, changes: Changes | Iterator[Changes], known: Known, resolved: frozenset[str]
+    ) -> Changes | Iterator[Changes]:
+        """With what aliases have of their targets by now. A table made anew is held as a whole for it."""
+        if not isinstance(changes, dict):
+            if not self._settings.aliases:
+                return changes
+            changes = {name: value for part in changes for name, value in part.items()}
             self.aliases.begin(self.zones, changes)
         known.unsaved.update(self.aliases.follow(changes, known.hostnames, resolved))
         self.problems["aliases"] = self.aliases.problems
+        return changes
 
     def _held(self, key: bytes) -> bytes | None:
         return self._writer.get("dns", key)
@@ -225,14 +238,15 @@ class Turn:
                 self.problems.pop(key, None)
 
     def _publish(
-        self, changes: Changes, known: Known, now: float, before: snapshot.Snapshot | None
+        self, dns: Changes | Iterator[Changes], known: Known, now: float, before: snapshot.Snapshot | None
     ) -> Outcome:
         """`before`: what the store has (None: it may have anything)."""
-        kept: Changes = {**state.dump(self.snapshot, known.probes, before), **known.unsaved}
+        kept = state.parts(self.snapshot, known.probes, before)
         if before is None:
-            stale = (key for key, _ in self._writer.items("state") if key.startswith(state.OWN))
-            kept.update((key, None) for key in stale if key not in kept)
-        return Outcome(*self._writer.renew({"dns": changes, "state": kept}, now, self._head(now)))
+            there = (key for key, _ in self._writer.items("state") if key.startswith(state.OWN))
+            kept = _completed(kept, there)
+        changes = {"dns": dns, "state": chain(kept, (known.unsaved,))}
+        return Outcome(*self._writer.renew(changes, now, self._head(now)))
 
     def _head(self, now: float) -> tables.Head:
         """What goes with a generation of other answers. The SOA serial moves with each, and never backwards
@@ -256,6 +270,15 @@ class Turn:
         """The serial that is served (0: none yet)."""
         raw = self._writer.get("dns", tables.ZONES)
         return skeleton.serial(node.decode_zones(raw)[0]) if raw else 0
+
+
+def _completed(parts: Iterable[Changes], there: Iterable[bytes]) -> Iterator[Changes]:
+    """The parts, and then the removal of what there is beside them."""
+    left = set(there)
+    for part in parts:
+        left.difference_update(part)
+        yield part
+    yield dict.fromkeys(left)
 
 
 def _behind(snap: snapshot.Snapshot, hostnames: set[str]) -> Iterator[str]:

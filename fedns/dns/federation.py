@@ -5,17 +5,16 @@ the whole CNAME chain to the next wider level that serves, else NODATA at the gl
 NXDOMAIN (`compat: v1` excepted). A and AAAA are one path. A name that cannot be one costs itself only.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from math import gcd, lcm
 from struct import Struct
 from typing import NamedTuple, Protocol
 
-from fedns.dns import answers, inband, names, node, outcome, wire, zones
+from fedns.dns import answers, effect, inband, names, node, outcome, wire, zones
 from fedns.errors import Problem
 from fedns.model import selection
 from fedns.model import snapshot as model
-from fedns.model.policy import TrafficPolicy
 
 V1_TTL = 180  # seconds; minDNSTTL of Kubernetes Federation v1
 SLOTS = 100  # longest schedule of a weighted answer: shares are exact to 1 %
@@ -45,7 +44,9 @@ def changes(
     if not prefix or _absent(service, layout):
         return dict.fromkeys(keys(service, layout))
     compiler = _Compiler(service, prefix, layout, now)
-    differing = None if before is None else _differing(before, service, layout, now)
+    differing = None
+    if before is not None:
+        differing = effect.of(before, service, lambda each: time_to_live(each, layout, now))
     return dict(compiler.entries(differing))
 
 
@@ -69,6 +70,8 @@ def problems(service: model.Service, layout: names.Layout) -> tuple[Problem, ...
     if not prefix:
         hint = "the service has no DNS names; a label is 1 to 63 letters, digits and hyphens"
         return (Problem(where, "its name or namespace is not a DNS label", hint),)
+    if not layout.static and len(prefix) + layout.longest <= names.MAX_NAME:
+        return ()
     owners = [prefix + level.suffix for level in layout.levels]
     long = [owner for owner in owners if len(owner) > names.MAX_NAME]
     found = [Problem(where, f"{zones.text(owner)} is longer than 255 octets", "left out") for owner in long]
@@ -128,72 +131,6 @@ def _absent(service: model.Service, layout: names.Layout) -> bool:
     return layout.settings.compat == "v1" and not service.shards and service.tombstone is None
 
 
-class _Differing(NamedTuple):
-    """Members whose shard may serve in another way than before, and those that serve the same but are told of
-    in another way."""
-
-    served: frozenset[str]
-    told: frozenset[str]
-
-
-def _differing(
-    before: model.Service, after: model.Service, layout: names.Layout, now: float
-) -> _Differing | None:
-    """None: all may differ."""
-    same = before.policy == after.policy and before.ports == after.ports
-    if not same or before.tombstone != after.tombstone:
-        return None
-    old, new = (_others(one.shards, other.shards) for one, other in ((before, after), (after, before)))
-    able = frozenset[str]()
-    if old.keys() != new.keys() or any(_standing(old[member]) != _standing(new[member]) for member in new):
-        if time_to_live(before, layout, now) != time_to_live(after, layout, now):
-            return None
-        once, still = ({shard.member for shard in selection.able(each.shards)} for each in (before, after))
-        able = frozenset(once ^ still)
-    moved = {member for member in old.keys() & new.keys() if _shown(old[member]) != _shown(new[member])}
-    told = frozenset(member for member in moved - able if _alike(old[member], new[member], after.policy))
-    return _Differing(frozenset((old.keys() ^ new.keys()) | able | moved) - told, told)
-
-
-def _others(shards: Sequence[model.Shard], known: Sequence[model.Shard]) -> dict[str, model.Shard]:
-    """Those that are not among the known ones, by member."""
-    if len(shards) == len(known):
-        pairs = zip(shards, known, strict=True)
-        return {shard.member: shard for shard, other in pairs if shard is not other}
-    objects = set(map(id, known))
-    return {shard.member: shard for shard in shards if id(shard) not in objects}
-
-
-def _standing(shard: model.Shard) -> tuple[object, ...]:
-    """All of a shard that its service's TTL hangs on, and which of its shards are able to serve."""
-    return selection.candidate(shard), shard.verdict.state, shard.next_change
-
-
-def _alike(old: model.Shard, new: model.Shard, policy: TrafficPolicy) -> bool:
-    """Whether an able shard serves as before, though it is told of in another way. By other strategies than
-    this one its share, and with it who serves, may hang on more."""
-    surely = policy.strategy == "ActiveActive" and selection.candidate(new)
-    return surely and new.verdict.state in selection.ABLE and _serves(old) == _serves(new)
-
-
-def _serves(shard: model.Shard) -> tuple[object, ...]:
-    """What a shard that is able serves, apart from shares. How its endpoints are spread over zones does not
-    matter where it is in one."""
-    facts = shard.facts
-    counted = facts.readiness if len(shard.zones) > 1 else None
-    return (
-        *(shard.region, shard.zones, shard.shut, shard.addresses, shard.verdict.ordered),
-        *(facts.addresses, facts.hostnames, facts.ports, counted, shard.verdict.state in selection.ABLE),
-    )
-
-
-def _shown(shard: model.Shard) -> tuple[object, ...]:
-    """All of a shard that its service's entries are made of, their TTL apart."""
-    verdict = shard.verdict
-    told = (verdict.state, verdict.reason, verdict.since, verdict.ordered)
-    return (shard.region, shard.zones, shard.shut, shard.facts, shard.addresses, *told)
-
-
 class _Port(NamedTuple):
     """A named port: its `_name._proto` labels, how its SRV and CNAME children begin, and starts of SRV rdata
     (priority, weight, number)."""
@@ -222,7 +159,7 @@ class _Compiler:
         self._told: dict[tuple[int, str], bytes] = {}
         self._placed: dict[int, tuple[list[outcome.Outcome], list[int]]] = {}
 
-    def entries(self, differing: _Differing | None) -> Iterator[tuple[bytes, bytes | None]]:
+    def entries(self, differing: effect.Effect | None) -> Iterator[tuple[bytes, bytes | None]]:
         """(name, entry) of the levels that answer otherwise since these members differ (None: of all)."""
         levels = self._layout.levels
         for index in range(len(levels)) if differing is None else sorted(self._concerned(differing)):
@@ -230,7 +167,7 @@ class _Compiler:
             if len(owner) <= names.MAX_NAME:
                 yield owner, None if index == 0 and self._hole else self._entry(index, owner)
 
-    def _concerned(self, differing: _Differing) -> set[int]:
+    def _concerned(self, differing: effect.Effect) -> set[int]:
         """Levels that hang on these members: those they are in, and those that lead to such a one since they
         do not serve by themselves."""
         homes, levels, outcomes = self._layout.homes, self._layout.levels, self._outcomes

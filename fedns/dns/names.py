@@ -59,7 +59,8 @@ class Level(NamedTuple):
 class Layout(Struct, frozen=True):
     """All levels of a fleet (index 0 is global), shared by the names of every service.
 
-    `zone`, `static` and `places` as given to `layout`; `homes` are the levels that each member is in.
+    `zone`, `static` and `places` as given to `layout`; `homes` are the levels that each member is in,
+    `longest` the octets of the longest suffix.
     """
 
     settings: Settings
@@ -70,6 +71,7 @@ class Layout(Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
     places: tuple[selection.Place, ...] = (selection.Place(),)
     homes: Mapping[str, tuple[int, ...]] = {}
+    longest: int = 0
 
 
 def wire(name: str) -> bytes:
@@ -128,7 +130,8 @@ def layout(
         levels.extend(_short(head, origin, named, regions))
     placed = tuple(_placed(levels, members, settings.compat))
     found = tuple(dict.fromkeys(problems))
-    return Layout(settings, origin, placed, zone, static, found, places, _homes(placed))
+    longest = max(len(level.suffix) for level in placed)
+    return Layout(settings, origin, placed, zone, static, found, places, _homes(placed), longest)
 
 
 def _placed(levels: list[Level], members: Iterable[model.Member], compat: Compat) -> Iterator[Level]:

@@ -6,6 +6,7 @@ is forgotten, one that cannot be read is a StateError: the caller sets the store
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -18,10 +19,13 @@ from fedns.model.policy import TrafficPolicy
 from fedns.model.snapshot import Member, Service, Shard, Snapshot, State, Verdict
 
 Value = TypeVar("Value")
+Entries = dict[bytes, bytes | None]
 
 FORMAT = b"\x02"
 """First octet of each value."""
 SERVICE, MEMBER, SHARD = b"service/", b"member/", b"shard/"
+PART = 200
+"""Services in a part of all entries."""
 OWN = (SERVICE, MEMBER, SHARD)
 """Beginnings of keys: `service/NAMESPACE/NAME`, `member/MEMBER`, `shard/NAMESPACE/NAME/MEMBER`."""
 
@@ -74,26 +78,32 @@ _shards = msgspec.msgpack.Decoder(_Shard)
 _members = msgspec.msgpack.Decoder(Member)
 
 
-def dump(
-    snapshot: Snapshot, probes: Mapping[Target, ProbeCount], before: Snapshot | None = None
-) -> dict[bytes, bytes | None]:
+def dump(snapshot: Snapshot, probes: Mapping[Target, ProbeCount], before: Snapshot | None = None) -> Entries:
     """Entries of what differs from the snapshot `before` (None: all entries). A value of None: delete the
     key."""
-    keys: Iterable[str] = snapshot.services
+    return {key: value for part in parts(snapshot, probes, before) for key, value in part.items()}
+
+
+def parts(
+    snapshot: Snapshot, probes: Mapping[Target, ProbeCount], before: Snapshot | None = None
+) -> Iterator[Entries]:
+    """`dump`, some services at a time."""
+    keys: Iterable[str] = sorted(snapshot.services) if before is None else ()
     if before is None:
         before = Snapshot()
     elif snapshot.touched is not None:
         keys = snapshot.touched
     else:
         keys = snapshot.services.keys() | before.services.keys()
-    entries: dict[bytes, bytes | None] = {
+    yield {
         MEMBER + name.encode(): _encode(member)
         for name, member in snapshot.members.items()
         if member is not before.members.get(name)
     }
-    for key in keys:
-        entries.update(_entries(key, (before.services.get(key), snapshot.services.get(key)), probes))
-    return entries
+    todo = iter(keys)
+    while some := tuple(islice(todo, PART)):
+        versions = ((key, (before.services.get(key), snapshot.services.get(key))) for key in some)
+        yield dict(entry for key, change in versions for entry in _entries(key, change, probes))
 
 
 def load(
