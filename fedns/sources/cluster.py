@@ -5,6 +5,7 @@ only those whose facts differ. What configuration says about region and zones wi
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -133,13 +134,20 @@ class Cluster:
         counts: dict[str, list[int]] = {}
         for one in endpoints:
             count = counts.setdefault(one.zone or self._zone_of(one.node), [0, 0, 0, 0])
-            for at, counted in enumerate((one.ready, one.serving, one.terminating, True)):
-                count[at] += counted
-        return tuple(ZoneReadiness(zone, *counts[zone]) for zone in sorted(counts))
+            count[0] += one.ready
+            count[1] += one.serving
+            count[2] += one.terminating
+            count[3] += 1
+        return _rows(tuple([(zone, *counts[zone]) for zone in sorted(counts)]))
 
     def _zone_of(self, node: str) -> str:
         known = self._nodes.get(node)
         return known.zone if known else ""
+
+
+@lru_cache(maxsize=1 << 14)  # most shards of a member read the same: once is enough
+def _rows(counts: tuple[tuple[str, int, int, int, int], ...]) -> tuple[ZoneReadiness, ...]:
+    return tuple(ZoneReadiness(*row) for row in counts)
 
 
 def _places(member: Member, nodes: Mapping[str, Node]) -> Places:

@@ -9,6 +9,7 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -89,7 +90,7 @@ def _declared(service: _Service) -> Declared | None:
     if wanted == "false" or not (wanted == "true" or spec.type == "LoadBalancer" or spec.externalIPs):
         return None
     addresses, hostnames = _published(service.status, spec, notes)
-    ports = tuple(_port(port, at) for at, port in enumerate(spec.ports or ()))
+    ports = _ports(tuple([(port.name, port.protocol, port.port) for port in spec.ports or ()]))
     return Declared(_key(meta), addresses, hostnames, ports)
 
 
@@ -111,13 +112,18 @@ def _published(
     return _unique(addresses), _unique(hostnames)
 
 
-def _port(port: _Port, at: int) -> Port:
-    name = (port.name or "").lower()
+@lru_cache(maxsize=4096)  # a fleet has few kinds of services: the ports of each are kept once
+def _ports(rows: tuple[tuple[str | None, str | None, int], ...]) -> tuple[Port, ...]:
+    return tuple(_port(*row, at) for at, row in enumerate(rows))
+
+
+def _port(named: str | None, protocol: str | None, number: int, at: int) -> Port:
+    name = (named or "").lower()
     if name and not LABEL.match(name):
         raise WrongShape(f"`{name}` cannot be part of a DNS name - at `$.spec.ports[{at}].name`")
-    if not 0 < port.port < 65536:
-        raise WrongShape(f"{port.port} is no port - at `$.spec.ports[{at}].port`")
-    return Port(sys.intern(name), sys.intern((port.protocol or "TCP").lower()), port.port)
+    if not 0 < number < 65536:
+        raise WrongShape(f"{number} is no port - at `$.spec.ports[{at}].port`")
+    return Port(sys.intern(name), sys.intern((protocol or "TCP").lower()), number)
 
 
 class Endpoint(Struct, frozen=True, gc=False):
@@ -263,11 +269,15 @@ def hostname(text: str, path: str) -> str:
 
 
 def _key(meta: Meta) -> str:
-    namespace = meta.namespace or "default"
-    for part, path in ((namespace, "namespace"), (meta.name, "name")):
+    return _named(meta.namespace or "default", meta.name)
+
+
+@lru_cache(maxsize=1 << 15)  # the same names come from every member
+def _named(namespace: str, name: str) -> str:
+    for part, path in ((namespace, "namespace"), (name, "name")):
         if not LABEL.match(part):
             raise WrongShape(f"`{part}` cannot be part of a DNS name - at `$.metadata.{path}`")
-    return sys.intern(f"{namespace}/{meta.name}")
+    return sys.intern(f"{namespace}/{name}")
 
 
 def _first(labels: Mapping[str, str], names: tuple[str, ...]) -> str:
