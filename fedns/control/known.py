@@ -46,6 +46,7 @@ class Known:
         self._world = world
         self._touched: set[str] | None = None
         self._told: dict[str, set[str]] = {}
+        self._wholly: set[str] = set()
 
     def restore(self, items: Iterable[tuple[bytes, bytes]]) -> None:
         """Takes back what `unsaved` once held; what cannot be read (another format) waits for its source."""
@@ -67,10 +68,11 @@ class Known:
         _TAKERS[type(news)](self, news)
 
     def take(self) -> tuple[assemble.World, frozenset[str] | None, assemble.Told]:
-        """All that is known; the services touched since the last call (None: any may be), and those about
-        which only some members said something."""
+        """All that is known; the services touched since the last call (None: any may be), and what members
+        said."""
         touched = None if self._touched is None else frozenset(self._touched)
-        told, self._touched, self._told = self._told, set(), {}
+        told = assemble.Told(self._told, frozenset(self._wholly))
+        self._touched, self._told, self._wholly = set(), {}, set()
         world = msgspec.structs.replace(
             self._world,
             members=self.members,
@@ -92,7 +94,7 @@ class Known:
         self.members = {**self.members, news.facts.name: news.facts}
         self.awaited.discard(f"member:{news.facts.name}")
         if news.touched is None:
-            self.touch(None)
+            self._wholly.add(news.facts.name)
         for key in news.touched or ():
             self._told.setdefault(key, set()).add(news.facts.name)
 

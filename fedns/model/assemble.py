@@ -18,9 +18,6 @@ from fedns.model.snapshot import Evidence, Member, Service, Shard, Snapshot, Ver
 
 Target = tuple[str, str]
 """(member, `namespace/name`)."""
-Told = Mapping[str, Collection[str]]
-"""Service -> the members that said something about it."""
-NOTHING: Told = {}
 
 
 class World(Struct, frozen=True):
@@ -39,6 +36,17 @@ class World(Struct, frozen=True):
     defaults: TrafficPolicy = TrafficPolicy()
     tombstone: float = 0.0
     hostname_compat: bool = False
+
+
+class Told(NamedTuple):
+    """What members said since the last turn: by service those who said something about it, and those who may
+    have said something about any."""
+
+    shards: Mapping[str, Collection[str]] = {}
+    members: Collection[str] = ()
+
+
+NOTHING = Told()
 
 
 class _Member(NamedTuple):
@@ -64,8 +72,8 @@ class _Turn(NamedTuple):
 def assemble(
     previous: Snapshot, world: World, touched: frozenset[str] | None, now: float, told: Told = NOTHING
 ) -> Snapshot:
-    """The next snapshot. `touched`: services whose inputs may differ in any way (None: all); `told`: those
-    about which only the facts of some members may."""
+    """The next snapshot. `touched`: services whose inputs may differ in any way (None: all); `told`: what
+    else differs."""
     members = {name: _member(previous, world.members[name]) for name in sorted(world.members)}
     orders = health.index(world.orders, now)
     turn = _Turn(previous, world, members, orders, frozenset(_ruled(members, orders)), now)
@@ -164,8 +172,9 @@ def _due(
         yield from dict.fromkeys(turn.previous.services.keys() | set().union(*shards)).items()
         return
     yield from ((key, None) for key in touched)
-    changed = {*(old.keys() - now.keys()), *(name for name in now if _changed(old.get(name), now[name]))}
-    more: dict[str, set[str]] = {key: set(members) for key, members in told.items()}
+    changed = {*told.members, *(old.keys() - now.keys())}
+    changed.update(name for name in now if _changed(old.get(name), now[name]))
+    more: dict[str, set[str]] = {key: set(members) for key, members in told.shards.items()}
     targets = [(key, name) for name in changed & now.keys() for key in now[name].facts.shards]
     for key, name in (*targets, *_having(turn.previous, changed & old.keys())):
         more.setdefault(key, set()).add(name)

@@ -53,7 +53,7 @@ class Fleet:
         self.world = assemble.World(facts, tombstone=60.0)
         for name in ZONES:
             for key in KEYS:
-                self._shard(name, key, 3)
+                self.shard(name, key, 3)
         self.snapshot = assemble.assemble(self.snapshot, self.world, None, self.now)
 
     def _member(self, name: str, **fields: object) -> None:
@@ -61,7 +61,7 @@ class Fleet:
         facts = structs.replace(facts, read_at=self.now, **fields)  # type: ignore[arg-type]
         self.world = structs.replace(self.world, members={**self.world.members, name: facts})
 
-    def _shard(self, name: str, key: str, ready: int | None) -> None:
+    def shard(self, name: str, key: str, ready: int | None) -> None:
         known = self.world.members.get(name)
         shards = {each: facts for each, facts in (known.shards if known else {}).items() if each != key}
         if ready is not None:
@@ -69,13 +69,13 @@ class Fleet:
             shards[key] = ShardFacts((f"192.0.2.{ord(name)}",), readiness=readiness)
         self._member(name, shards=shards)
 
-    def play(self, step: Step) -> tuple[frozenset[str], Mapping[str, set[str]]]:
-        """The services touched, and of which only some members said something."""
+    def play(self, step: Step) -> tuple[frozenset[str], assemble.Told]:
+        """The services touched, and what else was told."""
         self.now += step.wait
         due, world = assemble.due(self.snapshot, self.now), self.world
         if step.kind == "shard":
-            self._shard(step.member, step.key, step.how)
-            return due, {step.key: {step.member}}
+            self.shard(step.member, step.key, step.how)
+            return due, assemble.Told({step.key: {step.member}})
         if step.kind == "nodes":
             self._member(step.member, nodes=(NodeZone(ZONES[step.member][0], step.how or 0, 3),))
         elif step.kind == "member":
@@ -84,16 +84,16 @@ class Fleet:
         elif step.kind == "order":
             until = None if step.how is None else self.now + 20 * step.how
             self.world = structs.replace(world, orders=(Order(step.order, "drain", self.now, until),))
-            return due.union(KEYS), {}
+            return due.union(KEYS), assemble.NOTHING
         elif step.kind == "policy":
             self.world = structs.replace(world, policies={step.key: PROBED} if step.how else {})
-            return due.union(KEYS), {}
+            return due.union(KEYS), assemble.NOTHING
         elif step.kind == "probe":
             count = ProbeCount("up" if step.how else "down", 2, 2, "", self.now)
             probes = {**world.probes, (step.member, step.key): count}
             self.world = structs.replace(world, probes=probes)
-            return due | {step.key}, {}
-        return due, {}
+            return due | {step.key}, assemble.NOTHING
+        return due, assemble.NOTHING
 
 
 def bare(services: Mapping[str, Service]) -> dict[str, Service]:
@@ -122,11 +122,23 @@ def test_what_was_told_is_enough(steps: list[Step]) -> None:
     for step in steps:
         touched, told = fleet.play(step)
         before, now = fleet.snapshot, fleet.now
-        whole = assemble.assemble(before, fleet.world, touched.union(told), now)
+        whole = assemble.assemble(before, fleet.world, touched.union(told.shards), now)
         fleet.snapshot = assemble.assemble(before, fleet.world, touched, now, told)
         assert bare(fleet.snapshot.services) == bare(whole.services)
         assert fleet.snapshot.wakes == whole.wakes
         assert fleet.snapshot.members == whole.members
+
+
+def test_a_member_that_is_heard_anew_is_judged_whole() -> None:
+    fleet = Fleet()
+    for key, ready in zip(KEYS, (None, 0), strict=True):
+        fleet.now += 1.0
+        fleet.shard("b", key, ready)
+    after = assemble.assemble(
+        fleet.snapshot, fleet.world, frozenset(), fleet.now, assemble.Told(members={"b"})
+    )
+    assert after == assemble.assemble(fleet.snapshot, fleet.world, None, fleet.now)
+    assert after.services["n/web"].shards[0] is fleet.snapshot.services["n/web"].shards[0]
 
 
 def test_a_shard_of_which_nothing_was_told_is_the_same_object() -> None:
