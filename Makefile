@@ -15,7 +15,7 @@ QUESTIONS ?= 12000
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core run test check fmt golden scenario conformance envtest fuzz bench bench-dns peers helm bench-converge bench-scale bench-flood clean
+.PHONY: help setup core run test check fmt golden scenario conformance envtest fuzz bench bench-dns peers helm bench-converge bench-scale bench-fleet bench-flood clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,7 +65,7 @@ fuzz: setup  ## Bounded fuzzing of packets, manifests, zone files, configuration
 	$(BIN)/python tests/fuzz/fuzz_packets.py $(PACKETS)
 	$(BIN)/python tests/fuzz/fuzz_documents.py $(DOCUMENTS)
 
-bench: bench-dns bench-converge bench-scale bench-flood  ## Every benchmark
+bench: bench-dns bench-converge bench-scale bench-fleet bench-flood  ## Every benchmark
 
 bench-dns: setup peers  ## Answers per CPU-second beside Knot, NSD, BIND, gdnsd, CoreDNS; SCENARIO="mix tcp", QUICK=1
 	$(BIN)/python tests/bench/bench_dns.py $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(QUICK),--quick)
@@ -89,6 +89,9 @@ bench-converge: setup  ## One change on disk -> the changed answer on the wire
 
 bench-scale: setup  ## Cold start, memory and cost per change at 20 members x 10,000 services
 	$(BIN)/python tests/bench/bench_scale.py
+
+bench-fleet: setup  ## First sync, memory and events of 10, 30 and 100 API servers x 10,000 services; QUICK=1 for 1,000
+	$(BIN)/python tests/bench/bench_fleet.py $(if $(QUICK),--services 1000 --seconds 10)
 
 bench-flood: setup  ## Who gets answers while one network floods the server; octets out per octet in
 	$(BIN)/python tests/bench/bench_flood.py

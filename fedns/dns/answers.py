@@ -47,8 +47,11 @@ def stem(node_of: tuple[int, int], ttl: int, families: Families, path: Path = SE
 
     The same octets in a fraction of the time, for almost all names are such.
     """
-    links, pointer = _links(path.owner, path.chain, ttl) if path.chain else (b"", _OWNER)
     v4, v6 = families
+    if len(v4) == 1 and not v6 and not path.chain:  # most names of one zone
+        before, between = _lone(node_of, ttl)
+        return before + v4[0] + between + v4[0]
+    links, pointer = _links(path.owner, path.chain, ttl) if path.chain else (b"", _OWNER)
     parts = [_start(node_of, (len(path.chain), len(links)), len(v4), len(v6))]
     for rtype, rdatas in ((wire.A, v4), (wire.AAAA, v6)):
         parts.append(links)
@@ -63,6 +66,13 @@ def stem(node_of: tuple[int, int], ttl: int, families: Families, path: Path = SE
     if v6:
         parts.append(node.rrset(wire.AAAA, ttl, v6))
     return b"".join(parts)
+
+
+@lru_cache(maxsize=1024)
+def _lone(node_of: tuple[int, int], ttl: int) -> tuple[bytes, bytes]:
+    """What stands before and between the two places of a lone IPv4 address."""
+    lead = _FIXED.pack(_OWNER, wire.A, 1, ttl, 4)
+    return _start(node_of, (0, 0), 1, 0) + lead, node.rrset(wire.A, ttl, (bytes(4),))[:-4]
 
 
 @lru_cache(maxsize=1024)

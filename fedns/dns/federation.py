@@ -194,10 +194,11 @@ class _Compiler:
 
     def _entry(self, index: int, owner: bytes) -> bytes:
         """The node of a level; where the place decides, one view for each outcome that there is."""
-        steps = chain(self._outcomes, self._layout.levels, index)
+        final = self._outcomes[index]
+        steps = [] if final.serves else chain(self._outcomes, self._layout.levels, index)
         last = steps[-1] if steps else index
         if not self._outcomes.local or len(self._layout.places) < 2:
-            return self._view(index, owner, steps, self._outcomes[last])
+            return self._view(index, owner, steps, self._outcomes[last] if steps else final)
         outcomes, choices = self._by_place(last)
         if len(outcomes) < 2:
             return self._view(index, owner, steps, self._outcomes[last])

@@ -64,6 +64,7 @@ class Outcomes:
         self._found: dict[int, Outcome] = {}
         self._packed: dict[str, tuple[Family, Family]] = {}
         self._built: dict[Shares, Outcome] = {(): FALLBACK}
+        self._lone: dict[str, Outcome] = {}
         self._place = layout.places[0]
         self.local = selection.local(service.policy) and not self._v1
 
@@ -113,8 +114,8 @@ class Outcomes:
 
     def stalwarts(self) -> set[str]:
         """Members that give an answer at all levels that they are in."""
-        alone = (each.member for each in self._able.values() if len(each.zones) < 2)
-        return {member for member in alone if self._gives(member)}
+        alone = {each.member for each in self._able.values() if each.addresses and len(each.zones) < 2}
+        return {member for member in alone if self._gives(member)} if self._v1 else alone
 
     def _gives(self, member: str) -> bool:
         """Whether the member alone would be an answer for sure."""
@@ -124,8 +125,11 @@ class Outcomes:
     def _here(self, level: names.Level) -> tuple[str, ...]:
         """The able shards of one place. They are able in the whole service, so asking as if there were no
         others gives the same and costs what is here, not what there is."""
-        able, place = self._able, level.place
-        here = [each for each in level.members if each in able and not selection.outside(able[each], place)]
+        able, place, members = self._able, level.place, level.members
+        if len(members) == 1:
+            found = able.get(members[0])
+            return members if found is not None and not selection.outside(found, place) else ()
+        here = [each for each in members if each in able and not selection.outside(able[each], place)]
         return tuple(here)
 
     def _everywhere(self) -> Outcome:
@@ -143,15 +147,25 @@ class Outcomes:
         return self._serving(shares, "open")
 
     def _choose(self, members: tuple[str, ...]) -> Outcome:
+        if len(members) == 1:
+            return self._alone(members[0])
         shares = self._shares(members)
         found = self._built.get(shares)
         if found is None:
             found = self._built[shares] = self._serving(shares, "serve")
         return found
 
+    def _alone(self, member: str) -> Outcome:
+        """All strategies give one shard everything; most zones have one."""
+        found = self._lone.get(member)
+        if found is None:
+            shares = (selection.Share(member, 1.0),)
+            found = self._lone[member] = self._serving(shares, "serve")
+        return found
+
     def _shares(self, members: tuple[str, ...]) -> Shares:
-        if len(members) < 2:  # all strategies give one shard everything; most zones have one
-            return tuple([selection.Share(member, 1.0) for member in members])
+        if not members:
+            return ()
         shards = [self._able[member] for member in members]
         return _first(selection.share_out(shards, self._service.policy, self._place))
 
