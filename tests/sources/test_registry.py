@@ -13,10 +13,10 @@ from fedns.model.policy import ProbeSpec, TrafficPolicy
 from fedns.sources import fleet, identity, kubernetes, policies, registrations
 from fedns.sources.change import RosterChange
 from tests.fakes import kubecluster
-from tests.sources import test_fleet
+from tests.sources import asking
 from tests.sources.listening import Listener
 
-act = test_fleet.act
+act = asking.act
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def watched(
         source = kubernetes.Source(api, identity.Register(str(folder / "identities")))
         wanted = fleet.Wanted(policies.kinds(TrafficPolicy(), ProbeSpec()))
         past = fleet.Before(False, before or {})
-        found = fleet.Fleet(source, wanted, past, test_fleet.REACH, test_fleet.PACE)
+        found = fleet.Fleet(source, wanted, past, asking.REACH, asking.PACE)
         task = asyncio.ensure_future(found.run(listener))
         try:
             await listener.until(lambda: listener.all(RosterChange))
