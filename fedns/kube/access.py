@@ -169,7 +169,8 @@ def read(where: Where) -> Access:
     except NoAccess:
         raise
     except Exception as error:  # a kubeconfig is read by foreign code, which raises whatever it stumbles upon
-        raise NoAccess(f"{where}: {_told(error)}") from error
+        told = _told(error)
+        raise NoAccess(told if told.startswith(str(where)) else f"{where}: {told}") from error
 
 
 def _told(error: Exception) -> str:

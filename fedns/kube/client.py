@@ -7,7 +7,9 @@ once and asks again. A connection that went dead is noticed by the kernel's keep
 import asyncio
 import contextlib
 import email.utils
+import os
 import socket
+import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from typing import Any
@@ -210,7 +212,19 @@ def _world() -> Iterator[None]:
     except Failure:
         raise
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise Unreachable(" ".join(str(error).split()) or type(error).__name__) from error
+        raise Unreachable(_told(error)) from error
+
+
+def _told(error: Exception) -> str:
+    """In words for people: aiohttp's name the TLS context by its address in memory."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"{error.host}:{error.port}: {error.certificate_error}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        reason = error.os_error
+        plain = (reason.errno or 0) > 0 and not isinstance(reason, ssl.SSLError)
+        why = os.strerror(reason.errno or 0) if plain else reason.strerror or str(reason)
+        return f"{error.host}:{error.port}: {why}"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _socket(address: Any) -> socket.socket:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -168,3 +169,20 @@ def test_what_is_no_api_server_is_said_to_be_none() -> None:
                 client.decoded(client._version, await api.get("/readyz"))
 
         talk(access.Where(server=cluster.url), test)
+
+
+def test_who_cannot_be_reached_is_told_in_words() -> None:
+    def told(server: str) -> str:
+        async def test(api: client.Client) -> str:
+            with pytest.raises(Unreachable) as failure:
+                await api.version()
+            return str(failure.value)
+
+        return str(talk(access.Where(server=server), test))
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    assert told(f"https://127.0.0.1:{port}") == f"127.0.0.1:{port}: Connection refused"
+    assert told("https://nobody.invalid").startswith("nobody.invalid:443: ")
+    with kubecluster.running() as cluster:  # which speaks no TLS
+        assert "0x" not in told(cluster.url.replace("http:", "https:"))
