@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from fedns.gateway.head import Head
 from fedns.gateway.options import Affinity
+from fedns.gateway.route import Endpoint
 
 _DAYS = ("Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -25,6 +26,18 @@ def bound(asked: Affinity, head: Head) -> tuple[bytes, bytes]:
     if not dot or len(key) > MAX_KEY or not key.isalnum() or not tag.isalnum():
         return b"", b""
     return key, tag
+
+
+def fresh(draw: float) -> bytes:
+    """A key for a client that has none, where keys are points of a ring."""
+    return b"%016x" % int(draw * 2**64)
+
+
+def renewed(asked: Affinity, bound: bytes, endpoint: Endpoint, point: bytes) -> bytes:
+    """The key for a new cookie; empty: the client keeps the one it has. `bound` is the key that came,
+    `point` the one that was chosen by."""
+    key = endpoint.tag if asked.persistent else point
+    return key if key != bound else b""
 
 
 def cookie(asked: Affinity, value: tuple[bytes, bytes], path: bytes, head: Head, now: float) -> bytes:

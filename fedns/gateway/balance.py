@@ -1,16 +1,23 @@
-"""The choice of one endpoint of a pool: by shares, and away from what was tried.
+"""The choice of one endpoint of a pool: by shares, by what the request wants, and away from what was tried.
 
 Law: deterministic, given a number drawn from [0, 1). A pool is prepared once when it changes; a first
 choice is then one look-up. Exclusion is the slow road: hosts that were tried never come again, members that
-were tried only when no other is left, tier after tier.
+were tried only when no other is left, tier after tier; those ejected only when nobody else is left at all.
 """
 
 from bisect import bisect_right
+from collections.abc import Mapping, Set
 from itertools import accumulate
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from fedns.gateway import ring
+from fedns.gateway.ring import Ring
 from fedns.gateway.route import Endpoint, Pool, Tier
+
+GOLDEN = 0.6180339887498949
+"""Multiples of it, without their whole part, are spread evenly however many there are: a smooth round."""
+_ALMOST = 1 - 2**-53
 
 
 class Level(Struct, gc=False):
@@ -23,11 +30,27 @@ class Level(Struct, gc=False):
 
 
 class Balancer(Struct):
-    """A pool made ready. `first` is set where one tier has all the load."""
+    """A pool made ready. `first` is set where one tier has all the load; `tiers` are without ejected ones."""
 
     pool: Pool
+    tiers: tuple[Tier, ...]
     levels: list[Level]
     first: Level | None
+    turns: float = 0.0
+    hashed: Ring | None = None
+
+
+class Want(Struct, gc=False):
+    """What a request wants of its pool. `member`: to go there, and nowhere else if `strict`. `session` is the
+    key of its affinity cookie, which names an endpoint if `persistent` and a point of the ring if not.
+    `key` is hashed; with a `subset` it finds that many, of which one is drawn."""
+
+    member: str = ""
+    strict: bool = False
+    session: bytes = b""
+    persistent: bool = False
+    key: bytes = b""
+    subset: int = 0
 
 
 class Tried(Struct):
@@ -37,21 +60,68 @@ class Tried(Struct):
     members: set[str]
 
 
-def prepare(pool: Pool) -> Balancer:
-    """What `pick` reads. To be kept as long as the pool is the same."""
+def prepare(pool: Pool, ejected: Set[bytes] = frozenset()) -> Balancer:
+    """What `choose` reads, to be kept as long as pool and ejections are the same. `ejected` are tags; when
+    they are all there is, they count as not ejected."""
+    tiers = tuple(_without(pool.tiers, ejected)) if ejected else pool.tiers
+    tiers = tiers or pool.tiers
+    total = sum(tier.load for tier in tiers)
     levels, upto = [], 0.0
-    for tier in pool.tiers:
-        upto += tier.load
+    for number, tier in enumerate(tiers):
+        upto += tier.load / total if total else float(not number)
         levels.append(_level(tier, upto))
-    loaded = [level for level, tier in zip(levels, pool.tiers, strict=True) if tier.load]
-    return Balancer(pool, levels, loaded[0] if len(loaded) == 1 else None)
+    first = levels[0] if levels and (not total or tiers[0].load / total > _ALMOST) else None
+    return Balancer(pool, tiers, levels, first)
+
+
+def _without(tiers: tuple[Tier, ...], ejected: Set[bytes]) -> list[Tier]:
+    """What an ejected endpoint had falls to the others of its tier by their shares."""
+    kept = []
+    for tier in tiers:
+        parts = []
+        for part in tier.parts:
+            left = tuple(each for each in part.endpoints if each.tag not in ejected)
+            share = part.share * len(left) / len(part.endpoints)
+            if left:
+                parts.append(structs.replace(part, endpoints=left, share=share))
+        if parts:
+            kept.append(structs.replace(tier, parts=tuple(parts)))
+    return kept
 
 
 def _level(tier: Tier, upto: float) -> Level:
-    endpoints = [each for part in tier.parts for each in part.endpoints]
-    weights = [part.share / len(part.endpoints) for part in tier.parts for _ in part.endpoints]
+    weighed = _weighed(tier)
+    weights = [weight for _, weight in weighed]
     even = max(weights) - min(weights) < 1e-9
-    return Level(endpoints, [] if even else list(accumulate(weights)), upto)
+    return Level([each for each, _ in weighed], [] if even else list(accumulate(weights)), upto)
+
+
+def _weighed(tier: Tier) -> list[tuple[Endpoint, float]]:
+    return [(each, part.share / len(part.endpoints)) for part in tier.parts for each in part.endpoints]
+
+
+def turn(balancer: Balancer) -> float:
+    """The next number of a smooth round, to `pick` with."""
+    balancer.turns = turns = (balancer.turns + GOLDEN) % 1.0
+    return turns
+
+
+def choose(balancer: Balancer, want: Want, draw: float, tried: Tried | None = None) -> Endpoint | None:
+    """The endpoint for one try of a request that wants something; None: there is none, or none is left. After
+    a failure habit and hash no longer count."""
+    first = tried is None or not tried.hosts
+    if want.member and (first or want.strict):
+        found = _of_member(balancer, want.member, draw, frozenset() if tried is None else tried.hosts)
+        if found is not None or want.strict:
+            return found
+    if not first:
+        return pick(balancer, draw, tried)
+    found = None
+    if want.session and want.persistent:
+        found = _tagged(balancer, want.session)
+    elif want.session or want.key:
+        found = _hashed(balancer, want, draw)
+    return found if found is not None else pick(balancer, draw)
 
 
 def pick(balancer: Balancer, draw: float, tried: Tried | None = None) -> Endpoint | None:
@@ -69,30 +139,80 @@ def pick(balancer: Balancer, draw: float, tried: Tried | None = None) -> Endpoin
     return endpoints[min(bisect_right(sums, draw * sums[-1]), len(endpoints) - 1)]
 
 
+def lighter(
+    balancer: Balancer, draw: float, busy: Mapping[bytes, int], tried: Tried | None = None
+) -> Endpoint | None:
+    """Of two drawn endpoints the one with fewer requests; `busy` counts them by tag."""
+    one = pick(balancer, draw, tried)
+    other = pick(balancer, (draw * 7919.0 + GOLDEN) % 1.0, tried)
+    if one is None or other is None or busy.get(one.tag, 0) <= busy.get(other.tag, 0):
+        return one
+    return other
+
+
 def _share(levels: list[Level], draw: float) -> tuple[Level, float]:
     """The level that this draw falls into, and the draw stretched to that level's own."""
-    total, before = levels[-1].upto, 0.0
-    at = draw * total
+    before = 0.0
     for level in levels:
-        if at < level.upto:
-            return level, min((at - before) / (level.upto - before), 1 - 1e-12)
+        if draw < level.upto:
+            return level, min((draw - before) / (level.upto - before), _ALMOST)
         before = level.upto
     return levels[0], draw
 
 
 def _again(balancer: Balancer, draw: float, tried: Tried) -> Endpoint | None:
-    """Another member, at once of the next tier where this one has none; then other hosts of the same."""
-    hosts, members = tried.hosts, tried.members
-    for fresh in (True, False):
-        for tier in balancer.pool.tiers:
-            rows = [
-                (each, part.share / len(part.endpoints))
-                for part in tier.parts
-                if not fresh or part.member not in members
-                for each in part.endpoints
-                if each.tag not in hosts
-            ]
-            if rows:
-                sums = list(accumulate(weight for _, weight in rows))
-                return rows[min(bisect_right(sums, draw * sums[-1]), len(rows) - 1)][0]
+    """Another member, at once of the next tier where this one has none; then other hosts; then ejected
+    ones."""
+    for tiers, members in (
+        (balancer.tiers, tried.members),
+        (balancer.tiers, frozenset()),
+        (balancer.pool.tiers, frozenset()),
+    ):
+        for tier in tiers:
+            rows = [each for each in _weighed(tier) if _fresh(each[0], tried.hosts, members)]
+            found = _drawn(rows, draw)
+            if found is not None:
+                return found
     return None
+
+
+def _fresh(endpoint: Endpoint, hosts: Set[bytes], members: Set[str]) -> bool:
+    return endpoint.tag not in hosts and endpoint.member not in members
+
+
+def _of_member(balancer: Balancer, member: str, draw: float, without: Set[bytes]) -> Endpoint | None:
+    for tier in balancer.tiers:
+        rows = [row for row in _weighed(tier) if row[0].member == member and row[0].tag not in without]
+        found = _drawn(rows, draw)
+        if found is not None:
+            return found
+    return None
+
+
+def _drawn(rows: list[tuple[Endpoint, float]], draw: float) -> Endpoint | None:
+    if not rows:
+        return None
+    sums = list(accumulate(weight for _, weight in rows))
+    return rows[min(bisect_right(sums, draw * sums[-1]), len(rows) - 1)][0]
+
+
+def _tagged(balancer: Balancer, tag: bytes) -> Endpoint | None:
+    """The endpoint of this tag, if its tier has load."""
+    return next((each for each, _ in _loaded(balancer.tiers) if each.tag == tag), None)
+
+
+def _hashed(balancer: Balancer, want: Want, draw: float) -> Endpoint | None:
+    if not balancer.tiers:
+        return None
+    if balancer.hashed is None:
+        balancer.hashed = ring.build(_loaded(balancer.tiers))
+    if want.session or not want.subset:
+        return ring.walk(balancer.hashed, want.session or want.key, 1)[0]
+    several = ring.walk(balancer.hashed, want.key, want.subset)
+    return several[int(draw * len(several))]
+
+
+def _loaded(tiers: tuple[Tier, ...]) -> list[tuple[Endpoint, float]]:
+    """Endpoints of all tiers that have load, by their part of all."""
+    loaded = [tier for tier in tiers if tier.load] or [*tiers[:1]]
+    return [(each, weight * (tier.load or 1.0)) for tier in loaded for each, weight in _weighed(tier)]

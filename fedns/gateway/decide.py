@@ -10,7 +10,8 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from fedns.gateway import affinity as affinities
-from fedns.gateway import answer, canary, rewrite, route
+from fedns.gateway import answer, canary, rewrite, route, variables
+from fedns.gateway.balance import Want
 from fedns.gateway.head import Head
 from fedns.gateway.options import Field, Options
 from fedns.gateway.route import Canary, Host, Location, Table
@@ -22,9 +23,8 @@ class Decision(Struct, gc=False):
     """`status` 0: `target` (path and query) is sent to `pool`; else it is answered here, with `fields`.
 
     `options` apply to the request and to its answer. `authenticate`: by `options.basic` or `.external` before
-    anything is sent. `member`: go there (see Options.member_strict). `session`: the key of a cookie that is
-    bound to this pool; `tag`: what a new cookie is bound to.
-    """
+    anything is sent. `want` goes to `balance.choose`; None: `balance.pick` will do. `tag` is what a new
+    affinity cookie is bound to."""
 
     status: int
     fields: tuple[Field, ...] = ()
@@ -35,8 +35,7 @@ class Decision(Struct, gc=False):
     tag: bytes = b""
     target: bytes = b""
     authenticate: bool = False
-    member: bytes = b""
-    session: bytes = b""
+    want: Want | None = None
 
 
 def everybody(pool: bytes) -> bool:
@@ -95,18 +94,35 @@ def _wished(table: Table, location: Location, options: Options, case: canary.Cas
             made.canary, made.pool, made.tag = chosen, chosen.pool, chosen.tag
             made.options = options = table.options[chosen.options]
         _told(steps, "it goes to {}", "the canary" if chosen is not None else "the location's own pool")
-    key, tag = case.bound
-    if key and tag == made.tag:
-        made.session = key
     if options.fallback and not case.alive(made.pool):
         _told(steps, "nobody serves in {}: the default backend of the location does", made.pool.decode())
-        made.pool, made.tag, made.session = options.fallback, b"", b""
-    if options.member_header:
-        made.member = head.get(options.member_header) or b""
+        made.pool, made.tag = options.fallback, b""
+    if options.affinity is not None or options.hash is not None or options.member_header:
+        made.want = _want(options, case, made.tag)
     made.target = rewrite.target(location, options.rewrite, head) if options.rewrite else head.target
     if options.rewrite:
         _told(steps, "the target is rewritten to {}", made.target.decode("latin-1"))
     return made
+
+
+def _want(options: Options, case: canary.Case, tag: bytes) -> Want:
+    """What the request wants of its pool. `tag` is the pool's."""
+    want, head = Want(), case.head
+    if options.member_header:
+        want.member = (head.get(options.member_header) or b"").decode("latin-1")
+        want.strict = options.member_strict
+        if want.member:
+            _told(case.steps, "header {} names member {}", _text(options.member_header), want.member)
+    if options.affinity is not None and tag:
+        key, bound = case.bound
+        want.persistent = options.affinity.persistent
+        want.session = key if bound == tag else b""
+        if not want.session and not want.persistent:
+            want.session = affinities.fresh(case.draw)
+    elif options.hash is not None:
+        want.key, want.subset = variables.fill(options.hash.by, head), options.hash.subset
+        _told(case.steps, "hashed by {}", _text(want.key))
+    return want
 
 
 def locate(host: Host, path: bytes, steps: Steps | None = None) -> Location | None:

@@ -1,52 +1,135 @@
 """Pools: which endpoints of which members serve one port of a federated service, tier by tier.
 
-Law: who may serve is `model.selection`'s word, the same that DNS gives; here its members become
-endpoints. A shard whose endpoints were told serves at those, another one at its published addresses.
+Law: who may serve is `model.selection`'s word, the same that DNS gives; an annotation narrows and orders it,
+and never adds to it. A shard whose endpoints were told serves at those, another one at its addresses.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
+from typing import NamedTuple
 
 from msgspec import Struct, structs
 
-from fedns.gateway import route
+from fedns.errors import Problem
+from fedns.gateway import failback, route
 from fedns.gateway.choice import Choice
+from fedns.gateway.failback import Held
 from fedns.model import facts, selection
-from fedns.model.snapshot import Service, Shard
+from fedns.model.policy import TrafficPolicy
+from fedns.model.selection import Place, Share
+from fedns.model.snapshot import Member, Service, Shard, Snapshot
+
+PRIMARY = 100  # percent
 
 
 class Wanted(Struct, frozen=True):
-    """A pool that routes lead to. `service` is `namespace/name`; `port` a number or a name, as text."""
+    """A pool that routes lead to. `service` is `namespace/name`; `port` a number or a name, as text, empty
+    for the first; `where` names the object that asks first, for problems."""
 
     key: bytes
     service: str
     port: str
     choice: Choice = Choice()
+    where: str = ""
 
 
-def pool(wanted: Wanted, service: Service | None, now: float) -> route.Pool:
+class Seen(NamedTuple):
+    """What a pool is made of. `place` is the gateway's own, for policies that go by nearness."""
+
+    service: Service | None
+    members: Mapping[str, Member] = {}
+    place: Place | None = None
+
+
+class Made(NamedTuple):
+    """A pool, what to hold for the next turn, and when time alone changes it (Unix seconds; None: never)."""
+
+    pool: route.Pool
+    held: Held | None = None
+    wake: float | None = None
+
+
+def pool(wanted: Wanted, seen: Seen, now: float, held: Held | None = None) -> Made:
     """The pool as the snapshot has it now; without tiers when nobody can serve."""
-    if service is None:
-        return route.Pool()
-    chosen = selection.select(reachable(service), None, now)
+    if seen.service is None:
+        return Made(route.Pool(), held)
+    choice = _ordered(wanted.choice, seen.service)
+    service = _narrowed(_reached(seen.service), choice, seen.members)
     shards = {shard.member: shard for shard in service.shards}
-    tiers = [_tier(tier, shards, wanted.port) for tier in chosen.tiers]
-    return route.Pool(_loaded([tier for tier in tiers if tier.parts]), chosen.fail_open == "open")
+    turn = failback.Turn((), None)
+    if choice.levels:
+        tiers, fail_open, turn = _levelled(service, choice, held, now)
+    else:
+        chosen = selection.select(_weighed(service, choice), seen.place, now)
+        tiers, fail_open = chosen.tiers, chosen.fail_open == "open"
+    made = [_tier(tier, shards, wanted.port) for tier in tiers]
+    return Made(route.Pool(_loaded([tier for tier in made if tier.parts]), fail_open), turn.held, turn.wake)
 
 
-def reachable(service: Service) -> Service:
-    """The service as the gateway reaches it: where endpoints are told, those are its addresses."""
+def _ordered(choice: Choice, service: Service) -> Choice:
+    """Where levels are wished for only in how they change, they are those of the service's own policy."""
+    policy = service.policy
+    if choice.levels or policy.strategy != "PrimarySecondary" or choice == Choice(labels=choice.labels):
+        return choice
+    named = list(policy.order)
+    rest = tuple(shard.member for shard in service.shards if shard.member not in named)
+    levels = tuple((member,) for member in named) + ((rest,) if rest else ())
+    return structs.replace(choice, levels=levels)
+
+
+def _reached(service: Service) -> Service:
+    """The service as the gateway reaches it."""
     if all(shard.facts.endpoints is None for shard in service.shards):
         return service
-    return structs.replace(service, shards=tuple(map(_reached, service.shards)))
+    return structs.replace(service, shards=tuple(map(selection.reached, service.shards)))
 
 
-def _reached(shard: Shard) -> Shard:
-    told = shard.facts.endpoints
-    if told is None:
-        return shard
-    bare = structs.replace(shard.facts, hostnames=())
-    return structs.replace(shard, facts=bare, addresses=tuple(each.address for each in told))
+def _narrowed(service: Service, choice: Choice, members: Mapping[str, Member]) -> Service:
+    """Without members that lack the labels asked for, unless none that has them can serve; then without those
+    that no level names."""
+    shards = service.shards
+    if choice.labels or choice.subset is not None:
+        fitting = tuple(shard for shard in shards if choice.fits(shard.member, members))
+        if any(shard.verdict.state in selection.ABLE and selection.candidate(shard) for shard in fitting):
+            shards = fitting
+    if choice.levels:
+        named = {member for level in choice.levels for member in level}
+        shards = tuple(shard for shard in shards if shard.member in named)
+    return service if shards == service.shards else structs.replace(service, shards=shards)
+
+
+def _weighed(service: Service, choice: Choice) -> Service:
+    if not choice.weights:
+        return service
+    policy = structs.replace(service.policy, strategy="Weighted", weights=dict(choice.weights))
+    return structs.replace(service, policy=policy)
+
+
+def _levelled(
+    service: Service, choice: Choice, held: Held | None, now: float
+) -> tuple[Sequence[selection.Tier], bool, failback.Turn]:
+    """Tiers by the levels of an annotation, whether they are a last resort, and what failback says."""
+    shards: Sequence[Shard] = selection.serving(service)
+    fail_open = not shards
+    if fail_open:
+        if service.policy.on_all_unhealthy != "open":
+            return (), False, failback.Turn((), held)
+        shards = selection.once_good(service)
+    groups = [[shard for shard in shards if shard.member in level] for level in choice.levels]
+    filled = [at for at, group in enumerate(groups) if group]
+    able = [at for at in filled if sum(map(selection.replicas, groups[at])) >= choice.least] or filled
+    turn = failback.turn(able, held, choice.failback, now)
+    order = [*turn.order, *(at for at in filled if at not in able)]
+    spare = PRIMARY / choice.spill if choice.spill else 0.0
+    tiers = selection.stacked([groups[at] for at in order], lambda group: _shared(group, choice), spare)
+    return tiers, fail_open and bool(tiers), turn
+
+
+def _shared(group: Sequence[Shard], choice: Choice) -> tuple[Share, ...]:
+    """Shares within one level."""
+    strategy = "Weighted" if choice.weights else "ActiveActive"
+    policy = TrafficPolicy(strategy=strategy, weights=dict(choice.weights))  # type: ignore[arg-type]
+    return selection.share_out(group, policy)[0].shares
 
 
 def _tier(tier: selection.Tier, shards: dict[str, Shard], port: str) -> route.Tier:
@@ -92,6 +175,7 @@ def _usable(shard: Shard, told: Sequence[facts.Endpoint]) -> Sequence[facts.Endp
 
 
 def _number(endpoint: facts.Endpoint, port: facts.Port | None, asked: str) -> int:
+    """The number that an endpoint listens on for a Service port; 0: it does not."""
     ports = dict(endpoint.ports)
     if port is not None and port.name in ports:
         return ports[port.name]
@@ -103,3 +187,27 @@ def _number(endpoint: facts.Endpoint, port: facts.Port | None, asked: str) -> in
 def _endpoint(member: str, address: str, port: int) -> route.Endpoint:
     tag = blake2b(f"{member} {address} {port}".encode(), digest_size=8).hexdigest().encode()
     return route.Endpoint(address, port, member, tag)
+
+
+def doubts(wanted: Iterable[Wanted], snapshot: Snapshot) -> list[Problem]:
+    """Routes that lead to nothing: Services, ports and members that nobody knows."""
+    found = []
+    for each in wanted:
+        named = {member for level in each.choice.levels for member in level}
+        for member in sorted(named - snapshot.members.keys()):
+            what = f"cluster {member} can never be reached: no member has that name"
+            found.append(Problem(each.where, what, "members stand in fedns.yaml"))
+        what = _missing(each, snapshot.services.get(each.service))
+        if what:
+            found.append(Problem(each.where, what, "requests for it are answered 503"))
+    return found
+
+
+def _missing(wanted: Wanted, service: Service | None) -> str:
+    """What a pool lacks; empty: nothing."""
+    if service is None or service.tombstone is not None:
+        return f"service {wanted.service} is in no member"
+    if not wanted.port or any(wanted.port in (port.name, str(port.number)) for port in service.ports):
+        return ""
+    ports = ", ".join(f"{port.name or '-'} {port.number}" for port in service.ports)
+    return f"service {wanted.service} has no port {wanted.port}, but {ports or 'none'}"

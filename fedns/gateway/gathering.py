@@ -33,6 +33,9 @@ class Job(NamedTuple):
         return bool(self.asked.get("canary", False))
 
 
+ANY = Choice()
+
+
 class Gathering:
     def __init__(self, secrets: Mapping[str, Secret]) -> None:
         self.wanted: dict[bytes, Wanted] = {}
@@ -155,11 +158,9 @@ class Gathering:
         number = self._optioned(job, name, text)
         shares = job.asked.get("destination", ())
         if not shares:
-            pool = self._pool(
-                f"{job.ingress.namespace}/{backend.service}", backend.port, choice.asked(job.asked)
-            )
+            pool = self._backend(job, backend)
             return Location(rule, text, pool, tagged(pool), number)
-        pools = [self._pool(share.service, share.port) for share in shares]
+        pools = [self._pool(job.ingress, share.service, share.port) for share in shares]
         total = sum(share.percent for share in shares)
         others = tuple(
             Canary(rule + b" destination", pool, tagged(pool), number, weight=share.percent, total=total)
@@ -199,7 +200,7 @@ class Gathering:
             self._default = self._default[0], site.joined(self._default[1], found)
 
     def _canary(self, job: Job, location: Location, what: str, backend: Backend) -> Canary | None:
-        pool = self._pool(f"{job.ingress.namespace}/{backend.service}", backend.port, choice.asked(job.asked))
+        pool = self._backend(job, backend)
         if pool == location.pool:
             self._problem(job.ingress, f"canary for {what} is the very service of the rule: ignored")
             return None
@@ -210,10 +211,14 @@ class Gathering:
         own = canaries.own(inherited, wishes)
         return structs.replace(made, options=self._options.setdefault(own, len(self._options)))
 
-    def _pool(self, service: str, port: str, chosen: Choice | None = None) -> bytes:
-        chosen = chosen or Choice()
+    def _backend(self, job: Job, backend: Backend) -> bytes:
+        """The pool of a rule's Service, as the annotations choose among clusters."""
+        service = f"{job.ingress.namespace}/{backend.service}"
+        return self._pool(job.ingress, service, backend.port, choice.asked(job.asked))
+
+    def _pool(self, ingress: Ingress, service: str, port: str, chosen: Choice = ANY) -> bytes:
         key = f"{service}/{port}/{chosen.digest}".rstrip("/").encode()
-        self.wanted.setdefault(key, Wanted(key, service, port, chosen))
+        self.wanted.setdefault(key, Wanted(key, service, port, chosen, annotations.where(ingress)))
         return key
 
     def _wishes(self, job: Job, known: Site, path: bytes) -> Wishes:
@@ -222,7 +227,7 @@ class Gathering:
             job.asked,
             known,
             path,
-            self._pool,
+            lambda service, port: self._pool(job.ingress, service, port),
             self._secrets.get,
             lambda what, hint: self._problem(job.ingress, what, hint),
         )

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from msgspec import structs
+
 from fedns.model.facts import ZoneReadiness
 from fedns.model.policy import TrafficPolicy
 from fedns.model.snapshot import Service, Shard
@@ -85,6 +87,15 @@ _NOWHERE = Selection((), rule="no shard can serve here")
 def candidate(shard: Shard) -> bool:
     """Whether the shard ever had a load balancer: without an address nobody can be sent there."""
     return bool(shard.addresses or shard.facts.hostnames)
+
+
+def reached(shard: Shard) -> Shard:
+    """The shard as a gateway that goes to its endpoints reaches it: those are its addresses."""
+    told = shard.facts.endpoints
+    if told is None:
+        return shard
+    facts = structs.replace(shard.facts, hostnames=())
+    return structs.replace(shard, facts=facts, addresses=tuple([each.address for each in told]))
 
 
 def able(shards: Iterable[Shard]) -> tuple[Shard, ...]:
@@ -206,9 +217,12 @@ def flat(selection: Selection) -> tuple[Share, ...]:
 def last_good(shards: Sequence[Shard]) -> tuple[str, ...]:
     """Members that serve now; when none can, those that were lost last. What an operator took out on
     purpose is among them only when nothing else was ever good."""
-    now_serving = able(shards)
+    now_serving = {shard.member for shard in able(shards)}
+    if any(shard.facts.endpoints is not None for shard in shards):
+        shards = tuple(map(reached, shards))
+        now_serving |= {shard.member for shard in able(shards)}
     if now_serving:
-        return tuple(shard.member for shard in now_serving)
+        return tuple(shard.member for shard in shards if shard.member in now_serving)
     lost = [shard for shard in shards if shard.verdict.was_good and candidate(shard)]
     lost = [shard for shard in lost if not shard.verdict.ordered] or lost
     latest = max((shard.verdict.since for shard in lost), default=0.0)
@@ -236,21 +250,21 @@ def _parts(shards: Sequence[Shard], weights: Sequence[float]) -> tuple[Share, ..
     return tuple([Share(shard.member, each / total) for shard, each in zip(shards, weights, strict=True)])
 
 
-def _replicas(shard: Shard) -> int:
+def replicas(shard: Shard) -> int:
     """Endpoints that take requests; 0 when that is not known."""
     return sum([zone.ready or zone.serving for zone in shard.facts.readiness or ()])
 
 
-def _by_replicas(shards: Sequence[Shard]) -> tuple[Share, ...]:
+def by_replicas(shards: Sequence[Shard]) -> tuple[Share, ...]:
     """Shares by ready replicas; a shard with an unknown count counts as the mean of the others."""
-    counts = [_replicas(shard) for shard in shards]
+    counts = [replicas(shard) for shard in shards]
     known = [count for count in counts if count]
     mean = sum(known) / len(known) if known else 1.0
     return _parts(shards, [float(count) or mean for count in counts])
 
 
 def _active_active(shards: Sequence[Shard], policy: TrafficPolicy, place: Place | None) -> tuple[Tier, ...]:
-    return (Tier(1.0, _by_replicas(shards)),)
+    return (Tier(1.0, by_replicas(shards)),)
 
 
 def _weighted(shards: Sequence[Shard], policy: TrafficPolicy, place: Place | None) -> tuple[Tier, ...]:
@@ -278,27 +292,36 @@ def _primary(shards: Sequence[Shard], policy: TrafficPolicy, place: Place | None
     named = {shard.member: shard for shard in shards}
     groups = [[named.pop(member)] for member in policy.order if member in named]
     groups += [list(named.values())] if named else []
-    if not policy.spill:
-        return _strict(_by_replicas(group) for group in groups)
-    capacities = [_capacity(group) for group in groups]
+    return stacked(groups, by_replicas, OVERPROVISION if policy.spill else 0.0)
+
+
+def stacked(
+    groups: Sequence[Sequence[Shard]], share: Callable[[Sequence[Shard]], tuple[Share, ...]], spare: float
+) -> tuple[Tier, ...]:
+    """A tier for each group, the first before the others. `spare`: how many times its part of the load a
+    ready endpoint can carry, so that the next tier helps with what is left; 0: it helps when none is
+    ready."""
+    if not spare:
+        return _strict(share(group) for group in groups)
+    capacities = [_capacity(group, spare) for group in groups]
     loads, left = [], 1.0
     for capacity in capacities:
         loads.append(min(left, capacity))
         left = max(left - capacity, 0.0)
     total = sum(loads)
-    return tuple(Tier(load / total, _by_replicas(group)) for load, group in zip(loads, groups, strict=True))
+    return tuple(Tier(load / total, share(group)) for load, group in zip(loads, groups, strict=True))
 
 
-def _capacity(shards: Iterable[Shard]) -> float:
+def _capacity(shards: Iterable[Shard], spare: float) -> float:
     """Part of the whole load that a tier can carry, by its ready endpoints; unknown counts as all."""
     ready = live = 0
     for shard in shards:
-        up = _replicas(shard)
+        up = replicas(shard)
         if not up:
             return 1.0
         ready += up
         live += max(sum(zone.total - zone.terminating for zone in shard.facts.readiness or ()), up)
-    return min(1.0, OVERPROVISION * ready / live)
+    return min(1.0, spare * ready / live)
 
 
 def _nearest(shards: Sequence[Shard], policy: TrafficPolicy, place: Place | None) -> tuple[Tier, ...]:
@@ -307,7 +330,7 @@ def _nearest(shards: Sequence[Shard], policy: TrafficPolicy, place: Place | None
     rings: dict[int, list[Shard]] = {}
     for shard, distance in zip(shards, _distances(shards, place or Place()), strict=True):
         rings.setdefault(distance, []).append(shard)
-    return _strict(_by_replicas(rings[distance]) for distance in sorted(rings))
+    return _strict(by_replicas(rings[distance]) for distance in sorted(rings))
 
 
 def nearest(shards: Sequence[Shard], place: Place) -> tuple[str, ...]:

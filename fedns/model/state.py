@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from fedns.errors import StateError
 from fedns.model.assemble import Target
-from fedns.model.facts import Port, ProbeCount, ProbeState, ShardFacts, ZoneReadiness
+from fedns.model.facts import Endpoint, Port, ProbeCount, ProbeState, ShardFacts, ZoneReadiness
 from fedns.model.policy import TrafficPolicy
 from fedns.model.snapshot import Member, Service, Shard, Snapshot, State, Verdict
 
@@ -55,6 +55,7 @@ class _Shard(Struct, array_like=True, omit_defaults=True):
     probe: tuple[ProbeState, int, int, str, float] | None = None
     next_change: float | None = None
     shut: tuple[str, ...] = ()
+    endpoints: tuple[Endpoint, ...] | None = None
 
 
 class _Service(Struct, array_like=True, omit_defaults=True):
@@ -201,6 +202,7 @@ def _kept(shard: Shard, probe: ProbeCount | None) -> _Shard:
         None if probe is None else (probe.state, probe.successes, probe.failures, probe.reason, probe.at),
         shard.next_change,
         shard.shut,
+        facts.endpoints,
     )
 
 
@@ -237,6 +239,7 @@ def _shard(member: str, kept: _Shard, pool: _Pool) -> Shard:
         kept.hostnames,
         _ports(kept.ports, pool),
         None if rows is None else pool.one(tuple(ZoneReadiness(*row) for row in rows)),
+        kept.endpoints,
     )
     return Shard(
         member,
