@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.console import Console
+from rich.table import Table
 
 STATE_STYLES = {
     "healthy": "green",
@@ -36,12 +37,35 @@ PIPED_WIDTH = 200
 """Columns of tables that go into a file or a pipe, where nothing needs to fit a window."""
 
 
+WRAPPED = (
+    "ZONES",
+    "ADDRESSES",
+    "STATE",
+    "WATCHES",
+    "WHY",
+    "REASON",
+    "WHAT",
+    "HINT",
+    "WHERE",
+    "KEYS",
+)
+"""Columns that give way in a narrow window; names do not."""
+
+
 def _width() -> int | None:
     return None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
 
 
 out = Console(highlight=False, soft_wrap=True, width=_width())
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def table(title: str, *columns: str) -> Table:
+    """A table without lines, as all commands show them."""
+    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        made.add_column(column, overflow="fold", no_wrap=column not in WRAPPED)
+    return made
 
 
 def emit(value: Any) -> None:

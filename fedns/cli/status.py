@@ -11,16 +11,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from fedns.cli import client, codes, output
+from fedns.cli import client, codes, members, output
 
 PERIOD = 1.0
 """How often `--watch` asks, seconds."""
 ROWS = 200
 """Shards shown at most; the ones that need attention come first."""
 ATTENTION = ("unhealthy", "draining", "degraded", "unknown", "healthy")
-
-WRAPPED = ("ZONES", "SHARDS", "ADDRESSES", "WHY", "REASON", "WHAT", "HINT", "WHERE", "KEYS", "WATCHES")
-"""Columns that give way in a narrow window; names do not."""
 
 View = Mapping[str, Any]
 
@@ -29,15 +26,16 @@ View = Mapping[str, Any]
 def status(
     ask: client.Ask,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh until Ctrl-C.")] = False,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Every member, every watch.")] = False,
 ) -> None:
     """Show members, shards with their verdicts, the table's generation and age; exit 1 if not ready."""
     view = gather(ask.api)
     if ask.json:
         output.emit(view)
     elif watch:
-        _watch(ask.api, view)
+        _watch(ask.api, view, everything)
     else:
-        output.out.print(render(view))
+        output.out.print(render(view, everything))
     if view["status"]["ready"]:
         raise typer.Exit(codes.PROBLEMS)
 
@@ -64,12 +62,12 @@ def _worst(api: client.Client) -> list[Any]:
     return found
 
 
-def _watch(api: client.Client, view: View) -> None:
+def _watch(api: client.Client, view: View, everything: bool) -> None:
     """Shows `view` and its successors until Ctrl-C; while no server answers, the last one stays."""
     screen = output.out.is_terminal
     with (
         contextlib.suppress(KeyboardInterrupt),
-        Live(render(view), console=output.out, screen=screen, auto_refresh=False) as live,
+        Live(render(view, everything), console=output.out, screen=screen, auto_refresh=False) as live,
     ):
         while True:
             time.sleep(PERIOD)
@@ -78,16 +76,16 @@ def _watch(api: client.Client, view: View) -> None:
                 view = gather(api)
             except client.Unreachable as error:
                 trouble = str(error)
-            shown = render(view)
+            shown = render(view, everything)
             live.update(Group(Text(trouble, style="bold red"), shown) if trouble else shown, refresh=True)
     raise typer.Exit(codes.OK)
 
 
-def render(view: View) -> Group:
-    """The tables, from what `gather` returned."""
+def render(view: View, everything: bool = False) -> Group:
+    """The tables, from what `gather` returned; `everything`: every member and watch."""
     parts: list[Any] = [
         _head(view["status"]),
-        _members(view["members"]),
+        *members.tables(view["members"], everything, output.out.width),
         _shards(view["shards"], sum(view["status"]["shards"].values())),
     ]
     if view["signed"]:
@@ -114,7 +112,7 @@ def _head(status: View) -> Text:
     text.append(f"  {status['problems']} problems", style="red" if status["problems"] else "")
     if status.get("fleet"):
         text.append("\nfleet: ")
-        text.append(Text.from_markup(", ".join(map(_watch_of, status["fleet"]))))
+        text.append(members.brief(status["fleet"]))
     if status.get("writer"):
         text.append("\n").append(_writer(status["writer"]))
     return text
@@ -129,43 +127,9 @@ def _writer(writer: View) -> Text:
     return Text(f"{told}; {writer['trouble']}" if writer["trouble"] else told)
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column not in WRAPPED)
-    return table
-
-
-def _members(members: list[View]) -> Table:
-    table = _table("\nMembers", "MEMBER", "REGION", "ZONES", "API", "READ", "NODES", "SHARDS", "WATCHES")
-    for one in members:
-        states = ", ".join(
-            f"{count} {output.styled(state)}" for state, count in sorted(one["states"].items())
-        )
-        nodes = f"{one['nodes_ready']}/{one['nodes_total']}" if one["nodes_total"] else "-"
-        read = f"{output.span(one['age'])} ago" if one["age"] is not None else "never"
-        zones = ",".join(one["zones"]) or "-"
-        table.add_row(
-            one["name"], one["region"] or "-", zones, output.styled(one["api"]), read, nodes, states or "-",
-            ", ".join(map(_watch_of, one["watches"])) or "-",
-        )  # fmt: skip
-    return table
-
-
-def _watch_of(watch: View) -> str:
-    """`31 services 2s ago`; what is wrong with it where something is."""
-    if watch["off"]:
-        return f"{watch['resource']} [red]off[/]"
-    if watch["synced"] is None:
-        return f"{watch['resource']} [yellow]not listed yet[/]"
-    heard = output.span(watch["heard"])
-    late = " [yellow](reconnecting)[/]" if watch["trouble"] else ""
-    return f"{watch['objects']} {watch['resource']} {heard} ago{late}"
-
-
 def _shards(shards: list[View], count: int) -> Table:
     more = f" (the worst {len(shards)} of {count})" if len(shards) < count else ""
-    table = _table(f"\nShards{more}", "SERVICE", "MEMBER", "STATE", "FOR", "READY", "ADDRESSES", "WHY")
+    table = output.table(f"\nShards{more}", "SERVICE", "MEMBER", "STATE", "FOR", "READY", "ADDRESSES", "WHY")
     for one in shards:
         ready = (
             "-" if one["endpoints_ready"] is None else f"{one['endpoints_ready']}/{one['endpoints_total']}"
@@ -180,7 +144,7 @@ def _shards(shards: list[View], count: int) -> Table:
 
 
 def _signed(zones: list[View], now: float) -> Table:
-    table = _table("\nSigned zones", "ZONE", "ALGORITHM", "KEYS", "NEXT", "WHAT")
+    table = output.table("\nSigned zones", "ZONE", "ALGORITHM", "KEYS", "NEXT", "WHAT")
     for one in zones:
         algorithms = ", ".join(sorted({key["algorithm"] for key in one["keys"]})) or "-"
         keys = ", ".join(f"{key['role']} {key['tag']} {key['state']}" for key in one["keys"]) or "-"
@@ -194,7 +158,7 @@ def _when(at: float | None, now: float) -> str:
 
 
 def _secondaries(copies: list[View]) -> Table:
-    table = _table("\nSecondaries", "ADDRESS", "ZONE", "SERIAL", "BEHIND", "BY", "TAKEN")
+    table = output.table("\nSecondaries", "ADDRESS", "ZONE", "SERIAL", "BEHIND", "BY", "TAKEN")
     for one in copies:
         behind = "not served" if one["behind"] is None else str(one["behind"])
         taken = f"{output.span(one['age'])} ago"
@@ -203,7 +167,7 @@ def _secondaries(copies: list[View]) -> Table:
 
 
 def _orders(orders: list[View], now: float) -> Table:
-    table = _table("\nOrders", "TARGET", "WORD", "LEFT", "REASON")
+    table = output.table("\nOrders", "TARGET", "WORD", "LEFT", "REASON")
     for one in orders:
         left = output.span(one["until"] - now) if one["until"] else "until taken back"
         table.add_row(one["target"], one["word"], left, Text(one["reason"]))
@@ -211,7 +175,7 @@ def _orders(orders: list[View], now: float) -> Table:
 
 
 def _problems(problems: list[View]) -> Table:
-    table = _table("\nProblems", "WHERE", "WHAT", "HINT")
+    table = output.table("\nProblems", "WHERE", "WHAT", "HINT")
     for one in problems:
         table.add_row(Text(one["where"]), Text(one["what"], style="red"), Text(one["hint"]))
     return table

@@ -70,7 +70,8 @@ def test_a_change_in_a_cluster_is_an_answer_on_the_wire(tmp_path: Path) -> None:
         told = served.fedns("explain", PLACE).stdout
         assert "told by Service mynamespace/nginx (resourceVersion" in told
         shown = served.fedns("status").stdout
-        assert "1 services" in shown and "1 endpointslices" in shown
+        rows = [line.split()[:3] for line in shown.splitlines() if line.endswith("watched")]
+        assert rows == [[f"gce-{ZONE}", what, "1"] for what in ("services", "endpointslices", "nodes")]
 
 
 def test_a_lost_api_server_changes_no_answer_and_shows(tmp_path: Path) -> None:
