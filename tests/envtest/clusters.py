@@ -110,8 +110,9 @@ class Etcd(Process):
     def __init__(self, program: Path, folder: Path) -> None:
         host = HOST.format(FIRST)
         self.url, peer = f"http://{host}:{_free(host)}", f"http://{host}:{_free(host)}"
+        self._data = folder / "data"
         told = {
-            "data-dir": str(folder / "data"),
+            "data-dir": str(self._data),
             "listen-client-urls": self.url,
             "advertise-client-urls": self.url,
             "listen-peer-urls": peer,
@@ -126,6 +127,15 @@ class Etcd(Process):
         """Forgets all that was before now."""
         revision = self._call("maintenance/status", {})["header"]["revision"]
         self._call("kv/compaction", {"revision": revision, "physical": True})
+
+    def save(self, name: str) -> None:
+        """Copies all data; etcd is down."""
+        shutil.copytree(self._data, self._data.with_name(name))
+
+    def restore(self, name: str) -> None:
+        """Puts a copy in the place of all data, as of a backup; etcd is down."""
+        shutil.rmtree(self._data)
+        self._data.with_name(name).rename(self._data)
 
     def ready(self) -> bool:
         try:
@@ -310,6 +320,19 @@ class Farm(NamedTuple):
     @property
     def clusters(self) -> tuple[Cluster, ...]:
         return (self.one, self.two, self.fleet)
+
+    @contextmanager
+    def down(self) -> Iterator[Etcd]:
+        """Everything is down for the time of the block."""
+        for each in (*self.clusters, self.etcd):
+            each.stop()
+        yield self.etcd
+        self.etcd.start()
+        self.etcd.until(self.etcd.ready)
+        for cluster in self.clusters:
+            cluster.start()
+        for cluster in self.clusters:
+            cluster.again()
 
 
 @contextmanager

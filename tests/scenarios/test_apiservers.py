@@ -62,6 +62,24 @@ def test_what_expired_while_the_server_was_down_is_read_again(fleet: fleets.Flee
         assert served.problems() == ""
 
 
+def test_what_was_restored_from_a_backup_is_what_there_is(fleet: fleets.Fleet) -> None:
+    """The versions that fedns knows are of a future that will never be."""
+    farm = fleet.farm
+    with farm.down() as etcd:
+        etcd.save("backup")
+    with fleets.settled(fleet) as served:
+        for at in range(200):
+            farm.one.put(kubecluster.service("nginx", f"198.51.100.{at}"))
+        served.shows(ONE, world.records(["198.51.100.199"]), "the last of many changes")
+        with farm.down() as etcd:
+            etcd.restore("backup")
+        world.until(
+            lambda: served.answer(ONE) == world.records([fleets.ADDRESSES["one"]]), "the backup", NOTICED
+        )
+        farm.one.put(kubecluster.service("nginx", FRESH))
+        served.shows(ONE, world.records([FRESH]), "and what comes after")
+
+
 def test_lists_are_streamed_and_only_what_is_needed_is_read(fleet: fleets.Fleet, tmp_path: Path) -> None:
     one = fleet.farm.one
     fleets.account(one, *READ, name="streams")

@@ -1,15 +1,19 @@
 """Our kinds on a real API server: what it takes, what it refuses, and how `kubectl` shows them."""
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from tests.deploy import objects
 from tests.envtest import clusters
 from tests.fakes import kubecluster
 from tests.scenarios import fleets
 
+EXAMPLE = re.compile(r"^```yaml\n(.*?)^```", re.M | re.S)
 GOOD = {
     "server": "https://10.0.0.1:6443/k8s/clusters/c-1",
     "caBundle": "LS0tLS1CRUdJTg==",
@@ -73,6 +77,38 @@ def test_what_no_member_can_mean_is_refused(
     with pytest.raises(clusters.Refused, match=r"\A(4\d\d|500): ") as refused:
         fleet.put(member(name, **spec))
     assert told.lower() in str(refused.value).lower(), refused.value
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"targetRef": {}}, "spec.targetRef.name: Required"),
+        ({"onAllUnhealthy": "backup"}, "onAllUnhealthy backup needs an address or a host name in backup"),
+        ({"onAllUnhealthy": "backup", "backup": []}, "needs an address or a host name"),
+        ({"onAllUnhealthy": "maybe"}, "spec.onAllUnhealthy: Unsupported value"),
+        ({"strategy": "Fastest"}, "spec.strategy: Unsupported value"),
+        ({"weights": {"one": -1}}, "spec.weights.one: Invalid value"),
+        ({"ttl": {"min": "5 s"}}, "spec.ttl.min: Invalid value"),
+        ({"probe": {"kind": "icmp"}}, "spec.probe.kind: Unsupported value"),
+        ({"probe": {"path": "healthz"}}, "spec.probe.path: Invalid value"),
+        ({"probe": {"expectStatus": ["20"]}}, "spec.probe.expectStatus[0]: Invalid value"),
+        ({"health": {"degradedBelow": 1.5}}, "spec.health.degradedBelow: Invalid value"),
+    ],
+)
+def test_what_no_policy_can_mean_is_refused(fleet: clusters.Cluster, spec: dict[str, Any], told: str) -> None:
+    with pytest.raises(clusters.Refused, match=r"\A422: ") as refused:
+        fleet.put(fleets.policy(**spec))
+    assert told in str(refused.value)
+
+
+def test_the_documented_policy_is_taken(fleet: clusters.Cluster, farm: clusters.Farm, tmp_path: Path) -> None:
+    page = (objects.ROOT / "docs" / "input.md").read_text()
+    found = next(text for text in EXAMPLE.findall(page) if "kind: TrafficPolicy" in text)
+    policy = yaml.safe_load(found)
+    policy["metadata"]["namespace"] = clusters.NAMESPACE
+    fleet.put(policy)
+    assert fleet.get(policy)["spec"] == policy["spec"], "nothing of it is unknown"
+    fleet.put(fleets.policy(onAllUnhealthy="backup", backup=["192.0.2.1"]))
 
 
 def test_members_are_shown_as_clusters_are(
