@@ -25,7 +25,7 @@ ZONES = b"\xffzones"
 READY = b"\xffready"  # absent until the first sync is done
 SERVER = b"\xffserver"  # how workers answer for themselves
 SIGNING = b"\xffsigning"  # what signs which zones; absent where nothing does
-DATABASES = ("dns", "state", "journal")
+DATABASES = ("dns", "state", "journal", "gateway")
 MAP_SIZE = 1 << 35  # address space, not disk: the file stays as small as its pages
 OWNER_ONLY = 0o600  # workers run as the same user; secrets of DNS cookies go through here
 READERS = 1024  # reader slots: workers, command line tools and those that died without leaving
@@ -71,7 +71,7 @@ def fingerprint(key: bytes, value: bytes) -> int:
 
 
 class View:
-    """One generation, as of one read transaction; `get` is the bound lookup in db "dns".
+    """One generation, as of one read transaction; `get` is the bound lookup in the db asked for.
 
     `stamp` is cheaper than `generation`, and another one for each generation of the same tables.
     """
@@ -275,9 +275,10 @@ class Reader:
         except (lmdb.Error, OSError) as error:
             raise StateError(f"{path}: cannot read the tables: {error}") from error
 
-    def view(self) -> View:
-        """A new read transaction (about 1 us); close it soon, it keeps old pages from being reused."""
-        return View(self._env.begin(self._dbs["dns"]))
+    def view(self, db: str = "dns") -> View:
+        """A new read transaction (about 1 us); close it soon, it keeps old pages from being reused.
+        KeyError where the tables are of an earlier version, which had no such db."""
+        return View(self._env.begin(self._dbs[db]))
 
     def snapshot(self) -> Snapshot:
         """A read transaction for a longer reading: bound its time, for the same reason."""

@@ -53,6 +53,27 @@ WORKER_MAY_LOAD = {
     "fedns.stamps",
     "fedns.tables",
 }
+GATEWAY_MAY_LOAD = {
+    "fedns",
+    "fedns.errors",
+    "fedns.gateway",
+    "fedns.gateway.balance",
+    "fedns.gateway.decide",
+    "fedns.gateway.head",
+    "fedns.gateway.normal",
+    "fedns.gateway.route",
+    "fedns.logs",
+    "fedns.servers",
+    "fedns.servers.depot",
+    "fedns.servers.directory",
+    "fedns.servers.exchange",
+    "fedns.servers.framing",
+    "fedns.servers.gateway_worker",
+    "fedns.servers.hall",
+    "fedns.servers.inbound",
+    "fedns.servers.outbound",
+    "fedns.tables",
+}
 WORKER_NEVER_LOADS = {
     "yaml",
     "dnslib",
@@ -79,6 +100,13 @@ def test_a_worker_loads_tables_and_the_hot_path_only() -> None:
     loaded = loaded_by("fedns.servers.dns_worker")
     ours = {name for name in loaded if name == "fedns" or name.startswith("fedns.")}
     assert ours <= WORKER_MAY_LOAD, sorted(ours - WORKER_MAY_LOAD)
+    assert not loaded & WORKER_NEVER_LOADS, sorted(loaded & WORKER_NEVER_LOADS)
+
+
+def test_a_gateway_worker_loads_tables_and_the_hot_path_only() -> None:
+    loaded = loaded_by("fedns.servers.gateway_worker")
+    ours = {name for name in loaded if name == "fedns" or name.startswith("fedns.")}
+    assert ours <= GATEWAY_MAY_LOAD, sorted(ours - GATEWAY_MAY_LOAD)
     assert not loaded & WORKER_NEVER_LOADS, sorted(loaded & WORKER_NEVER_LOADS)
 
 

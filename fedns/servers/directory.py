@@ -1,0 +1,125 @@
+"""The route table and the pools as this worker has them: read from the tables when they change.
+
+Law: routes are decoded once per change, pools when somebody asks for them; equal bytes are the same object
+still. A look costs two words of shared memory. While there are no tables there are no routes, and what was
+read last stays good while they are replaced.
+"""
+
+import logging
+from time import monotonic
+
+from fedns import logs, tables
+from fedns.errors import StateError
+from fedns.gateway import balance, route
+
+DB = "gateway"
+EJECTED = 64  # times of failing endpoints kept per pool, at most
+
+_log = logging.getLogger("fedns.gateway")
+
+
+class Service:
+    """One pool as this worker has it. `active` and `retrying` count what is under way."""
+
+    __slots__ = ("active", "balancer", "key", "raw", "retrying", "seen")
+
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+        self.raw: bytes | None = None
+        self.balancer = balance.prepare(route.Pool())
+        self.active = self.retrying = 0
+        self.seen = -1
+
+    def take(self, raw: bytes | None) -> None:
+        if raw != self.raw:
+            self.raw = raw
+            self.balancer = balance.prepare(route.pool(raw) if raw else route.Pool())
+
+
+class Directory:
+    """What `tables` at a path say now. `age` counts the changes that were seen."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._reader: tables.Reader | None = None
+        self._marks: memoryview | None = None
+        self._first = self._second = 0
+        self._told = ""
+        self._services: dict[bytes, Service] = {}
+        self._raw: bytes | None = None
+        self._view: tables.View | None = None
+        self.table = route.Table()
+        self.age = 0
+        self.ready = False
+        self.open()
+
+    def open(self) -> None:
+        """Opens the tables when they appear or were replaced."""
+        try:
+            if self._reader and self._reader.identity == tables.identity(self._path) and self.ready:
+                return
+        except OSError:
+            return  # moved aside: what is open stays good until there is something new
+        if self._reader:
+            self._reader.close()  # LMDB allows an environment once per process
+            self._reader = None
+        try:
+            self._reader = tables.Reader(self._path)
+            self._marks = self._reader.marks()
+            self._told = ""
+            self._renew()
+        except (StateError, KeyError) as error:
+            if str(error) != self._told:
+                self._told = str(error)
+                _log.info("waiting for tables", extra=logs.fields(error=self._told))
+
+    def look(self) -> route.Table:
+        """The routes as of now."""
+        marks = self._marks
+        if marks is None or marks[0] != self._first or marks[1] != self._second:
+            self._renew()
+        return self.table
+
+    def _renew(self) -> None:
+        if self._reader is None:
+            return
+        if self._marks is not None:  # before the view: what comes between is looked at again
+            self._first, self._second = self._marks[0], self._marks[1]
+        view = self._reader.view(DB)
+        try:
+            raw = view.get(route.ROUTES)
+        finally:
+            view.close()
+        self.ready = raw is not None
+        self.age += 1
+        if raw != self._raw:
+            began = monotonic()
+            self.table = route.table(raw) if raw else route.Table()
+            self._raw = raw
+            _log.info("routes", extra=logs.fields(octets=len(raw or b""), seconds=monotonic() - began))
+
+    def service(self, key: bytes) -> Service:
+        """The pool of this key, empty where there is none."""
+        found = self._services.get(key)
+        if found is None:
+            found = self._services[key] = Service(key)
+        if found.seen != self.age:
+            found.take(self.get(route.SERVICE + key))
+            found.seen = self.age
+        return found
+
+    def get(self, key: bytes) -> bytes | None:
+        """One entry."""
+        if self._reader is None:
+            return None
+        view = self._reader.view(DB)
+        try:
+            return view.get(key)
+        finally:
+            view.close()
+
+    def forget(self) -> None:
+        """Lets go of pools that are gone and that nobody uses."""
+        gone = [key for key, each in self._services.items() if each.raw is None and not each.active]
+        for key in gone:
+            del self._services[key]

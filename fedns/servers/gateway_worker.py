@@ -1,0 +1,118 @@
+"""One gateway worker process: listeners it inherits, tables it reads, nothing else.
+
+Law: single thread, one uvloop. It never waits for anyone: while the tables are absent it answers 404 and
+looks again every second; damaged tables end it with exit code 65, for the supervisor to sort out. SIGTERM: no
+new connections, what is under way ends, exit 0.
+"""
+
+import argparse
+import asyncio
+import gc
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from time import monotonic
+
+import uvloop
+
+from fedns import logs, tables
+from fedns.servers.directory import Directory
+from fedns.servers.hall import Hall, Terms
+from fedns.servers.inbound import Inbound
+
+TICK = 0.1  # seconds: how precise deadlines are
+LOOK = 1.0  # seconds between looks at the tables' file
+FINISH = 8.0  # seconds that exchanges get after SIGTERM; the supervisor waits 10
+BACKLOG = 4096
+
+_log = logging.getLogger("fedns.gateway_worker")
+
+
+class Worker:
+    """Everything one process owns."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, directory: Directory) -> None:
+        self.hall = Hall(loop, directory, Terms())
+        self._loop = loop
+        self._servers: list[asyncio.Server] = []
+        self._looked = 0.0
+
+    async def listen(self, sock: socket.socket) -> None:
+        hall = self.hall
+        made = await self._loop.create_server(lambda: Inbound(hall), sock=sock, backlog=BACKLOG)
+        self._servers.append(made)
+
+    def tick(self) -> None:
+        hall = self.hall
+        hall.now = now = monotonic()
+        for each in [each for each in hall.clients if each.due < now]:
+            each.expire()
+        if now - self._looked >= LOOK:
+            self._looked = now
+            hall.directory.open()
+            hall.directory.look()
+            hall.directory.forget()
+            hall.depot.sweep(now)
+
+    async def run(self) -> None:
+        stop = asyncio.Event()
+        self._loop.add_signal_handler(signal.SIGTERM, stop.set)
+        self._loop.add_signal_handler(signal.SIGINT, lambda: None)  # the supervisor's to pass on
+        while not stop.is_set():
+            self.tick()
+            try:
+                async with asyncio.timeout(TICK):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+        await self._finish()
+
+    async def _finish(self) -> None:
+        """Nobody new; idle connections are closed, others after their answer."""
+        hall = self.hall
+        hall.draining = True
+        for server in self._servers:
+            server.close()
+        until = monotonic() + FINISH
+        while hall.clients and monotonic() < until:
+            for each in [each for each in hall.clients if each.exchange is None]:
+                each.transport.close()
+            self.tick()
+            await asyncio.sleep(TICK / 5)
+        hall.depot.close()
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="fedns.servers.gateway_worker", description="one gateway worker")
+    parser.add_argument("--table", required=True, help="directory of the tables")
+    parser.add_argument("--counters", required=True, help="directory of the workers' counters")
+    parser.add_argument("--name", default="gateway-0", help="which worker this is, in logs and counters")
+    parser.add_argument("--http-fd", type=int, action="append", default=[], help="an inherited listener")
+    return parser.parse_args(arguments)
+
+
+async def serve(options: argparse.Namespace) -> None:
+    worker = Worker(asyncio.get_running_loop(), Directory(options.table))
+    for fd in options.http_fd:
+        await worker.listen(socket.socket(fileno=fd))
+    gc.collect()
+    gc.freeze()  # what was loaded stays: later collections need not look at it
+    await worker.run()
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = parse(arguments)
+    logs.setup(options.name)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(options))
+    except tables.DAMAGE as error:
+        _log.error("the tables are damaged: %s", error)
+        return tables.CORRUPT_EXIT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,222 @@
+"""A connection to a backend: its answers taken apart.
+
+Law: one exchange at a time, and between two of them not one octet. What comes in one read is gathered while
+it is parsed, and handed on once. Only a connection on which request and answer ended as framed, with nothing
+behind, is used again. The parser (llhttp) does not know what was asked: an answer to HEAD ends with its head,
+and the parser goes with it.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol, cast
+
+import httptools
+
+from fedns.servers import framing
+
+if TYPE_CHECKING:
+    from fedns.servers.depot import Depot
+
+MAX_HEAD = 64 << 10  # octets of the head of an answer, and of its trailers
+MAX_FIELDS = 200
+MAX_INTERIM = 16  # answers of 1xx before the final one: a backend may not keep us busy with them
+
+Key = tuple[str, int]
+
+
+class Broken(Exception):
+    """The backend does not speak HTTP/1.1, or not within bounds."""
+
+
+class Taker(Protocol):
+    """Who gets what comes back."""
+
+    head_only: bool
+    """HEAD was asked: no answer has a body."""
+
+    def arrived(self, outbound: "Outbound") -> None: ...
+    def interim(self, outbound: "Outbound") -> None: ...
+    def switched(self, outbound: "Outbound", rest: bytes) -> None: ...
+    def lost(self, outbound: "Outbound", why: str) -> None: ...
+    def full(self) -> None: ...
+    def drained(self) -> None: ...
+
+
+class Outbound(asyncio.Protocol):
+    """`pieces` and `ended` are what came since they were taken; `length` frames the answer's body."""
+
+    __slots__ = (
+        "_fed",
+        "_interim",
+        "_parser",
+        "_tunnel",
+        "depot",
+        "ended",
+        "fresh",
+        "headed",
+        "headers",
+        "key",
+        "length",
+        "lost",
+        "persists",
+        "pieces",
+        "reason",
+        "status",
+        "taker",
+        "trailers",
+        "transport",
+        "unbounded",
+        "until",
+        "used",
+    )
+
+    def __init__(self, depot: "Depot", key: Key) -> None:
+        self.depot, self.key = depot, key
+        self.taker: Taker | None = None
+        self.transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self.used, self.until = 0, 0.0
+        self.lost = self._tunnel = False
+        self._parser = httptools.HttpResponseParser(self)
+        self._fed = self._interim = 0
+        self.begin(None)
+
+    def begin(self, taker: Taker | None) -> None:
+        """Ready for the next answer."""
+        self.taker = taker
+        self.status, self.reason = 0, b""
+        self.headers: list[framing.Field] = []
+        self.trailers: list[framing.Field] = []
+        self.pieces: list[bytes] = []
+        self.length, self.unbounded = framing.NO_BODY, False
+        self.headed = self.fresh = self.ended = self.persists = False
+        self._fed = self._interim = 0
+
+    # What the transport says.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        taker = self.taker
+        if taker is None:  # nobody asked
+            self.transport.abort()
+            return
+        if self._tunnel:
+            self.pieces.append(data)
+            taker.arrived(self)
+            return
+        try:
+            self._parser.feed_data(data)
+            if not self.headed:
+                self._bounded(len(data))
+        except httptools.HttpParserUpgrade as stopped:
+            self._tunnel = True
+            taker.switched(self, data[stopped.args[0] :])
+            return
+        except httptools.HttpParserError as error:
+            if not self.ended:
+                self.fail(str(error))
+                return
+            self.persists = False  # more than the answer
+        if self.fresh or self.pieces or self.ended:
+            taker.arrived(self)
+
+    def eof_received(self) -> bool:
+        if self.headed and not self.ended and self.length == framing.TO_THE_END and self.taker is not None:
+            self.ended = True
+            self.taker.arrived(self)
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+        self.depot.gone(self)
+        taker, self.taker = self.taker, None
+        if taker is not None and not self.ended:
+            taker.lost(self, str(exc) if exc else "closed")
+
+    def pause_writing(self) -> None:
+        if self.taker is not None:
+            self.taker.full()
+
+    def resume_writing(self) -> None:
+        if self.taker is not None:
+            self.taker.drained()
+
+    def fail(self, why: str) -> None:
+        """What it says cannot be gone on with."""
+        taker, self.taker = self.taker, None
+        self.transport.abort()
+        if taker is not None:
+            taker.lost(self, why)
+
+    # What the parser says.
+
+    def on_message_begin(self) -> None:
+        if self.ended:
+            self.persists = False
+            raise Broken("more than one answer")
+
+    def on_status(self, text: bytes) -> None:
+        self.reason += text
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.headed:
+            self.headers.append((name, value))
+            return
+        self.trailers.append((name, value))
+        self._fed += len(name) + len(value)
+        if len(self.trailers) > MAX_FIELDS or self._fed > MAX_HEAD:
+            raise Broken("too many trailers")
+
+    def on_headers_complete(self) -> None:
+        self.status = status = self._parser.get_status_code()
+        if 100 <= status < 200 and status != 101:
+            return
+        self.headed = self.fresh = True
+        self.persists = self._parser.should_keep_alive()
+        if len(self.headers) > MAX_FIELDS:
+            raise Broken("too many fields")
+        self.length = length = self._framed(status)
+        self.unbounded = length in (framing.CHUNKED, framing.TO_THE_END)
+        if self.length == framing.NO_BODY and self.taker is not None and self.taker.head_only:
+            self._spent()
+
+    def on_body(self, piece: bytes) -> None:
+        if self.ended:
+            raise Broken("an answer without a body has one")
+        self.pieces.append(piece)
+
+    def on_message_complete(self) -> None:
+        if self.headed:
+            self.ended = True
+            return
+        self._interim += 1
+        if self._interim > MAX_INTERIM:
+            raise Broken("too many interim answers")
+        if self.taker is not None and self.status != 101:
+            self.taker.interim(self)
+        self.headers, self.reason = [], b""
+
+    def _framed(self, status: int) -> int:
+        """How the body ends. llhttp has refused what contradicts itself."""
+        if status in (204, 304) or (self.taker is not None and self.taker.head_only):
+            return framing.NO_BODY
+        length, coded = framing.TO_THE_END, False
+        for name, value in self.headers:
+            lower = name.lower()
+            if lower == b"content-length":
+                length = int(value)
+            elif lower == b"transfer-encoding":
+                if coded or value.strip().lower() != b"chunked":
+                    raise Broken("a transfer coding that is not chunked")
+                coded = True
+        return framing.CHUNKED if coded else length
+
+    def _spent(self) -> None:
+        """The answer is over, and llhttp waits for a body that does not come."""
+        self.ended = True
+        self._parser = httptools.HttpResponseParser(self)
+
+    def _bounded(self, octets: int) -> None:
+        self._fed += octets
+        if self._fed > MAX_HEAD:
+            self.fail("the head is too long")

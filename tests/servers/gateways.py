@@ -1,0 +1,100 @@
+"""A gateway worker with real sockets around it: its tables, its process, a client of raw octets."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fedns import tables
+from fedns.gateway import route
+from tests.servers.backends import LONG, Backend, Message, Wire
+
+HOST, POOL = b"shop.example.com", b"ns/shop/80"
+
+
+def pool(*tiers: list[Backend]) -> route.Pool:
+    """One member per backend, all shares equal; the first tier has all the load."""
+    return route.Pool(
+        tuple(
+            route.Tier(float(not at), tuple(_part(each, len(tier)) for each in tier))
+            for at, tier in enumerate(tiers)
+        )
+    )
+
+
+def _part(backend: Backend, beside: int) -> route.Part:
+    end = route.Endpoint("127.0.0.1", backend.port, backend.name, backend.name.encode())
+    return route.Part(backend.name, 1 / beside, (end,))
+
+
+def table(options: tuple[route.Options, ...] = (route.Options(),)) -> route.Table:
+    """One host with one rule, which the last options are for; everything else is 404."""
+    shop = route.Location(b"ns/shop shop.example.com/", b"/", POOL, options=len(options) - 1)
+    return route.Table(hosts={HOST: route.Host(prefix={b"": shop})}, options=options)
+
+
+class Gateway:
+    """One worker process, and the writer of its tables."""
+
+    def __init__(self, state: Path, *options: str) -> None:
+        self.state = state
+        self.writer = tables.Writer(str(state / "tables"))
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port: int = self.listener.getsockname()[1]
+        fd = self.listener.fileno()
+        command = [sys.executable, "-m", "fedns.servers.gateway_worker", "--table", str(state / "tables")]
+        command += ["--counters", str(state / "counters"), "--http-fd", str(fd), *options]
+        self.process = subprocess.Popen(command, pass_fds=(fd,), env={**os.environ})
+
+    def publish(self, routes: route.Table, **pools: route.Pool) -> None:
+        """`pools` by the name of a Service in namespace `ns` with port 80."""
+        entries = {route.ROUTES: route.encode(routes)}
+        entries |= {
+            route.SERVICE + b"ns/%b/80" % name.encode(): route.encode(each) for name, each in pools.items()
+        }
+        self.writer.publish({"gateway": entries}, time.time())
+
+    @contextmanager
+    def client(self) -> Iterator["Client"]:
+        with socket.create_connection(("127.0.0.1", self.port), LONG) as sock:
+            yield Client(sock, bytearray())
+
+    def ask(self, raw: bytes) -> bytes:
+        """All that comes back for these octets, until the gateway ends the connection."""
+        with self.client() as client:
+            client.send(raw)
+            return client.rest()
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait(LONG)
+        self.listener.close()
+        self.writer.close()
+
+
+class Client(Wire):
+    """A connection to the gateway."""
+
+    def get(self, target: bytes = b"/", fields: bytes = b"", method: bytes = b"GET") -> Message:
+        self.send(b"%b %b HTTP/1.1\r\nHost: %b\r\n%b\r\n" % (method, target, HOST, fields))
+        return self.head() if method == b"HEAD" else self.message()
+
+    def rest(self) -> bytes:
+        """What comes until the end."""
+        found = bytearray(self._rest)
+        while data := self.sock.recv(65536):
+            found += data
+        return bytes(found)
+
+
+@contextmanager
+def running(state: Path, *options: str) -> Iterator[Gateway]:
+    made = Gateway(state, *options)
+    try:
+        yield made
+    finally:
+        made.stop()
