@@ -108,6 +108,10 @@ class Directory:
             found.seen = self.age
         return found
 
+    def alive(self, key: bytes) -> bool:
+        """Whether a pool has endpoints."""
+        return bool(self.service(key).balancer.levels)
+
     def get(self, key: bytes) -> bytes | None:
         """One entry."""
         if self._reader is None:

@@ -6,6 +6,7 @@ once, or where somebody says so. Neither side is read faster than the other side
 """
 
 import asyncio
+from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -91,15 +92,15 @@ class Exchange:
             if request.refusal is not None:
                 raise request.refusal
             head = heads.read(request.method, request.target, request.headers, inbound.secure, request.old)
+            head.client = inbound.client
+            decision = decide.decide(hall.directory.look(), head, hall.draw(), hall.directory.alive)
         except normal.Rejected as no:
             self.refuse(no.status, no.why)
             return
-        head.client = inbound.client
-        decision = decide.decide(hall.directory.look(), head)
         if decision.status:
-            self.answer(decision.status)
+            self.answer(decision.status, decision.fields)
             return
-        self._wire = self._head(head)
+        self._wire = self._head(head, decision.target)
         self._service = service = hall.directory.service(decision.pool)
         service.active += 1
         self._try()
@@ -131,10 +132,9 @@ class Exchange:
                 self._kept.append(data)
         return data
 
-    def _head(self, head: heads.Head) -> bytes:
+    def _head(self, head: heads.Head, target: bytes) -> bytes:
         """The head of the request as the backend gets it."""
         request, inbound = self.request, self.inbound
-        target = head.sent if head.query is None else head.sent + b"?" + head.query
         values = [value for name, value in request.headers if name == b"connection"]
         also = framing.nominated(values) if values else frozenset()
         lines = [request.method + b" " + target + b" HTTP/1.1", b"host: " + self._host(head)]
@@ -299,15 +299,15 @@ class Exchange:
 
     # The end.
 
-    def answer(self, status: int) -> None:
+    def answer(self, status: int, fields: Sequence[framing.Field] = ()) -> None:
         """An answer of our own, instead of a backend's."""
         request = self.request
         if not self.ended:
             request.keep = False
         self.status, self._started = status, True
         text = b"" if self.head_only else framing.REASONS[status] + b"\n"
-        fields = ((b"Content-Type", b"text/plain; charset=utf-8"),)
-        self.inbound.transport.write(framing.answer(status, fields, text, not request.keep))
+        said = (*fields, (b"Content-Type", b"text/plain; charset=utf-8"))
+        self.inbound.transport.write(framing.answer(status, said, text, not request.keep))
         self._release()
         self.inbound.done(self)
 

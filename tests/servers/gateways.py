@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fedns import tables
-from fedns.gateway import route
+from fedns.gateway import options, route
 from tests.servers.backends import LONG, Backend, Message, Wire
 
 HOST, POOL = b"shop.example.com", b"ns/shop/80"
@@ -31,10 +31,10 @@ def _part(backend: Backend, beside: int) -> route.Part:
     return route.Part(backend.name, 1 / beside, (end,))
 
 
-def table(options: tuple[route.Options, ...] = (route.Options(),)) -> route.Table:
+def table(*asked: options.Options) -> route.Table:
     """One host with one rule, which the last options are for; everything else is 404."""
-    shop = route.Location(b"ns/shop shop.example.com/", b"/", POOL, options=len(options) - 1)
-    return route.Table(hosts={HOST: route.Host(prefix={b"": shop})}, options=options)
+    shop = route.Location(b"ns/shop shop.example.com/", b"/", POOL, options=len(asked))
+    return route.Table(hosts={HOST: route.Host(prefix={b"": shop})}, options=(options.Options(), *asked))
 
 
 class Gateway:
