@@ -68,6 +68,7 @@ GATEWAY_MAY_LOAD = {
     "fedns.gateway.normal",
     "fedns.gateway.options",
     "fedns.gateway.rewrite",
+    "fedns.gateway.ring",
     "fedns.gateway.route",
     "fedns.gateway.variables",
     "fedns.logs",
