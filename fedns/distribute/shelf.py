@@ -29,9 +29,11 @@ PERSISTENT = 3
 
 
 class Pace(NamedTuple):
-    """Seconds: until one rests no more after a write, after a refusal, and after failures."""
+    """Seconds: until one rests no more after a write, after a first refusal (a server that has just started
+    refuses everything) and after the next, and after failures."""
 
     hold: float = 10.0
+    unsure: float = 3.0
     refused: float = 60.0
     bounds: backoff.Bounds = backoff.Bounds(first=2.0, most=300.0)
 
@@ -145,8 +147,8 @@ class Shelf:
         self._failures[key] = _Failed(before.times + 1, str(failure))
         status = failure.status if isinstance(failure, ApiError) else 0
         if status == 403 or (status == 404 and before.times):  # at first it may just have gone
-            self.refused, self._refused_until = str(failure), now + self._pace.refused
-            self._next[key] = self._refused_until
+            self._refused_until = now + (self._pace.refused if self.refused else self._pace.unsure)
+            self.refused, self._next[key] = str(failure), self._refused_until
 
     def problems(self, where: str) -> Iterator[Problem]:
         """What keeps statuses from being written."""

@@ -19,7 +19,7 @@ MEMBERS = Resource("fedns.io", "v1alpha1", "memberclusters", "MemberCluster", Fa
 POLICIES = Resource("fedns.io", "v1alpha1", "trafficpolicies", "TrafficPolicy")
 LONG = 20.0
 QUICK = writer.Pace(settle=0.01, look=0.02, sweep=0.05, patience=1.0, rate=1000.0)
-SHORT = shelf.Pace(hold=0.5, refused=0.3, bounds=backoff.Bounds(first=0.05, most=0.1))
+SHORT = shelf.Pace(hold=0.5, unsure=0.1, refused=0.3, bounds=backoff.Bounds(first=0.05, most=0.1))
 
 
 class Lease:
