@@ -43,7 +43,7 @@ class Chapter(NamedTuple):
     (`namespace/name`, or the name of what is in no namespace) shall say, None: nothing."""
 
     resource: Resource
-    check: Callable[[bytes], str]
+    check: Callable[[informer.Data], str]
     judge: Callable[[str, statuses.Live], statuses.Verdict | None]
 
 
@@ -176,7 +176,7 @@ class Shelf:
     def _tables(self) -> tuple[dict[informer.Key, Any], ...]:
         return (self._live, self._next, self._again, self._sent, self._failures)
 
-    def _decode(self, data: bytes) -> informer.Item:
+    def _decode(self, data: informer.Data) -> informer.Item:
         found = client.decoded(_object, data)
         key = (self.resource.kind, found.metadata.namespace, found.metadata.name)
         return informer.Item(key, _live(found, self._chapter.check(data)), "", found.metadata.resourceVersion)

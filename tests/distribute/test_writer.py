@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
 from fedns.distribute import shelf, statuses, writer
@@ -49,7 +50,7 @@ class World:
 
     @staticmethod
     def readable(data: bytes) -> str:
-        return "" if "spec" in json.loads(data) else "there is no spec"
+        return "" if "spec" in msgspec.json.decode(data) else "there is no spec"
 
     def writes(self) -> list[str]:
         return [line.partition("?")[0] for line in self.cluster.log() if line.startswith("PATCH")]
