@@ -108,6 +108,6 @@ def told(source: Asked, facts: MemberFacts | None) -> statuses.Member:
     return fares._replace(region=facts.region, zones=facts.zones, services=len(facts.shards))
 
 
-def _check(name: str, kind: objects.Kind) -> Callable[[bytes], str]:
+def _check(name: str, kind: objects.Kind) -> Callable[[informer.Data], str]:
     decode = kubernetes.decoding(name, kind)
     return lambda data: decode(data).trouble

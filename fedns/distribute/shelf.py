@@ -6,6 +6,7 @@ there) concerns the whole kind: one of them is tried once in a while.
 """
 
 import asyncio
+import contextlib
 import datetime
 import time
 from collections.abc import Callable, Iterator
@@ -136,7 +137,8 @@ class Shelf:
         self._again.pop(key, None)
         if verdict is not None and live is not None:
             self._sent[key], self._next[key] = verdict, time.monotonic() + self._pace.hold
-            self._live[key] = _live(msgspec.convert(there, _Object), live.trouble)
+            with contextlib.suppress(msgspec.ValidationError):  # then the watch will tell
+                self._live[key] = _live(msgspec.convert(there, _Object), live.trouble)
 
     def failed(self, key: informer.Key, failure: Failure) -> None:
         if key not in self._live:
