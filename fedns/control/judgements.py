@@ -92,8 +92,7 @@ def complaints(problems: Iterable[Problem]) -> Mapping[str, str]:
 def told(source: Asked, facts: MemberFacts | None) -> statuses.Member:
     """How a member fares."""
     feeds = tuple(
-        statuses.Feed(feed.subject.resource.plural, bool(feed.synced_at), feed.off, feed.trouble)
-        for feed in source.feeds
+        statuses.Feed(feed.name, bool(feed.synced_at), feed.off, feed.trouble) for feed in source.feeds
     )
     fares = statuses.Member(
         source.reach.verdict,

@@ -44,7 +44,7 @@ def member(value: snapshot.Member, states: Mapping[str, int], now: float) -> api
 
 def watch(feed: informer.Informer, now: float) -> api.Watch:
     return api.Watch(
-        resource=feed.subject.resource.plural,
+        resource=feed.name,
         objects=len(feed),
         synced=now - feed.synced_at if feed.synced_at else None,
         heard=now - feed.heard_at if feed.heard_at else None,
@@ -209,7 +209,7 @@ def watched(feeds: Feeds, now: float) -> Iterator[metrics.Watch]:
     """What the gauges of watches show."""
     for name, each in feeds.items():
         for feed in each:
-            resource = feed.subject.resource.plural
+            resource = feed.name
             heard = now - feed.heard_at if feed.heard_at else None
             synced = bool(feed.synced_at) and not feed.off
             yield metrics.Watch(name, resource, len(feed), synced, heard, feed.lists, feed.errors)

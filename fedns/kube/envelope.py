@@ -3,8 +3,14 @@
 Law: an object itself stays as it came, for whoever knows its kind.
 """
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import msgspec
 from msgspec import Raw, Struct
+
+CHUNK = 200
+"""Objects decoded before everything else has its turn: a few milliseconds."""
 
 
 class ListMeta(Struct, gc=False):
@@ -34,3 +40,7 @@ class Versioned(Struct, gc=False):
 page = msgspec.json.Decoder(Page)
 event = msgspec.json.Decoder(Event)
 versioned = msgspec.json.Decoder(Versioned)
+
+
+def chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (items[at : at + CHUNK] for at in range(0, len(items), CHUNK))

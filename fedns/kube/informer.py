@@ -21,8 +21,6 @@ from fedns.kube import backoff, client, envelope, gate
 from fedns.kube.failure import ApiError, Failure, Unreachable
 from fedns.kube.resource import Resource
 
-CHUNK = 200
-"""Objects decoded before everything else has its turn: a few milliseconds."""
 SLOWER = 3.0
 """How much longer each refusal in a row keeps a resource off than the one before: 0.8 s, 2.4, 7, 22, 60."""
 END = "k8s.io/initial-events-end"
@@ -69,13 +67,16 @@ class Pace(NamedTuple):
 
 class Subject(NamedTuple):
     """What to watch, and how an object of it is read. Selectors as the API has them; an empty `namespace` is
-    all of them."""
+    all of them. `optional`: a server that does not know such a thing has none of it. `name`: where that of
+    the resource is not enough."""
 
     resource: Resource
     decode: Decode
     labels: str = ""
     fields: str = ""
     namespace: str = ""
+    optional: bool = False
+    name: str = ""
 
     @property
     def path(self) -> str:
@@ -126,9 +127,9 @@ class Informer:
         return self._versions.get(key, "")
 
     @property
-    def absent(self) -> bool:
-        """Whether the server does not know such a thing."""
-        return self.off.startswith("404")
+    def name(self) -> str:
+        """As people are told of it."""
+        return self.subject.name or self.subject.resource.plural
 
     @property
     def settled(self) -> bool:
@@ -183,6 +184,9 @@ class Informer:
 
     def _failed(self, failure: Failure) -> float:
         """Takes note; how long to stay away at least (negative: exactly so long)."""
+        if self.subject.optional and isinstance(failure, ApiError) and failure.status == 404:
+            self._replace({}, "")
+            return -self._pace.refused * random.uniform(0.8, 1.2)
         self.errors[failure.kind] += 1
         self.trouble = str(failure)
         status = failure.status if isinstance(failure, ApiError) else 0
@@ -220,9 +224,7 @@ class Informer:
         """Whether the server, after a failure, has reached the version that the next watch begins at: one
         that was restored from a backup would be silent about it. Failure: it has not."""
         query = {"resourceVersion": self._version, "resourceVersionMatch": "NotOlderThan"}
-        await self._api.get(
-            self.subject.resource.path(), {**query, "fieldSelector": f"metadata.name={NOBODY}"}
-        )
+        await self._api.get(self.subject.path, {**query, "fieldSelector": f"metadata.name={NOBODY}"})
         self._broke = False
 
     @contextlib.contextmanager
@@ -251,7 +253,7 @@ class Informer:
         while True:
             page = client.decoded(envelope.page, await self._api.get(path, query))
             self.heard_at = time.time()
-            for chunk in _chunks(page.items or ()):
+            for chunk in envelope.chunks(page.items or ()):
                 for raw in chunk:
                     item = self.subject.decode(raw)
                     found[item.key] = item
@@ -320,7 +322,7 @@ class Informer:
     async def _take(self, lines: Sequence[bytes]) -> None:
         """Events into the cache, or into the list that is being streamed."""
         self.heard_at, self.trouble = time.time(), ""
-        for chunk in _chunks(lines):
+        for chunk in envelope.chunks(lines):
             changes: dict[Key, Any] = {}
             try:
                 for line in filter(None, chunk):
@@ -391,7 +393,3 @@ def _put(table: dict[Key, Any], key: Key, value: Any) -> None:
         table.pop(key, None)
     else:
         table[key] = value
-
-
-def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    return (items[at : at + CHUNK] for at in range(0, len(items), CHUNK))

@@ -236,9 +236,8 @@ class Member:
         yield from self._ledger.held(where)
         yield from self._scope.problems(self.name, where)
         for feed, kind in self._rows:
-            if not (kind.optional and feed.absent):
-                kept = kind.decides and bool(self._ledger.shards)
-                yield from complaints(feed, LOST if kept else kind.missing, where)
+            kept = kind.decides and bool(self._ledger.shards)
+            yield from complaints(feed, LOST if kept else kind.missing, where)
 
 
 class Asked(Protocol):
@@ -276,11 +275,10 @@ def lost(reach: reachability.Reachability, where: str) -> Iterator[Problem]:
 
 def complaints(feed: informer.Informer, missing: str, where: str) -> Iterator[Problem]:
     """What is wrong with a watch, and with single objects; `missing` is what there is not without it."""
-    plural = feed.subject.resource.plural
     if feed.off:
-        yield Problem(where, f"{plural}: {feed.off}", LOST if feed.synced_at else missing)
+        yield Problem(where, f"{feed.name}: {feed.off}", LOST if feed.synced_at else missing)
     elif feed.trouble and not feed.synced_at:
-        yield Problem(where, f"{plural}: {feed.trouble}", missing)
+        yield Problem(where, f"{feed.name}: {feed.trouble}", missing)
     for key, what in sorted(feed.troubles.items())[:SHOWN]:
         yield Problem(f"{where}: {called(key)}", what, "what was known of it stays in use")
 
@@ -292,7 +290,9 @@ def called(key: informer.Key) -> str:
 
 def _subject(kind: subjects.Kind, resource: Resource, wish: subjects.Wish) -> informer.Subject:
     decode = decoding(resource.kind, subjects.shape(resource))
-    return informer.Subject(resource, decode, kind.labels(wish), kind.fields)
+    labels = kind.labels(wish, resource)
+    found = informer.Subject(resource, decode, labels, kind.fields)
+    return found._replace(optional=kind.optional, name=kind.name)
 
 
 def decoding(name: str, kind: objects.Kind) -> informer.Decode:

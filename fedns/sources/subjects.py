@@ -10,6 +10,9 @@ from typing import NamedTuple
 from fedns.kube.resource import Resource
 from fedns.sources import objects, scope
 
+MANAGER = "endpointslice.kubernetes.io/managed-by"
+"""The label that tells who makes a slice."""
+
 
 class Wish(NamedTuple):
     """What of a member is wanted. Selectors as the API has them: of labels of services, and of labels of
@@ -24,21 +27,28 @@ def _always(wish: Wish) -> bool:
     return True
 
 
-def _nothing(wish: Wish) -> str:
+def _nothing(wish: Wish, resource: Resource) -> str:
     return ""
+
+
+def _mirrored(wish: Wish, resource: Resource) -> str:
+    """Since 1.20 Kubernetes gives its slices the labels of their Service (kubernetes#94443), and `v1` came
+    with 1.21: so the selector of services selects their slices too."""
+    return wish.selector if (resource.group, resource.version) == ("discovery.k8s.io", "v1") else ""
 
 
 class Kind(NamedTuple):
     """`versions`: the best first; `missing`: what there is not without it; `optional`: a server that does not
-    know it is none of our business."""
+    know it has none of it; `name`: where that of the resource is not enough."""
 
     versions: tuple[Resource, ...]
     missing: str
     when: Callable[[Wish], bool] = _always
-    labels: Callable[[Wish], str] = _nothing
+    labels: Callable[[Wish, Resource], str] = _nothing
     fields: str = ""
     decides: bool = False
     optional: bool = False
+    name: str = ""
 
 
 def _versions(group: str, plural: str, kind: str, namespaced: bool = True) -> tuple[Resource, ...]:
@@ -48,7 +58,7 @@ def _versions(group: str, plural: str, kind: str, namespaced: bool = True) -> tu
 SERVICES = Kind(
     (Resource("", "v1", "services", "Service"),),
     "none of its services is taken up",
-    labels=lambda wish: wish.selector,
+    labels=lambda wish, _: wish.selector,
     decides=True,
 )
 SLICES = Kind(
@@ -58,13 +68,23 @@ SLICES = Kind(
         Resource("", "v1", "endpoints", "Endpoints"),
     ),
     "the readiness of its services is unknown",
+    labels=_mirrored,
 )
+OTHERS = Kind(
+    SLICES.versions[:1],
+    "the readiness of services whose slices Kubernetes does not make is unknown",
+    when=lambda wish: bool(wish.selector),
+    labels=lambda _, __: f"{MANAGER}!=endpointslice-controller.k8s.io",
+    optional=True,
+    name="endpointslices of others",
+)
+"""Slices that others make need not have the labels of a Service; there are few of them."""
 NODES = Kind((Resource("", "v1", "nodes", "Node", False),), "region and zones are those of the configuration")
 NAMESPACES = Kind(
     (Resource("", "v1", "namespaces", "Namespace", False),),
     "none of its services is taken up, because `namespaces` is to decide",
     when=lambda wish: bool(wish.namespaces),
-    labels=lambda wish: wish.namespaces,
+    labels=lambda wish, _: wish.namespaces,
     decides=True,
 )
 EXPORTS = Kind(
@@ -80,11 +100,11 @@ PROPERTIES = Kind(
     fields=f"metadata.name={scope.PROPERTY}",
     optional=True,
 )
-ALL = (SERVICES, SLICES, NODES, NAMESPACES, EXPORTS, PROPERTIES)
+ALL = (SERVICES, SLICES, OTHERS, NODES, NAMESPACES, EXPORTS, PROPERTIES)
 
 
 def wanted(wish: Wish) -> tuple[Kind, ...]:
-    """The rows that are needed; services and slices come first."""
+    """The rows that are needed; services and their slices come first."""
     return tuple(kind for kind in ALL if kind.when(wish))
 
 

@@ -286,6 +286,25 @@ def test_a_refused_resource_is_off_until_it_passes_and_keeps_what_was_known(
     watched(cluster, test)
 
 
+def test_of_an_optional_resource_a_server_that_does_not_know_it_has_none(
+    cluster: kubecluster.Cluster,
+) -> None:
+    exports = Resource("multicluster.x-k8s.io", "v1beta1", "serviceexports", "ServiceExport")
+    cluster.faults(absent=[exports.api_version])
+    one = {"apiVersion": exports.api_version, "kind": exports.kind}
+    cluster.put({**one, "metadata": {"name": "a", "namespace": "n"}})
+
+    async def test(w: Watching) -> None:
+        w.informer.subject = w.informer.subject._replace(resource=exports, optional=True)
+        await w.until(lambda: w.informer.settled, "settled")
+        assert (w.informer.off, w.informer.trouble, len(w.informer)) == ("", "", 0)
+        await w.off_thread(cluster.faults, absent=[])
+        w.informer.hurry()
+        await w.shows("a")
+
+    assert not watched(cluster, test).informer.errors
+
+
 def test_an_object_that_cannot_be_read_stays_as_it_was(cluster: kubecluster.Cluster) -> None:
     cluster.put(service("a", x="1"))
 

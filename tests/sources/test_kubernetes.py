@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -198,10 +199,43 @@ def test_a_mass_removal_waits_until_another_list_agrees(server: kubecluster.Clus
     watched(server, tmp_path, test)
 
 
-def test_only_selected_services_are_asked_for(server: kubecluster.Cluster, tmp_path: Path) -> None:
-    server.put(kubecluster.service("public", "192.0.2.4", exported="yes"))
-    listener = watched(server, tmp_path, nothing, wish=subjects.Wish("exported=yes"))
-    assert set(facts(listener).shards) == {"mynamespace/public"}
+def slices(name: str, ready: bool, **labels: str) -> dict[str, Any]:
+    """An EndpointSlice with labels."""
+    made = kubecluster.endpoints(name, "r1-a", ready)
+    made["metadata"]["labels"] |= labels
+    return made
+
+
+MANAGED = {subjects.MANAGER: "endpointslice-controller.k8s.io"}
+
+
+@pytest.mark.parametrize("absent", [[], ["discovery.k8s.io/v1"]], ids=["v1", "v1beta1"])
+def test_only_selected_services_and_their_slices_are_asked_for(
+    server: kubecluster.Cluster, tmp_path: Path, absent: list[str]
+) -> None:
+    server.faults(absent=absent)
+    for name in ("public", "handmade"):
+        server.put(kubecluster.service(name, "192.0.2.4", exported="yes"))
+    server.put(slices("web", True, **MANAGED), slices("public", True, exported="yes", **MANAGED))
+    server.put(slices("handmade", False))
+
+    async def main() -> None:
+        listener, found = Listener(), member(server, tmp_path, wish=subjects.Wish("exported=yes"))
+        task = asyncio.ensure_future(found.run(listener))
+        await listener.until(lambda: listener.all(MemberChange))
+        shards = facts(listener).shards
+        ready = {key: sum(zone.ready for zone in one.readiness or ()) for key, one in shards.items()}
+        assert ready == {"mynamespace/public": 1, "mynamespace/handmade": 0}
+        assert not problems(listener)
+        counts = {feed.name: len(feed) for feed in found.feeds}
+        mirrored = {"endpointslices": 1, "endpointslices of others": 1}
+        whole = {"endpointslices": 3, "endpointslices of others": 0}
+        assert counts == {"services": 2, "nodes": 1, **(whole if absent else mirrored)}
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
 
 
 def test_an_object_that_cannot_be_read_is_told_and_stays(server: kubecluster.Cluster, tmp_path: Path) -> None:
