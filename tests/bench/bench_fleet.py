@@ -84,19 +84,8 @@ class Servers:
             self._start(numbers, options)
 
     def _certify(self) -> None:
-        command = [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-        ]
-        command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "9"]
-        command += ["-keyout", str(self.root / "key.pem"), "-out", str(self.root / "ca.pem")]
-        subprocess.run(command, check=True, capture_output=True)
+        names = ("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1")
+        serving.certify(self.root / "ca.pem", self.root / "key.pem", *names)
 
     def _start(self, members: range, options: argparse.Namespace) -> None:
         command = [sys.executable, str(Path(__file__).with_name("apiservers.py"))]

@@ -8,7 +8,6 @@ runs beside it, as it does where replicas share a state directory.
 import importlib.util
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -136,12 +135,7 @@ def _running(
         _await_answer(server, process, home / "log")
         yield Server(server.name, server.ports, process.pid)
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        serving.stop(process)
 
 
 def ask(port: int, packet: bytes, seconds: float = 1.0) -> bytes | None:

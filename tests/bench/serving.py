@@ -38,11 +38,23 @@ def serve(config: Path, options: Sequence[str] = ()) -> Iterator[int]:
         try:
             yield process.pid
         finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            stop(process)
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def certify(certificate: Path, key: Path, *subject: str) -> None:
+    """A new P-256 key and its own certificate. `subject`: more of what `openssl req` takes."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    command += ["-days", "9", "-keyout", str(key), "-out", str(certificate), *subject]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def children(pid: int) -> list[int]:
