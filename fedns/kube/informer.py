@@ -52,9 +52,9 @@ Decode = Callable[[Data], Item]
 
 
 class Pace(NamedTuple):
-    """Objects a page, and seconds: a watch's life, how much longer a silent one is borne, the longest
-    streamed list, until a list that is silent is called stalled, and until a resource that was refused is
-    asked for again (at first sooner)."""
+    """Objects a page, and seconds: a watch's life, how much longer a silent one is borne, how long a streamed
+    list may bring nothing new, until a list that is silent is called stalled, and until a resource that was
+    refused is asked for again (at first sooner)."""
 
     page: int = 500
     life: float = 240.0
@@ -306,11 +306,14 @@ class Informer:
             asyncio.timeout(self._pace.stream) as limit,
             contextlib.aclosing(self._lines(query, life)) as batches,
         ):
+            known = 0
             async for lines in batches:
                 await self._take(lines)
                 if self._found is None and passage.leave():
                     self._asked_at = 0.0
                     limit.reschedule(None)
+                elif known < (known := len(self._found or ())):
+                    limit.reschedule(asyncio.get_running_loop().time() + self._pace.stream)
 
     def _lines(self, query: client.Query, life: float) -> AsyncGenerator[list[bytes], None]:
         return self._api.lines(self.subject.path, query, life + self._pace.slack)

@@ -7,6 +7,7 @@ Nothing is taken from a cluster that is not the one this name has always meant.
 
 import asyncio
 import contextlib
+import math
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -159,7 +160,9 @@ class Member:
     def _bound(self) -> float:
         """Seconds until there must be a first word, be it of nothing new."""
         trouble = any(feed.trouble or feed.stalled(time.time()) for feed in self.feeds)
-        return STUCK if self._ledger.shards or trouble else START
+        if self._ledger.shards or trouble:
+            return STUCK
+        return math.inf if self._source.api.gate.locked() else START  # lists of others come first
 
     def _patience(self, begun: float) -> float:
         """Seconds until a look without any news."""
