@@ -6,15 +6,20 @@ a request are lower case, those of an answer as the backend wrote them. Nothing 
 """
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from fedns.gateway.normal import Rejected
 
 Field = tuple[bytes, bytes]
 
 CHUNKED, TO_THE_END, NO_BODY = -1, -2, -3
 """Of a body that no length frames, or that cannot be; else its octets."""
+WEBSOCKET = b"websocket"
 
 HOP = frozenset(
     (
         b"connection",
+        b"content-length",
         b"http2-settings",
         b"keep-alive",
         b"proxy-authenticate",
@@ -24,16 +29,30 @@ HOP = frozenset(
         b"trailer",
         b"transfer-encoding",
         b"upgrade",
-        b"content-length",
     )
 )
-FORWARDED = (b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-proto")
-_OURS = frozenset((*FORWARDED, b"forwarded", b"x-forwarded-scheme", b"x-real-ip", b"x-request-id", b"host"))
-REWRITTEN = HOP | _OURS
-"""Fields of a request that are written anew."""
-_KEPT = REWRITTEN | {b"authorization", b"cookie", b"origin", b"content-type", b"expect", b"x-original-url"}
+ABOUT = frozenset(
+    (
+        b"forwarded",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-port",
+        b"x-forwarded-prefix",
+        b"x-forwarded-proto",
+        b"x-forwarded-scheme",
+        b"x-real-ip",
+        b"x-request-id",
+        b"x-scheme",
+    )
+)
+"""What is said about a request on its way: from those we do not trust it is not passed on."""
+_MARKED = HOP | ABOUT | {b"host", b"expect"}
+_GUARDED = _MARKED | {b"authorization", b"cookie", b"origin", b"content-type", b"x-original-url"}
 _USUAL = frozenset((b"", b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings"))
-NO_TRAILERS = _KEPT | frozenset(
+_FRAMES = (b"contentlength", b"transferencoding")
+_LETTERS = b"abcdefghijklmnopqrstuvwxyz"
+_OTHERS = bytes(each for each in range(256) if each not in _LETTERS)
+_EARLY = _GUARDED | frozenset(
     (
         b"age",
         b"cache-control",
@@ -50,8 +69,25 @@ NO_TRAILERS = _KEPT | frozenset(
     )
 )
 """What a trailer may not say (RFC 9110 section 6.5.1): it was acted on before the trailer came."""
-
 LAST = b"0\r\n\r\n"
+PASSES, MARKED, LOOKALIKE = 0, 1, 2
+KNOWN = 4096  # names whose kind is remembered
+
+
+class Kinds(dict[bytes, int]):
+    """What becomes of a request's field, by its lower-case name. A name that is that of a framing field to
+    whoever drops or changes a sign is a LOOKALIKE."""
+
+    def __missing__(self, name: bytes) -> int:
+        kind = MARKED if name in _MARKED else PASSES
+        if kind == PASSES and name.translate(None, _OTHERS) in _FRAMES:
+            kind = LOOKALIKE
+        if len(self) < KNOWN:
+            self[name] = kind
+        return kind
+
+
+KINDS = Kinds()
 
 REASONS = {
     101: b"Switching Protocols",
@@ -82,23 +118,58 @@ REASONS = {
 }
 
 
+class Sorted(NamedTuple):
+    """Fields of a request: `lines` go on as they came; `marked` are looked at, and written anew if at all."""
+
+    lines: list[bytes]
+    marked: list[Field]
+
+
+def sort(headers: Sequence[Field]) -> Sorted:
+    """Rejected where a field may be taken for one that frames the body."""
+    kinds, lines, marked = KINDS, [], []
+    for field in headers:
+        kind = kinds[field[0]]
+        if not kind:
+            lines.append(field[0] + b": " + field[1])
+        elif kind == MARKED:
+            marked.append(field)
+        else:
+            raise Rejected(400, "a field looks like one that frames the body")
+    return Sorted(lines, marked)
+
+
+def length(marked: Sequence[Field], old: bool) -> int:
+    """How a request's body ends; llhttp has refused what contradicts itself. `old`: HTTP/1.0."""
+    found, coded = NO_BODY, False
+    for name, value in marked:
+        if name == b"content-length":
+            found = int(value)
+        elif name == b"transfer-encoding":
+            coding = value.strip(b" \t").lower()
+            if old or coded or (coding != b"chunked" and b"chunked" in coding):
+                raise Rejected(400, "a transfer coding that is not just chunked")
+            if coding != b"chunked":
+                raise Rejected(501, "the one transfer coding known is chunked")
+            coded = True
+    return CHUNKED if coded else found
+
+
 def nominated(values: Iterable[bytes]) -> frozenset[bytes]:
     """Lower-case names of fields that these values of Connection keep on the connection, beyond the usual."""
     tokens = {token.strip() for value in values for token in value.lower().split(b",")}
-    return frozenset(tokens - _USUAL - _KEPT)
+    return frozenset(tokens - _USUAL - _GUARDED)
 
 
-def passing(headers: Sequence[Field], also: frozenset[bytes] = frozenset()) -> list[bytes]:
-    """Lines of a request's fields that go on as they came."""
-    if also:
-        return [name + b": " + value for name, value in headers if name not in REWRITTEN and name not in also]
-    return [name + b": " + value for name, value in headers if name not in REWRITTEN]
+def without(lines: Iterable[bytes], names: frozenset[bytes]) -> list[bytes]:
+    """Lines of fields without those of these names."""
+    return [line for line in lines if line[: line.index(b":")].lower() not in names]
 
 
-def body(length: int) -> bytes:
+def body(octets: int) -> bytes:
     """The field that frames a body."""
-    if length >= 0:
-        return b"content-length: %d" % length
+    if octets >= 0:
+        return b"content-length: %d" % octets
     return b"transfer-encoding: chunked"
 
 
@@ -110,16 +181,65 @@ def last(trailers: Sequence[Field]) -> bytes:
     """The end of a chunked body."""
     if not trailers:
         return LAST
-    lines = [name + b": " + value for name, value in trailers if name.lower() not in NO_TRAILERS]
+    lines = [name + b": " + value for name, value in trailers if name.lower() not in _EARLY]
     return b"\r\n".join((b"0", *lines, b"", b""))
 
 
-def answer(status: int, fields: Sequence[Field], text: bytes, close: bool) -> bytes:
+class Shape(NamedTuple):
+    """How an answer is told: `chunked`, or `sized` by the backend's own Content-Length (also where no body
+    follows); `keep`: the connection persists; `old`: to a client of HTTP/1.0."""
+
+    chunked: bool
+    sized: bool
+    keep: bool
+    old: bool
+
+
+def answer(status: bytes, headers: Sequence[Field], shape: Shape) -> bytes:
+    """The head of a backend's answer, as the client gets it. `status`: code and reason."""
+    lines, hop = [b"HTTP/1.1 " + status], HOP
+    gone: list[bytes] = []
+    for name, value in headers:
+        lower = name.lower()
+        if lower not in hop:
+            lines.append(name + b": " + value)
+        elif lower == b"connection":
+            gone.append(value)
+        elif lower == b"content-length" and shape.sized:
+            lines.append(name + b": " + value)
+    names = nominated(gone) if gone else None
+    if names:
+        lines[1:] = without(lines[1:], names)
+    if shape.chunked:
+        lines.append(b"Transfer-Encoding: chunked")
+    if not shape.keep:
+        lines.append(b"Connection: close")
+    elif shape.old:
+        lines.append(b"Connection: keep-alive")
+    lines.append(b"\r\n")
+    return b"\r\n".join(lines)
+
+
+def interim(status: bytes, headers: Sequence[Field]) -> bytes:
+    """A whole answer of 1xx."""
+    lines = [b"HTTP/1.1 " + status]
+    lines += [name + b": " + value for name, value in headers if name.lower() not in HOP]
+    return b"\r\n".join((*lines, b"", b""))
+
+
+def switched(status: bytes, headers: Sequence[Field]) -> bytes:
+    """The head of 101, for a WebSocket."""
+    lines = [b"HTTP/1.1 " + status, b"Connection: Upgrade", b"Upgrade: " + WEBSOCKET]
+    lines += [name + b": " + value for name, value in headers if name.lower() not in HOP]
+    return b"\r\n".join((*lines, b"", b""))
+
+
+def own(status: int, fields: Sequence[Field], text: bytes, keep: bool) -> bytes:
     """A whole answer of our own."""
     lines = [b"HTTP/1.1 %d %b" % (status, REASONS.get(status, b"Unknown"))]
     lines += [name + b": " + value for name, value in fields]
     if status != 204:
         lines.append(b"Content-Length: %d" % len(text))
-    if close:
+    if not keep:
         lines.append(b"Connection: close")
     return b"\r\n".join(lines) + b"\r\n\r\n" + text

@@ -7,9 +7,10 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING
 
+from fedns.gateway import affinity
 from fedns.servers.depot import Depot
 from fedns.servers.directory import Directory
 
@@ -26,7 +27,7 @@ class Terms:
     target: int = 8 << 10  # octets: 414
     head_time: float = 10.0  # for the whole head: 408
     idle: float = 60.0  # between requests: closed
-    linger: float = 2.0  # for what a client still sends after the last word
+    linger: float = 5.0  # for what a client still sends after the last word
     replay: int = 64 << 10  # octets of a body that are kept for another try
     budget: float = 0.25  # part of a pool's requests that may be further tries
     least_budget: int = 10
@@ -43,4 +44,12 @@ class Hall:
         self.bits: Callable[[int], int] = chance.getrandbits
         self.now = monotonic()
         self.draining = False
+        self._dated = (0, b"")
         self.clients: set[Inbound] = set()
+
+    def date(self) -> bytes:
+        """Now, as HTTP writes it."""
+        now = int(time())
+        if now != self._dated[0]:
+            self._dated = now, affinity.date(now)
+        return self._dated[1]

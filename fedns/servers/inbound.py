@@ -6,30 +6,38 @@ What cannot be understood is answered in its turn, and ends the connection.
 """
 
 import asyncio
+import re
 from collections import deque
 from typing import cast
 
 import httptools
 
-from fedns.gateway import normal
+from fedns.gateway.normal import Rejected
 from fedns.servers import framing
-from fedns.servers.exchange import Exchange, Request
+from fedns.servers.exchange import Exchange
 from fedns.servers.hall import Hall
+from fedns.servers.outbound import Outbound
+from fedns.servers.relay import QUIET, Relay
+from fedns.servers.request import Request
 
-_UNKNOWN = "Invalid method encountered"
+_BAD_METHOD = "Invalid method"
+_METHOD = re.compile(rb"(?:\r\n)*[A-Z][A-Z-]{0,31} ")
 
 
 class Inbound(asyncio.Protocol):
     """`due` is when patience ends, for whatever is waited for now."""
 
     __slots__ = (
+        "_clogged",
         "_deaf",
         "_eof",
         "_fed",
         "_headers",
+        "_heading",
         "_held",
         "_parser",
         "_parsing",
+        "_tunnel",
         "_url",
         "_waiting",
         "client",
@@ -48,9 +56,11 @@ class Inbound(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[Exchange] = deque()
         self._parsing: Exchange | None = None
+        self._tunnel: Outbound | None = None
         self._url, self._fed = b"", 0
         self._headers: list[framing.Field] = []
-        self._deaf = self._eof = self._held = False
+        self._clogged = self._deaf = self._eof = self._held = False
+        self._heading = True
         self.client, self.secure, self.identity = "", False, b""
         self.due = hall.now + hall.terms.head_time
 
@@ -60,53 +70,64 @@ class Inbound(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         self.client = peer[0].partition("%")[0] if peer else ""
-        scheme = b"https" if self.secure else b"http"
-        name = self.client.encode()
-        pairs = zip(framing.FORWARDED[::2], (name, b"%d" % own[1]), strict=True)
-        lines = [name + b": " + value for name, value in pairs]
-        self.identity = b"\r\n".join((*lines, b"x-forwarded-proto: " + scheme, b"x-real-ip: " + name))
+        name, scheme = self.client.encode(), b"https" if self.secure else b"http"
+        lines = (b"x-forwarded-for: " + name, b"x-real-ip: " + name, b"x-forwarded-port: %d" % own[1])
+        self.identity = b"\r\n".join((*lines, b"x-forwarded-proto: " + scheme))
         self.hall.clients.add(self)
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
+            if self._tunnel is not None:
+                self.due = self.hall.now + QUIET
+                self._tunnel.transport.write(data)
             return
         self._fed += len(data)
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as stopped:
+            self._stopped(data[stopped.args[0] :])
         except httptools.HttpParserError as error:
-            self._misunderstood(error)
+            self._misunderstood(str(error), data)
         else:
-            if self._parsing is None and self._fed > self.hall.terms.head:
-                self._refuse(431, "the head is too long")
+            if self._fed > self.hall.terms.head:
+                self._misunderstood("too much before a head or a body goes on", data, 431)
         exchange = self.exchange
-        if exchange is not None:
-            if exchange.pieces or exchange.ended:
-                exchange.push()
+        if exchange is None:
             if self._waiting:
-                self.hold()
-        elif self._waiting:
-            self._next()
+                self._next()
+            elif not self._heading:  # the first octets of a head
+                self._heading = True
+                self.due = self.hall.now + self.hall.terms.head_time
+            return
+        if exchange.pieces or exchange.ended:
+            exchange.push()
+        if self._waiting:
+            self.hold()
 
     def eof_received(self) -> bool:
         self._eof = True
-        if self.exchange is None or not self.exchange.ended:
+        if self.exchange is None or not self.exchange.ended or self.exchange.tunnel:
             return False
         return not self.secure
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.hall.clients.discard(self)
         self._deaf = True
-        exchange, self.exchange = self.exchange, None
         self._waiting.clear()
+        exchange, self.exchange, self._tunnel = self.exchange, None, None
         if exchange is not None:
             exchange.abandon()
 
     def pause_writing(self) -> None:
+        self._clogged = True
         if self.exchange is not None and self.exchange.outbound is not None:
             self.exchange.outbound.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        if self.exchange is not None and self.exchange.outbound is not None:
+        self._clogged = False
+        if self.exchange is None:
+            self._next()
+        elif self.exchange.outbound is not None:
             self.exchange.outbound.transport.resume_reading()
 
     # What the parser says.
@@ -125,17 +146,13 @@ class Inbound(asyncio.Protocol):
             self._parsing.trailers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        parser, headers = self._parser, self._headers
-        request = Request(parser.get_method(), self._url, headers)
+        parser = self._parser
+        request = Request(parser.get_method(), self._url, self._headers)
         request.keep = parser.should_keep_alive()
-        version = parser.get_http_version()
-        request.old = version != "1.1"
         try:
-            if version not in ("1.1", "1.0"):
-                raise normal.Rejected(505, "HTTP/1.1 is spoken here")
             self._bounded(request)
-            request.length = self._framed(request)
-        except normal.Rejected as no:
+            request.read(parser.get_http_version(), parser.should_upgrade())
+        except Rejected as no:
             request.refusal = no
         self._parsing = made = Exchange(self, request)
         self._waiting.append(made)
@@ -144,74 +161,85 @@ class Inbound(asyncio.Protocol):
     def on_body(self, piece: bytes) -> None:
         assert self._parsing is not None
         self._parsing.pieces.append(piece)
+        self._fed = 0
 
     def on_message_complete(self) -> None:
         assert self._parsing is not None
+        if len(self._parsing.trailers) > self.hall.terms.fields:
+            raise Rejected(431, "too many trailers")
         self._parsing.ended = True
         self._fed = 0
 
     def _bounded(self, request: Request) -> None:
         terms = self.hall.terms
         if len(request.target) > terms.target:
-            raise normal.Rejected(414, "the target is too long")
+            raise Rejected(414, "the target is too long")
         if len(request.headers) > terms.fields:
-            raise normal.Rejected(431, "too many header fields")
+            raise Rejected(431, "too many header fields")
         if self._fed > terms.head:
             octets = sum(len(name) + len(value) + 4 for name, value in request.headers)
             if octets > terms.head:
-                raise normal.Rejected(431, "the head is too long")
-
-    def _framed(self, request: Request) -> int:
-        """How the body ends. llhttp has refused what contradicts itself."""
-        length, coded = framing.NO_BODY, False
-        for name, value in request.headers:
-            if name == b"content-length":
-                length = int(value)
-            elif name == b"transfer-encoding":
-                if request.old:
-                    raise normal.Rejected(400, "HTTP/1.0 knows no transfer codings")
-                if coded or value.strip(b" \t").lower() != b"chunked":
-                    raise normal.Rejected(501, "the one transfer coding known is chunked")
-                coded = True
-        return framing.CHUNKED if coded else length
+                raise Rejected(431, "the head is too long")
 
     # What becomes of it.
 
-    def _misunderstood(self, error: Exception) -> None:
-        parsing = self._parsing
-        if parsing is not None and not parsing.ended and parsing is self.exchange:
+    def _stopped(self, rest: bytes) -> None:
+        """Another protocol was asked for, and llhttp waits for it. It is a WebSocket that we wait for the
+        backend to agree to; anything else is not heard of, and the next request follows."""
+        assert self._parsing is not None
+        if self._parsing.request.websocket:
             self._deaf = True
-            parsing.broken()
-            return
-        self._refuse(501 if _UNKNOWN in str(error) else 400, str(error))
+            self.hold()
+            if rest:  # RFC 6455 section 4.1: not before the answer
+                self._parsing.request.refusal = Rejected(400, "data before the WebSocket is there")
+        elif self._parsing.request.refusal is not None:
+            self._deaf = True
+        else:
+            self._parser = httptools.HttpRequestParser(self)
+            if rest:
+                self.data_received(rest)
 
-    def _refuse(self, status: int, why: str) -> None:
-        """The answer to what is no request, in its turn."""
+    def _misunderstood(self, why: str, data: bytes, status: int = 400) -> None:
+        """Nothing that follows can be believed."""
         self._deaf = True
-        if self._parsing is not None and not self._parsing.ended and self._waiting:
+        parsing = self._parsing
+        if parsing is not None and parsing is self.exchange and not parsing.ended:
+            parsing.give_up(status)
+            return
+        if _BAD_METHOD in why and _METHOD.match(data):
+            status = 501
+        if parsing is not None and not parsing.ended and self._waiting:
             self._waiting.pop()
         request = Request(b"", b"", [])
-        request.refusal = normal.Rejected(status, why)
+        request.refusal = Rejected(status, why)
         self._waiting.append(Exchange(self, request))
 
     def _next(self) -> None:
+        """The next request, once the client has taken what was answered before."""
+        if self.exchange is not None or not self._waiting or self.transport.is_closing():
+            return
+        if self._clogged:
+            self.hold()
+            return
         self.exchange = self._waiting.popleft()
         self.exchange.begin()
 
-    def done(self, exchange: Exchange) -> None:
+    def done(self, exchange: Relay) -> None:
         """The answer is written."""
         self.exchange = None
-        if not exchange.request.keep or self._eof:
+        if not exchange.request.keep or (self._eof and not self._waiting):
             self._part()
         elif self._waiting:
-            self.hall.loop.call_soon(self._on)
+            self.hall.loop.call_soon(self._next)
         else:
+            self._heading = False
             self.due = self.hall.now + self.hall.terms.idle
             self.go_on()
 
-    def _on(self) -> None:
-        if self.exchange is None and self._waiting and not self.transport.is_closing():
-            self._next()
+    def tunnel(self, outbound: Outbound) -> None:
+        """All that comes goes there."""
+        self._tunnel, self._deaf = outbound, True
+        self.go_on()
 
     def _part(self) -> None:
         """Ends it so that the last answer is read: what still comes is thrown away for a while."""
@@ -231,7 +259,7 @@ class Inbound(asyncio.Protocol):
             self.transport.pause_reading()
 
     def go_on(self) -> None:
-        if self._held and not self._waiting:
+        if self._held and not self._waiting and not self.transport.is_closing():
             self._held = False
             self.transport.resume_reading()
 
@@ -245,8 +273,10 @@ class Inbound(asyncio.Protocol):
         """Patience ended."""
         if self.exchange is not None:
             self.exchange.expire()
+        elif self.transport.is_closing() or self._clogged:
+            self.transport.abort()
         elif self._deaf or not self._fed:
             self.transport.close()
         else:
-            self._refuse(408, "the head did not come")
+            self._misunderstood("the head did not come in time", b"", 408)
             self._next()

@@ -81,6 +81,8 @@ GATEWAY_MAY_LOAD = {
     "fedns.servers.hall",
     "fedns.servers.inbound",
     "fedns.servers.outbound",
+    "fedns.servers.relay",
+    "fedns.servers.request",
     "fedns.tables",
 }
 WORKER_NEVER_LOADS = {

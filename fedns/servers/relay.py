@@ -1,0 +1,149 @@
+"""The way of an answer back to the client.
+
+Law: what came in one read goes out in one write. After the first octet of an answer there is no other try:
+what breaks then is broken off, so that the client sees it. Neither side is read faster than the other side
+takes it.
+"""
+
+from typing import TYPE_CHECKING
+
+from fedns.servers import framing
+from fedns.servers.outbound import Outbound
+from fedns.servers.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fedns.servers.inbound import Inbound
+
+SILENCE = 60.0  # seconds
+QUIET = 3600.0  # the same, of a WebSocket
+_TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
+
+
+class Relay:
+    """`ended`: the request came whole. `started`: of the answer something went out. `status` is its."""
+
+    __slots__ = ("ended", "head_only", "inbound", "outbound", "request", "started", "status", "tunnel")
+
+    def __init__(self, inbound: "Inbound", request: Request) -> None:
+        self.inbound, self.request = inbound, request
+        self.head_only = request.method == b"HEAD"
+        self.outbound: Outbound | None = None
+        self.status = 0
+        self.ended = self.started = self.tunnel = False
+
+    def patience(self, seconds: float) -> None:
+        """Something moved; the next thing has to within so long."""
+        self.inbound.due = self.inbound.hall.now + seconds
+
+    # What the backend says.
+
+    def arrived(self, outbound: Outbound) -> None:
+        """Sends on what came."""
+        inbound = self.inbound
+        if self.tunnel:
+            self.patience(QUIET)
+            inbound.transport.write(b"".join(outbound.pieces))
+            outbound.pieces.clear()
+            return
+        parts: list[bytes] = []
+        if outbound.fresh:
+            outbound.fresh = False
+            if outbound.status == 101:
+                outbound.fail("switched without being asked")
+                return
+            parts.append(self._head(outbound))
+        chunked = outbound.unbounded and not self.request.old
+        if outbound.pieces:
+            parts += [framing.chunk(each) for each in outbound.pieces] if chunked else outbound.pieces
+            outbound.pieces = []
+        if outbound.ended and chunked:
+            parts.append(framing.last(outbound.trailers))
+        self.patience(SILENCE)
+        inbound.transport.write(b"".join(parts))
+        if outbound.ended:
+            self._finish(outbound)
+
+    def _head(self, outbound: Outbound) -> bytes:
+        self.started, request = True, self.request
+        self.status = status = outbound.status
+        old = request.old
+        if not self.ended or request.websocket or (old and outbound.unbounded) or self.inbound.hall.draining:
+            request.keep = False
+        shape = framing.Shape(
+            outbound.unbounded and not old, not outbound.unbounded and status != 204, request.keep, old
+        )
+        return framing.answer(b"%d %b" % (status, outbound.reason), outbound.headers, shape)
+
+    def interim(self, outbound: Outbound) -> None:
+        """100 and 103 go on to who understands them."""
+        if not self.request.old and not self.started:
+            said = b"%d %b" % (outbound.status, outbound.reason)
+            self.inbound.transport.write(framing.interim(said, outbound.headers))
+
+    def switched(self, outbound: Outbound, rest: bytes) -> None:
+        """From here on octets are octets, if that is what was asked for."""
+        agreed = [value.lower() for name, value in outbound.headers if name.lower() == b"upgrade"]
+        if not self.request.websocket or agreed != [framing.WEBSOCKET]:
+            outbound.fail("switched without being asked")
+            return
+        self.started = self.tunnel = True
+        self.status, self.request.keep = 101, False
+        self.patience(QUIET)
+        head = framing.switched(b"101 " + outbound.reason, outbound.headers)
+        self.inbound.transport.write(head + rest)
+        self.inbound.tunnel(outbound)
+
+    def full(self) -> None:
+        self.inbound.hold()
+
+    def drained(self) -> None:
+        self.inbound.go_on()
+
+    # The end.
+
+    def say(self, status: int, fields: "Sequence[framing.Field]" = (), text: bytes = b"") -> None:
+        """An answer of our own, instead of a backend's."""
+        request = self.request
+        if not self.ended or request.websocket or self.inbound.hall.draining:
+            request.keep = False
+        self.status, self.started = status, True
+        if not text:
+            text, fields = framing.REASONS.get(status, b"") + b"\n", (*fields, _TEXT)
+        if self.head_only or status == 204:
+            text = b""
+        fields = (*fields, (b"Date", self.inbound.hall.date()))
+        self.inbound.transport.write(framing.own(status, fields, text, request.keep))
+        self.released()
+        self.inbound.done(self)
+
+    def _finish(self, outbound: Outbound) -> None:
+        self.outbound = outbound.taker = None
+        if outbound.persists and self.ended:
+            self.inbound.hall.depot.give(outbound)
+        else:
+            outbound.transport.close()
+        self.released()
+        self.inbound.done(self)
+
+    def abandon(self) -> None:
+        """The client is gone, or cannot be understood any more."""
+        outbound, self.outbound = self.outbound, None
+        if outbound is not None:
+            outbound.taker = None
+            outbound.transport.abort()
+        self.released()
+
+    def give_up(self, status: int) -> None:
+        """Ends it, with this answer if there was none."""
+        waiting = not self.started
+        self.abandon()
+        if waiting:
+            self.request.keep = False
+            self.say(status)
+        else:
+            self.inbound.abort()
+
+    def released(self) -> None:
+        """Nothing is under way any more."""
