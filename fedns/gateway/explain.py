@@ -14,7 +14,7 @@ from fedns.gateway import balance, decide, normal
 from fedns.gateway.balance import Tried
 from fedns.gateway.decide import Decision
 from fedns.gateway.head import Head
-from fedns.gateway.options import Options
+from fedns.gateway.options import Basic, Options
 from fedns.gateway.route import Endpoint, Pool, Table
 
 MOST_TRIES = 5
@@ -135,8 +135,8 @@ def _wishes(options: Options) -> list[str]:
 
 
 def _told(value: Any) -> str:
-    if hasattr(value, "users"):
-        return f"{len(value.users)} users"
+    if isinstance(value, Basic):
+        return f"{len(value.users)} users of {_text(value.realm)}"
     plain = msgspec.to_builtins(_named(value), enc_hook=str, builtin_types=(bytes,))
     return msgspec.json.encode(_words(plain)).decode()
 

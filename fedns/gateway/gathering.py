@@ -19,7 +19,7 @@ from fedns.gateway.options import Options
 from fedns.gateway.route import Canary, Host, Location
 from fedns.gateway.translation import CHALLENGE, translate
 from fedns.gateway.wishes import Site, Wishes
-from fedns.model.ingress import Backend, Ingress, Path, Secret
+from fedns.model.ingress import Backend, Ingress, Path, Secret, Tls
 
 
 class Job(NamedTuple):
@@ -60,7 +60,8 @@ class Gathering:
     def tls(self, job: Job) -> None:
         """Hosts that have certificates."""
         ingress = job.ingress
-        for block in ingress.tls:
+        asking = (Tls(),) if "auth-tls-secret" in job.asked else ()
+        for block in ingress.tls or asking:
             secret = f"{ingress.namespace}/{block.secret}" if block.secret else ""
             wrong = certificates.wrong(self._secrets.get(secret)) if secret else ""
             if wrong:

@@ -33,15 +33,15 @@ def basic(wishes: Wishes) -> options.Basic | None:
         raise Refused("auth-type and auth-secret go together")
     data = wishes.own(asked.get("auth-secret")).data
     if asked.get("auth-secret-type", "auth-file") == "auth-map":
-        users = {name.encode(): hashed.strip() for name, hashed in data.items()}
+        users = [(name.encode(), hashed.strip()) for name, hashed in data.items()]
     else:
         if "auth" not in data:
             raise Refused(f"secret {asked.get('auth-secret')} has no key auth")
         rows = [line.strip().partition(b":") for line in data["auth"].splitlines()]
-        users = {name: hashed for name, colon, hashed in rows if colon and not name.startswith(b"#")}
+        users = [(name, hashed) for name, colon, hashed in rows if colon and not name.startswith(b"#")]
     if not users:
         raise Refused(f"secret {asked.get('auth-secret')} has no user")
-    return options.Basic(asked.get("auth-realm", b"Authentication Required"), users)
+    return options.Basic(asked.get("auth-realm", b"Authentication Required"), tuple(users))
 
 
 def external(wishes: Wishes) -> options.External | None:
@@ -74,6 +74,11 @@ def _signin(wishes: Wishes) -> options.Text:
     mark = b"&" if b"?" in said else b"?"
     where = (("pass_access_scheme", b""), ("text", b"://"), ("http_host", b""), ("escaped_request_uri", b""))
     return (*url, ("text", mark + name + b"="), *where)
+
+
+def certified(wishes: Wishes) -> bool:
+    """Whether clients need certificates."""
+    return clients(wishes, options.Tls()).verify == "on"
 
 
 def clients(wishes: Wishes, tls: options.Tls) -> options.Tls:

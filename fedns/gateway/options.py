@@ -142,10 +142,10 @@ class Limits(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False)
 
 
 class Basic(Struct, frozen=True, array_like=True, gc=False):
-    """Users and what htpasswd made of their passwords."""
+    """Users, and what htpasswd made of their passwords."""
 
     realm: bytes
-    users: dict[bytes, bytes]
+    users: tuple[Field, ...]
 
 
 class External(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
@@ -220,6 +220,8 @@ class Options(Struct, frozen=True, array_like=True, omit_defaults=True):
     cors: Cors | None = None
     basic: Basic | None = None
     external: External | None = None
+    certified: bool = False
+    """Only with a certificate that the host's `Tls.clients` verify, and so only over TLS."""
     either: bool = False
     """One of address and authentication is enough."""
     limits: Limits | None = None

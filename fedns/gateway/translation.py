@@ -144,6 +144,7 @@ ROWS: Mapping[str, Callable[[Wishes], Any]] = {
     "access": guards.access,
     "basic": guards.basic,
     "external": guards.external,
+    "certified": guards.certified,
     "either": lambda wishes: wishes.asked.get("satisfy") == "any",
     "https": _https,
     "keep_slash": _plain("preserve-trailing-slash", False),
