@@ -12,6 +12,7 @@ from msgspec import Struct
 from fedns.errors import Problem
 from fedns.gateway import registry
 from fedns.gateway.readers import Wrong
+from fedns.gateway.row import FAMILIES, Row
 from fedns.model.ingress import Ingress
 
 DOCS = "docs/annotations.md tells what is supported"
@@ -37,9 +38,9 @@ def read(ingress: Ingress) -> tuple[Asked, list[Problem]]:
     refused = ""
     for full, text in sorted(ingress.annotations.items(), key=lambda each: -_rank(each[0])):
         family, _, key = full.partition("/")
-        if family not in registry.FAMILIES:
+        if family not in FAMILIES:
             continue
-        row = registry.REGISTRY.get(key)
+        row = registry.find(key)
         try:
             values[key] = _value(row, family, full, text)
         except Wrong as wrong:
@@ -56,10 +57,10 @@ def where(ingress: Ingress) -> str:
 def _rank(full: str) -> int:
     """The family that wins comes last."""
     family = full.partition("/")[0]
-    return registry.FAMILIES.index(family) if family in registry.FAMILIES else -1
+    return FAMILIES.index(family) if family in FAMILIES else -1
 
 
-def _value(row: registry.Row | None, family: str, full: str, text: str) -> Any:
+def _value(row: Row | None, family: str, full: str, text: str) -> Any:
     if row is None or family not in row.families:
         raise Wrong(f"annotation {full} is not known: ignored")
     if row.read is None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from fedns.gateway import affinity as affinities
-from fedns.gateway import answer, canary, rewrite, route, variables
+from fedns.gateway import answer, canary, matching, rewrite, route, variables
 from fedns.gateway.balance import Want
 from fedns.gateway.head import Head
 from fedns.gateway.options import Field, Options
@@ -62,7 +62,7 @@ def decide(
             if sent is not None:
                 _told(steps, "the host itself sends it elsewhere: {}", sent.status)
                 return Decision(sent.status, sent.fields)
-        location = locate(host, head.path, steps) or _default(host.default, "of the host", steps)
+        location = locate(host, head, steps) or _default(host.default, "of the host", steps)
     if location is None:
         location = _default(table.default, "of all hosts", steps)
         if location is None:
@@ -125,34 +125,36 @@ def _want(options: Options, case: canary.Case, tag: bytes) -> Want:
     return want
 
 
-def locate(host: Host, path: bytes, steps: Steps | None = None) -> Location | None:
-    """The host's location for a canonical path."""
+def locate(host: Host, head: Head, steps: Steps | None = None) -> Location | None:
+    """The host's location for a request."""
     if host.regexes:
-        found, how = _search(host, path), "the first pattern that matches"
+        found, how = _search(host, head), "the first pattern that matches"
     else:
-        found, how = host.exact.get(path), "the exact path"
+        found, how = host.exact.get(head.path), "the exact path"
+        if found is not None and found.variants:
+            found = matching.suited(found, head)
         if found is None:
-            found, how = _longest(host, path), "the longest prefix"
+            found, how = _longest(host, head), "the longest prefix"
     if steps is not None:
-        said = (
-            f"{how} is {_text(found.path)} of {_text(found.rule)}"
-            if found
-            else "no rule of the host takes it"
-        )
-        steps.append(f"path {_text(path)}: {said}")
+        said = "no rule of the host takes it"
+        if found is not None:
+            said = f"{how} is {_text(found.path)} of {_text(found.rule)}" + _asked(found)
+        steps.append(f"path {_text(head.path)}: {said}")
     return found
 
 
-def _longest(host: Host, path: bytes) -> Location | None:
+def _longest(host: Host, head: Head) -> Location | None:
     """By whole elements, or by any beginning where that is longer (a prefix counts with its slash)."""
-    length, key, prefix = 0, path, host.prefix
-    if path[:1] != b"/":
+    length, key, prefix = 0, head.path, host.prefix
+    if key[:1] != b"/":
         return None
-    if len(path) > host.longest:
-        key = path[: host.longest + 1]
+    if len(key) > host.longest:
+        key = key[: host.longest + 1]
         key = key[: key.rfind(b"/")]
     while True:
         found = prefix.get(key)
+        if found is not None and found.variants:
+            found = matching.suited(found, head)
         if found is not None or not key:
             break
         key = key[: key.rfind(b"/")]
@@ -161,18 +163,32 @@ def _longest(host: Host, path: bytes) -> Location | None:
     for size in host.lengths:
         if size <= length:
             break
-        longer = host.starts.get(path[:size])
+        longer = host.starts.get(head.path[:size])
+        if longer is not None and longer.variants:
+            longer = matching.suited(longer, head)
         if longer is not None:
             return longer
     return found
 
 
-def _search(host: Host, path: bytes) -> Location | None:
-    lower = path.lower()
+def _search(host: Host, head: Head) -> Location | None:
+    lower = head.path.lower()
     for each in host.regexes:
-        if lower.startswith(each.literal) and route.pattern(each.location.pattern).search(path) is not None:
-            return each.location
+        location = each.location
+        if not lower.startswith(each.literal) or route.pattern(location.pattern).search(head.path) is None:
+            continue
+        found = matching.suited(location, head) if location.variants else location
+        if found is not None:
+            return found
     return None
+
+
+def _asked(location: Location) -> str:
+    """What it asks of a request beside its path, in words."""
+    match = location.match
+    words = [_text(b"/".join(match.methods))] if match.methods else []
+    words += [f"{_text(name)} {how} {_text(value)!r}" for how, name, value in match.headers + match.query]
+    return f", which asks for {', '.join(words)}" if words else ""
 
 
 def _host(table: Table, name: bytes, steps: Steps | None) -> Host | None:

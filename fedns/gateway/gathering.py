@@ -11,7 +11,18 @@ from typing import NamedTuple
 from msgspec import structs
 
 from fedns.errors import Problem
-from fedns.gateway import annotations, canaries, certificates, choice, guards, normal, options, route, site
+from fedns.gateway import (
+    annotations,
+    canaries,
+    certificates,
+    choice,
+    demands,
+    guards,
+    normal,
+    options,
+    route,
+    site,
+)
 from fedns.gateway.annotations import Asked
 from fedns.gateway.choice import Choice
 from fedns.gateway.endpoints import Wanted
@@ -160,14 +171,18 @@ class Gathering:
         shares = job.asked.get("destination", ())
         if not shares:
             pool = self._backend(job, backend)
-            return Location(rule, text, pool, tagged(pool), number)
+            return Location(rule, text, pool, tagged(pool), number, match=self._match(job))
         pools = [self._pool(job.ingress, share.service, share.port) for share in shares]
         total = sum(share.percent for share in shares)
         others = tuple(
             Canary(rule + b" destination", pool, tagged(pool), number, weight=share.percent, total=total)
             for share, pool in list(zip(shares, pools, strict=True))[1:]
         )
-        return Location(rule, text, pools[0], tagged(pools[0]), number, others)
+        return Location(rule, text, pools[0], tagged(pools[0]), number, others, self._match(job))
+
+    def _match(self, job: Job) -> options.Match:
+        """What the Ingress asks for beside host and path; a default backend takes all the same."""
+        return demands.match(self._wishes(job, Site(), b""))
 
     def _optioned(self, job: Job, name: str, path: bytes) -> int:
         """The index of the location's options; Ingresses with many paths are translated once."""
@@ -183,14 +198,16 @@ class Gathering:
     def _attach(self, job: Job, name: str, path: Path) -> None:
         where = f"canary for path {path.path!r} of host {name or '*'}"
         draft = self._drafts.get(name)
-        key = draft.find(normal.escaped(path.path or "/"), path.kind) if draft is not None else None
-        if draft is None or key is None:
+        text = normal.escaped(path.path or "/")
+        joining = draft.find(text, path.kind, self._match(job)) if draft is not None else ()
+        if draft is None or not joining:
             hint = "host, path and pathType are to be those of a rule that is no canary"
             self._problem(job.ingress, f"{where} gets no traffic: there is no such rule", hint)
             return
-        found = self._canary(job, draft.claims[key].location, f"{name or '*'}{path.path}", path.backend)
-        if found is not None:
-            draft.attach(key, found)
+        for claim in joining:
+            found = self._canary(job, claim.location, f"{name or '*'}{path.path}", path.backend)
+            if found is not None:
+                draft.attach(claim, found)
 
     def _attach_default(self, job: Job, backend: Backend) -> None:
         if self._default is None:

@@ -13,10 +13,20 @@ Piece = tuple[str, bytes]
 """(`text`, literal), or (variable of `variables.KNOWN`, its argument)."""
 Text = tuple[Piece, ...]
 Field = tuple[bytes, bytes]
+Compared = tuple[Literal["exact", "prefix", "regex"], bytes, bytes]
+"""(how, name, value); an expression matches the whole value."""
 Network = tuple[int, int, int]
 """(4 or 6, network as a number, bits that are not the network's)."""
 FEDNS, STRICT, MSE = 0, 1, 2
 """How canaries are chosen: fedns's order, ingress-nginx's, or MSE's."""
+
+
+class Match(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
+    """What a rule asks of a request beside host and path; all of it must hold."""
+
+    methods: tuple[bytes, ...] = ()
+    headers: tuple[Compared, ...] = ()
+    query: tuple[Compared, ...] = ()
 
 
 class Redirect(Struct, frozen=True, array_like=True, gc=False):

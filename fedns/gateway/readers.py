@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 from typing import NamedTuple, TypeVar
 
-from fedns.gateway import normal, options, variables
+import re2
+
+from fedns.gateway import normal, options, route, variables
 
 Value = TypeVar("Value")
 
@@ -126,6 +128,24 @@ def field_value(text: str) -> bytes:
 
 def cookie_name(text: str) -> bytes:
     return field_name(text)
+
+
+def methods(text: str) -> tuple[bytes, ...]:
+    """Methods between spaces or commas."""
+    found = tuple(sorted({field_name(each.upper()) for each in re.split(r"[\s,]+", text) if each}))
+    if not found:
+        raise Wrong("methods, like GET HEAD")
+    return found
+
+
+def expression(text: str) -> bytes:
+    """What the whole of a value must match."""
+    pattern = b"^(?:" + text.encode() + b")$"
+    try:
+        route.pattern(pattern)
+    except re2.error as bad:
+        raise Wrong("an expression that RE2 reads: no look-around, no back-references") from bad
+    return pattern
 
 
 def fields(text: str) -> tuple[options.Field, ...]:

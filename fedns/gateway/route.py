@@ -13,7 +13,7 @@ import msgspec
 import re2
 from msgspec import Struct
 
-from fedns.gateway.options import Options, Tls
+from fedns.gateway.options import Match, Options, Tls
 
 ROUTES, SERVICE, CERTIFICATE = b"routes", b"service/", b"certificate/"
 
@@ -63,6 +63,10 @@ class Location(Struct, frozen=True, array_like=True, omit_defaults=True, gc=Fals
     options: int = 0
     canaries: tuple[Canary, ...] = ()
     """The oldest first."""
+    match: Match = Match()
+    variants: "tuple[Location, ...]" = ()
+    """Locations of the same path that ask for more, those that ask for most first. With them `pool` may be
+    empty: then nobody takes what they do not."""
     pattern: bytes = b""
     """Where the path is a regular expression: searched from the start of the path, in any case."""
 

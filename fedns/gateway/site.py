@@ -10,7 +10,7 @@ import re2
 from msgspec import Struct, structs
 
 from fedns.gateway import normal, route
-from fedns.gateway.options import Access
+from fedns.gateway.options import Access, Match
 from fedns.gateway.route import Canary, Location
 
 META = frozenset(b"\\.+*?()[]{}|^$")
@@ -31,10 +31,10 @@ class Claim(Struct, frozen=True):
 
 
 class Draft:
-    """A host to be."""
+    """A host to be. One path has a claim for each thing that its claims ask for beside it."""
 
     def __init__(self) -> None:
-        self.claims: dict[Key, Claim] = {}
+        self.claims: dict[Key, dict[Match, Claim]] = {}
         self.default: Location | None = None
         self.access: Access | None = None
         self.root = b""
@@ -42,48 +42,49 @@ class Draft:
     def claim(self, claim: Claim) -> Claim | None:
         """Takes the claim; else who has the path already. `/foo` and `/foo/` are one prefix, which goes to
         who wrote the longer one."""
-        key = keyed(claim.text, claim.kind, claim.regex)
-        other = self.claims.get(key)
+        known = self.claims.setdefault(keyed(claim.text, claim.kind, claim.regex), {})
+        other = known.get(claim.location.match)
         if other is not None and len(other.text) >= len(claim.text):
             return other if other.text == claim.text else None
-        self.claims[key] = claim
+        known[claim.location.match] = claim
         return None
 
-    def find(self, text: bytes, kind: str) -> Key | None:
-        """Where a canary for this path and kind belongs. `text` as its Ingress has it."""
+    def find(self, text: bytes, kind: str, match: Match) -> Sequence[Claim]:
+        """Whom a canary for this path and kind joins: who asks for the same; for nothing where it asks for
+        nothing, and else everybody. `text` as its Ingress has it."""
         for regex in (False, True):
             try:
                 key = keyed(text if regex else canonical(text), kind, regex)
             except normal.Rejected:
                 continue
-            if key in self.claims and self.claims[key].regex == regex:
-                return key
-        return None
+            known = self.claims.get(key, {})
+            if match in known:
+                return (known[match],)
+            if known and match == Match():
+                return tuple(known.values())
+        return ()
 
-    def attach(self, key: Key | None, canary: Canary) -> None:
-        """One more canary of a path; None: of the default backend."""
-        if key is None:
-            assert self.default is not None
-            self.default = joined(self.default, canary)
-            return
-        claim = self.claims[key]
-        self.claims[key] = structs.replace(claim, location=joined(claim.location, canary))
+    def attach(self, claim: Claim, canary: Canary) -> None:
+        """One more canary of a path."""
+        known = self.claims[keyed(claim.text, claim.kind, claim.regex)]
+        known[claim.location.match] = structs.replace(claim, location=joined(claim.location, canary))
 
     def built(self) -> tuple[route.Host, Sequence[tuple[Claim, str]]]:
         """The host, and the claims that could not be compiled with the reason."""
-        if any(claim.regex for claim in self.claims.values()):
+        if any(claim.regex for known in self.claims.values() for claim in known.values()):
             return self._patterns()
         kinds: dict[str, dict[bytes, Location]] = {"Exact": {}, "Prefix": {}, "ImplementationSpecific": {}}
-        for (path, kind), claim in self.claims.items():
-            kinds[kind][path] = claim.location
+        for (path, kind), known in self.claims.items():
+            kinds[kind][path] = together([claim.location for claim in known.values()])
         exact, prefix, starts = kinds.values()
         longest = max(map(len, prefix), default=0)
         lengths = tuple(sorted({len(path) for path in starts}, reverse=True))
         return route.Host(exact, prefix, longest, starts, lengths, (), self.default, self.root), ()
 
     def _patterns(self) -> tuple[route.Host, Sequence[tuple[Claim, str]]]:
-        rows, bad = [], []
-        for claim in self.claims.values():
+        patterns: dict[bytes, list[Location]] = {}
+        bad = []
+        for claim in (each for known in self.claims.values() for each in known.values()):
             for text in self._texts(claim):
                 pattern = b"(?i)^" + text
                 try:
@@ -92,9 +93,9 @@ class Draft:
                     bad.append((claim, reason(error)))
                     break
                 location = structs.replace(claim.location, pattern=pattern)
-                rows.append((len(text), text, route.Regex(literal(text), location)))
-        rows.sort(key=lambda row: row[:2], reverse=True)
-        regexes = tuple(regex for _, _, regex in rows)
+                patterns.setdefault(text, []).append(location)
+        texts = sorted(patterns, key=lambda text: (len(text), text), reverse=True)
+        regexes = tuple(route.Regex(literal(text), together(patterns[text])) for text in texts)
         return route.Host(regexes=regexes, default=self.default, root=self.root), bad
 
     def _texts(self, claim: Claim) -> Iterable[bytes]:
@@ -104,6 +105,24 @@ class Draft:
             return (claim.text,)
         bare = claim.text.rstrip(b"/")
         return (bare + b"/",) if (bare, "Exact") in self.claims else (bare + b"/", bare)
+
+
+def together(locations: Sequence[Location]) -> Location:
+    """One location for all claims of a path: what asks for most comes first, of equals the older."""
+    plain = next((each for each in locations if each.match == Match()), None)
+    asking = [each for each in locations if each.match != Match()]
+    if not asking:
+        assert plain is not None
+        return plain
+    asking.sort(key=lambda each: _rank(each.match))
+    first = asking[0]
+    base = plain or Location(first.rule, first.path, b"", pattern=first.pattern)
+    return structs.replace(base, variants=tuple(asking))
+
+
+def _rank(match: Match) -> tuple[int, ...]:
+    """Methods before none, fewer before more; then more header fields, then more parameters."""
+    return not match.methods, len(match.methods), -len(match.headers), -len(match.query)
 
 
 def joined(location: Location, canary: Canary) -> Location:

@@ -4,18 +4,19 @@ import os
 from pathlib import Path
 
 from fedns.gateway import registry
+from fedns.gateway import row as rows
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "annotations.md"
 HEADING = "## All annotations\n"
 SHORT = {
-    registry.NGINX: "nginx",
-    registry.MSE: "mse",
-    registry.HIGRESS: "higress",
-    registry.FEDNS: "fedns",
+    rows.NGINX: "nginx",
+    rows.MSE: "mse",
+    rows.HIGRESS: "higress",
+    rows.FEDNS: "fedns",
 }
 
 
-def _line(row: registry.Row) -> str:
+def _line(row: rows.Row) -> str:
     families = ", ".join(SHORT[each] for each in row.families)
     guard = "a guard" if row.guards else ""
     notes = "; ".join(each for each in (row.words.replace("|", "\\|"), guard) if each)
