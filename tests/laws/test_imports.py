@@ -65,6 +65,7 @@ GATEWAY_MAY_LOAD = {
     "fedns.gateway.cors",
     "fedns.gateway.decide",
     "fedns.gateway.head",
+    "fedns.gateway.matching",
     "fedns.gateway.normal",
     "fedns.gateway.options",
     "fedns.gateway.rewrite",
