@@ -163,7 +163,7 @@ def _longest(host: Host, head: Head) -> Location | None:
     for size in host.lengths:
         if size <= length:
             break
-        longer = host.starts.get(head.path[:size])
+        longer = host.starts.get(head.path[:size]) if size <= len(head.path) else None
         if longer is not None and longer.variants:
             longer = matching.suited(longer, head)
         if longer is not None:

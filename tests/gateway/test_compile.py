@@ -48,6 +48,15 @@ def test_any_beginning_where_the_kind_is_the_implementations() -> None:
     assert service(output, request("h", "/foo/barx")) == "a"
 
 
+def test_no_longer_beginning_takes_a_shorter_path() -> None:
+    output = ingresses.built(
+        ingress("root", one("h", path("/", "root"))),
+        ingress("own", one("h", path("/", "own", "ImplementationSpecific"))),
+        ingress("a", one("h", path("/a", "a", "ImplementationSpecific"))),
+    )
+    assert service(output, request("h", "/")) == "root"
+
+
 def test_the_longer_form_of_a_prefix_wins_whichever_came_first() -> None:
     for first, second in (("/foo", "/foo/"), ("/foo/", "/foo")):
         output = ingresses.built(ingress("i", one("h", path(first, first[1:]), path(second, second[1:]))))
