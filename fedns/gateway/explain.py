@@ -4,7 +4,8 @@ Law: nothing is decided here: `decide` and `balance` are asked, and what they sa
 drawn by chance are an argument, so that the same question has the same answer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from fedns.gateway import balance, decide, normal
 from fedns.gateway.balance import Tried
 from fedns.gateway.decide import Decision
 from fedns.gateway.head import Head
-from fedns.gateway.options import Basic, Options
+from fedns.gateway.options import Access, Basic, Network, Options
 from fedns.gateway.route import Endpoint, Pool, Table
 
 MOST_TRIES = 5
@@ -77,7 +78,7 @@ def explain(table: Table, head: Head, pools: Callable[[bytes], Pool | None], dra
 def _sent(made: Decision, rule: str, pool: Pool, steps: list[str], draw: float) -> Explanation:
     """What is sent to a pool, and where the choice falls."""
     if made.options is not None:
-        steps += _wishes(made.options)
+        steps += wishes(made.options)
     if made.authenticate:
         steps.append("credentials are asked for first")
     canary = str(made.canary) if made.canary is not None else ""
@@ -123,18 +124,18 @@ def _tries(made: Decision, pool: Pool, draw: float) -> list[Endpoint]:
     return found
 
 
-def _wishes(options: Options) -> list[str]:
+def wishes(options: Options) -> list[str]:
     """Options that are not the default, as JSON would have them; passwords are not told."""
     usual = Options()
     found = []
     for name in Options.__struct_fields__:
         value = getattr(options, name)
         if value != getattr(usual, name) and name not in SILENT:
-            found.append(f"option {name}: {_told(value)}")
+            found.append(f"option {name}: {told(value)}")
     return found
 
 
-def _told(value: Any) -> str:
+def told(value: Any) -> str:
     if isinstance(value, Basic):
         return f"{len(value.users)} users of {_text(value.realm)}"
     plain = msgspec.to_builtins(_named(value), enc_hook=str, builtin_types=(bytes,))
@@ -143,10 +144,18 @@ def _told(value: Any) -> str:
 
 def _named(value: Any) -> Any:
     """Structs by the names of their fields, without those at their defaults."""
+    if isinstance(value, Access):
+        return {"deny": _networks(value.deny), "allow": _networks(value.allow)}
     if isinstance(value, Struct):
         rows = zip(value.__struct_fields__, _defaults(value), strict=True)
         return {name: _named(getattr(value, name)) for name, usual in rows if getattr(value, name) != usual}
     return value
+
+
+def _networks(found: Iterable[Network]) -> list[str]:
+    return [
+        f"{IPv4Address(n) if v == 4 else IPv6Address(n)}/{(32 if v == 4 else 128) - b}" for v, n, b in found
+    ]
 
 
 def _defaults(value: Struct) -> list[Any]:

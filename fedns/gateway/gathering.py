@@ -40,6 +40,10 @@ class Job(NamedTuple):
     asked: Asked
 
     @property
+    def regex(self) -> bool:
+        return bool(self.asked.get("use-regex") or self.asked.get("rewrite-target"))
+
+    @property
     def canary(self) -> bool:
         return bool(self.asked.get("canary", False))
 
@@ -91,6 +95,7 @@ class Gathering:
                 continue
             draft = self._drafts.setdefault(name, site.Draft())
             draft.access = draft.access or guards.domain(self._wishes(job, Site(name), b""))
+            draft.regex = draft.regex or job.regex
             draft.root = draft.root or job.asked.get("app-root", b"")
             for alias in job.asked.get("server-alias", ()):
                 owner = self._aliases.setdefault(alias, name)
@@ -151,16 +156,14 @@ class Gathering:
         return {name.encode(): certificates.entry(self._secrets[name]) for name in sorted(names)}
 
     def _claim(self, job: Job, name: str, path: Path) -> None:
-        regex = bool(job.asked.get("use-regex") or job.asked.get("rewrite-target"))
         where = f"path {path.path!r} of host {name or '*'}"
-        text = normal.escaped(path.path or "/")
         try:
-            text = text if regex else site.canonical(text)
+            text = self._drafts[name].text(normal.escaped(path.path or "/"))
         except normal.Rejected as bad:
             self._problem(job.ingress, f"{where} is not served: {bad.why}")
             return
         location = self._location(job, name, path.path, path.backend, text)
-        other = self._drafts[name].claim(site.Claim(text, path.kind, regex, location))
+        other = self._drafts[name].claim(site.Claim(text, path.kind, job.regex, location))
         if other is not None:
             self._problem(job.ingress, f"{where} belongs to {other.location.rule.decode()}, which is older")
 

@@ -31,9 +31,11 @@ class Claim(Struct, frozen=True):
 
 
 class Draft:
-    """A host to be. One path has a claim for each thing that its claims ask for beside it."""
+    """A host to be. One path has a claim for each thing that its claims ask for beside it. `regex`: one of
+    its Ingresses asks for patterns."""
 
     def __init__(self) -> None:
+        self.regex = False
         self.claims: dict[Key, dict[Match, Claim]] = {}
         self.default: Location | None = None
         self.access: Access | None = None
@@ -42,7 +44,7 @@ class Draft:
     def claim(self, claim: Claim) -> Claim | None:
         """Takes the claim; else who has the path already. `/foo` and `/foo/` are one prefix, which goes to
         who wrote the longer one."""
-        known = self.claims.setdefault(keyed(claim.text, claim.kind, claim.regex), {})
+        known = self.claims.setdefault(self._key(claim.text, claim.kind), {})
         other = known.get(claim.location.match)
         if other is not None and len(other.text) >= len(claim.text):
             return other if other.text == claim.text else None
@@ -52,26 +54,31 @@ class Draft:
     def find(self, text: bytes, kind: str, match: Match) -> Sequence[Claim]:
         """Whom a canary for this path and kind joins: who asks for the same; for nothing where it asks for
         nothing, and else everybody. `text` as its Ingress has it."""
-        for regex in (False, True):
-            try:
-                key = keyed(text if regex else canonical(text), kind, regex)
-            except normal.Rejected:
-                continue
-            known = self.claims.get(key, {})
-            if match in known:
-                return (known[match],)
-            if known and match == Match():
-                return tuple(known.values())
-        return ()
+        try:
+            known = self.claims.get(self._key(self.text(text), kind), {})
+        except normal.Rejected:
+            return ()
+        if match in known:
+            return (known[match],)
+        return tuple(known.values()) if match == Match() else ()
+
+    def text(self, text: bytes) -> bytes:
+        """The text of a path as its claim has it: canonical, or the pattern; normal.Rejected: no request has
+        such a path."""
+        if text[:1] != b"/":
+            raise normal.Rejected(400, "it does not begin with /")
+        if len(text) > LONGEST:
+            raise normal.Rejected(400, f"it is longer than {LONGEST} octets")
+        return text if self.regex else normal.canonical(text)[0]
 
     def attach(self, claim: Claim, canary: Canary) -> None:
         """One more canary of a path."""
-        known = self.claims[keyed(claim.text, claim.kind, claim.regex)]
+        known = self.claims[self._key(claim.text, claim.kind)]
         known[claim.location.match] = structs.replace(claim, location=joined(claim.location, canary))
 
     def built(self) -> tuple[route.Host, Sequence[tuple[Claim, str]]]:
         """The host, and the claims that could not be compiled with the reason."""
-        if any(claim.regex for known in self.claims.values() for claim in known.values()):
+        if self.regex:
             return self._patterns()
         kinds: dict[str, dict[bytes, Location]] = {"Exact": {}, "Prefix": {}, "ImplementationSpecific": {}}
         for (path, kind), known in self.claims.items():
@@ -97,6 +104,9 @@ class Draft:
         texts = sorted(patterns, key=lambda text: (len(text), text), reverse=True)
         regexes = tuple(route.Regex(literal(text), together(patterns[text])) for text in texts)
         return route.Host(regexes=regexes, default=self.default, root=self.root), bad
+
+    def _key(self, text: bytes, kind: str) -> Key:
+        return (text.rstrip(b"/") if kind == "Prefix" and not self.regex else text), kind
 
     def _texts(self, claim: Claim) -> Iterable[bytes]:
         """A prefix whose own Ingress asks for no patterns stands with and, unless that is somebody's exact
@@ -129,27 +139,28 @@ def joined(location: Location, canary: Canary) -> Location:
     return structs.replace(location, canaries=(*location.canaries, canary))
 
 
-def keyed(text: bytes, kind: str, regex: bool) -> Key:
-    return (text.rstrip(b"/") if kind == "Prefix" and not regex else text), kind
-
-
-def canonical(text: bytes) -> bytes:
-    """The path of a rule as requests for it are matched; normal.Rejected when none could be."""
-    if text[:1] != b"/":
-        raise normal.Rejected(400, "it does not begin with /")
-    if len(text) > LONGEST:
-        raise normal.Rejected(400, f"it is longer than {LONGEST} octets")
-    return normal.canonical(text)[0]
-
-
 def literal(text: bytes) -> bytes:
     """What all that the pattern matches begins with, in lower case."""
-    if b"|" in text:
+    if _alternates(text):
         return b""
     end = next((at for at, each in enumerate(text) if each in META), len(text))
     if end < len(text) and text[end] in COUNTS:
         end -= 1
     return text[: max(end, 0)].lower()
+
+
+def _alternates(text: bytes) -> bool:
+    """Whether a `|` stands outside of all groups; in doubt it does."""
+    depth = at = 0
+    while at < len(text):
+        each = text[at : at + 1]
+        if each == b"\\":
+            at += 1
+        elif each == b"[" or (each == b"|" and not depth):
+            return b"|" in text[at:]
+        depth += (each == b"(") - (each == b")")
+        at += 1
+    return False
 
 
 def reason(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fedns.gateway import compile, decide
+from fedns.gateway import compile, decide, site
 from fedns.model.ingress import Backend, Ingress, IngressClass
 from tests.gateway import ingresses
 from tests.gateway.ingresses import NS, ingress, one, path, request, service
@@ -28,6 +28,26 @@ def test_patterns_take_the_whole_host_longest_text_first() -> None:
     assert service(output, request("h", "/foo/bar/")) == "two"
     assert service(output, request("h", "/foo/barbar")) == "one"
     assert service(output, request("h", "/other")) == 404
+
+
+@pytest.mark.parametrize(
+    ("text", "literal"),
+    [
+        ("/api(/|$)(.*)", "/api"),
+        ("/API/v2", "/api/v2"),
+        ("/a|/b", ""),
+        ("/a(b|c)|d", ""),
+        ("/a[|]b", ""),
+        ("/ab*", "/a"),
+        ("/ab?c", "/a"),
+        ("/ab{2}", "/a"),
+        ("/a\\|b", "/a"),
+        ("/", "/"),
+        ("/id/[0-9]+$", "/id/"),
+    ],
+)
+def test_what_a_pattern_begins_with(text: str, literal: str) -> None:
+    assert site.literal(text.encode()) == literal.encode()
 
 
 def test_a_pattern_that_cannot_be_compiled_costs_only_itself() -> None:

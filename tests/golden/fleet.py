@@ -3,7 +3,7 @@
 settings: {federation: F, domain: D, nameservers: {...}, compat: fedns}
 members: {NAME: {region: R, zones: [Z]}}
 services: {NAMESPACE/NAME: {policy: {...}, ports: [[name, protocol, number]], last_good: [MEMBER], shards:
-  {MEMBER: {addresses: [IP], hostnames: [NAME], resolved: [IP], state: healthy}}}}
+  {MEMBER: {addresses: [IP], hostnames: [NAME], resolved: [IP], state: healthy, endpoints: [IP]}}}}
 static: master file text of a static zone with the domain as its origin
 where: an `atlas.Settings`, for places of clients
 """
@@ -84,7 +84,10 @@ def _shard(member: snapshot.Member, ports: tuple[facts.Port, ...], **fields: Any
     )
     if "readiness" in fields:
         counts = msgspec.convert(fields["readiness"], tuple[facts.ZoneReadiness, ...] | None)
-    shard_facts = facts.ShardFacts(addresses, tuple(fields.get("hostnames", ())), ports, counts)
+    told = fields.get("endpoints")
+    numbers = tuple((port.name, port.number + 8000) for port in ports)
+    endpoints = None if told is None else tuple(facts.Endpoint(address, numbers) for address in told)
+    shard_facts = facts.ShardFacts(addresses, tuple(fields.get("hostnames", ())), ports, counts, endpoints)
     says = {"healthy": "up", "unhealthy": "down"}.get(state, state)
     detail = f"{ready} of 3 endpoints ready"
     evidence = (msgspec.convert(["readiness", says, detail, NOW], _Row),)
