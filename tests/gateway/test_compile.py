@@ -1,8 +1,11 @@
 """Which Ingresses are served, who owns a path, and what is told about the others."""
 
 import pytest
+import re2
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fedns.gateway import compile, decide, site
+from fedns.gateway import compile, decide, route, site
 from fedns.model.ingress import Backend, Ingress, IngressClass
 from tests.gateway import ingresses
 from tests.gateway.ingresses import NS, ingress, one, path, request, service
@@ -48,6 +51,26 @@ def test_patterns_take_the_whole_host_longest_text_first() -> None:
 )
 def test_what_a_pattern_begins_with(text: str, literal: str) -> None:
     assert site.literal(text.encode()) == literal.encode()
+
+
+pieces = st.lists(
+    st.sampled_from(
+        ["a", "B", "/", "(a|b)", "|", "[a|]", "x*", "y?", "z{2}", ".", "\\.", "(c)+", "$", "(/|$)"]
+    ),
+    max_size=6,
+)
+
+
+@given(pieces, st.text("abxyzcAB/.|", max_size=8))
+def test_no_path_that_matches_is_passed_over(parts: list[str], asked: str) -> None:
+    text = ("/" + "".join(parts)).encode()
+    try:
+        compiled = route.pattern(b"(?i)^" + text)
+    except re2.error:
+        return
+    path = b"/" + asked.encode()
+    if compiled.search(path) is not None:
+        assert path.lower().startswith(site.literal(text))
 
 
 def test_a_pattern_that_cannot_be_compiled_costs_only_itself() -> None:
