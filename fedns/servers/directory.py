@@ -10,10 +10,10 @@ from time import monotonic
 
 from fedns import logs, tables
 from fedns.errors import StateError
-from fedns.gateway import balance, route
+from fedns.gateway import balance, route, terms
+from fedns.gateway.terms import Terms
 
 DB = "gateway"
-EJECTED = 64  # times of failing endpoints kept per pool, at most
 
 _log = logging.getLogger("fedns.gateway")
 
@@ -49,6 +49,7 @@ class Directory:
         self._raw: bytes | None = None
         self._view: tables.View | None = None
         self.table = route.Table()
+        self.terms = Terms()
         self.age = 0
         self.ready = False
         self.open()
@@ -88,6 +89,7 @@ class Directory:
         view = self._reader.view(DB)
         try:
             raw = view.get(route.ROUTES)
+            self.terms = terms.decode(view.get(terms.TERMS))
         finally:
             view.close()
         self.ready = raw is not None

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 from fedns.gateway import balance, decide
 from fedns.gateway import head as heads
 from fedns.gateway.normal import Rejected
-from fedns.gateway.options import Options
 from fedns.gateway.route import Endpoint
-from fedns.servers import framing
+from fedns.servers import accesslog, framing, identity, onward, tally
 from fedns.servers.directory import Service
 from fedns.servers.outbound import Outbound
-from fedns.servers.relay import SILENCE, Relay
+from fedns.servers.relay import Relay
 from fedns.servers.request import Request
 
 if TYPE_CHECKING:
@@ -25,100 +24,102 @@ if TYPE_CHECKING:
 
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))  # RFC 9110 section 9.2.2
 AHEAD = 64 << 10  # octets of a body that are read before there is somebody to take them
-_SOCKET_LINES = (b"connection: upgrade", b"upgrade: websocket")
+GONE = 499  # nginx's number for a client that did not wait
 
 
 class Exchange(Relay):
-    """`pieces`: body that came and was not sent on yet."""
+    """`pieces`: body that came and was not sent on yet; `received` counts its octets."""
 
     __slots__ = (
+        "_begun",
+        "_decision",
+        "_done",
         "_endpoint",
+        "_head",
         "_kept",
         "_opening",
-        "_options",
-        "_sent",
+        "_request_id",
+        "_retrying",
         "_service",
-        "_sized",
         "_tried",
+        "_tries",
         "_wire",
-        "begun",
         "pieces",
-        "retrying",
+        "received",
         "trailers",
-        "tries",
     )
 
     def __init__(self, inbound: "Inbound", request: Request) -> None:
         super().__init__(inbound, request)
         self.pieces: list[bytes] = []
         self.trailers: list[framing.Field] = []
-        self.tries = 0
-        self.begun = 0.0
-        self.retrying = False
-        self._options = _USUAL
+        self.received = self._tries = 0
+        self._begun = 0.0
+        self._done = self._retrying = False
+        self._head: heads.Head | None = None
+        self._decision: decide.Decision | None = None
         self._service: Service | None = None
         self._endpoint: Endpoint | None = None
         self._tried: balance.Tried | None = None
         self._opening: asyncio.Task[None] | None = None
-        self._wire = b""
+        self._wire = self._request_id = b""
         self._kept: list[bytes] | None = []
-        self._sized = 0
-        self._sent = False
 
     # The request, as the client sends it.
 
     def begin(self) -> None:
         """Decides where it goes, and sends what is there."""
-        request, inbound = self.request, self.inbound
-        hall = inbound.hall
+        hall = self.inbound.hall
         directory = hall.directory
-        self.begun = monotonic()
-        self.patience(SILENCE)
+        self._begun = monotonic()
         try:
-            if request.refusal is not None:
-                raise request.refusal
-            head = heads.read(request.method, request.target, request.headers, inbound.secure, request.old)
-            head.client = inbound.client
-            decision = decide.decide(directory.look(), head, hall.draw(), directory.alive)
-            if not decision.status:
-                self._wire = self._lines(head, decision.target)
+            decision = self._decide()
         except Rejected as no:
-            request.keep = False
+            hall.tally.count(f"refused_{no.status}")
+            self.request.keep = False
             self.say(no.status)
             return
         if decision.status:
             self.say(decision.status, decision.fields)
             return
-        if decision.options is not None:
-            self._options = decision.options
         self._service = service = directory.service(decision.pool)
         service.active += 1
         self._try()
 
-    def _lines(self, head: heads.Head, target: bytes) -> bytes:
-        """The head of the request as the backend gets it."""
+    def _decide(self) -> decide.Decision:
+        """Rejected where the request is none, or means two things."""
         request, inbound = self.request, self.inbound
-        host = request.value(b"host") or head.host
-        lines = [request.method + b" " + target + b" HTTP/1.1", b"host: " + host, inbound.identity]
-        lines.append(b"x-forwarded-host: " + host)
-        names = request.kept_back()
-        lines += framing.without(request.lines, names) if names else request.lines
-        if request.length != framing.NO_BODY:
-            lines.append(framing.body(request.length))
-            expectation = request.expectation()
-            if expectation:
-                lines.append(expectation)
-        elif request.websocket:
-            lines += _SOCKET_LINES
-        lines.append(b"x-request-id: %032x\r\n\r\n" % inbound.hall.bits(128))
-        return b"\r\n".join(lines)
+        hall = inbound.hall
+        if request.refusal is not None:
+            raise request.refusal
+        peer, terms = inbound.peer, hall.directory.terms
+        client, secure = peer.address, peer.secure
+        lines, host, request_id = inbound.identity, b"", b""
+        if inbound.trusted:
+            client, secure, host, request_id, lines = identity.told(peer, terms.trusted, request.marked)
+        head = heads.read(request.method, request.target, request.headers, secure, request.old)
+        head.client = client
+        self._head = head
+        self._request_id = request_id = request_id or b"%032x" % hall.bits(128)
+        directory = hall.directory
+        self._decision = decision = decide.decide(directory.look(), head, hall.draw(), directory.alive)
+        if decision.options is not None:
+            self.options = decision.options
+        self.patience(self.options.timeouts.read)
+        if not decision.status:
+            sender = onward.Sender(lines, host, request_id, peer, terms.forwarded)
+            self._wire = onward.head(request, head, decision.target, self.options, sender)
+            limit = self.options.body_limit if self.options.body_limit >= 0 else terms.body
+            if 0 < limit < request.length:
+                raise Rejected(413, "the body is too long")
+        return decision
 
     def push(self) -> None:
         """Sends on what has come of the body."""
         outbound = self.outbound
-        if self.request.bare or self._sent or not (self.pieces or self.ended):
+        if self.request.bare or self._done or not (self.pieces or self.ended):
             return
-        self.patience(SILENCE)
+        self.patience(self.options.timeouts.read)
         if outbound is not None:
             data = self._body()
             if data:
@@ -131,14 +132,14 @@ class Exchange(Relay):
         pieces = self.pieces
         if self.request.length == framing.CHUNKED:
             pieces = [framing.chunk(piece) for piece in pieces]
-            if self.ended and not self._sent:
+            if self.ended and not self._done:
                 pieces.append(framing.last(self.trailers))
-        self._sent = self.ended
+        self._done = self.ended
         data = b"".join(pieces)
         self.pieces = []
+        self.received += len(data)
         if self._kept is not None:
-            self._sized += len(data)
-            if self._sized > self.inbound.hall.terms.replay:
+            if self.received > self.inbound.hall.terms.replay:
                 self._kept = None
             else:
                 self._kept.append(data)
@@ -152,10 +153,11 @@ class Exchange(Relay):
         hall = self.inbound.hall
         endpoint = balance.pick(self._service.balancer, hall.draw(), self._tried)
         if endpoint is None:
-            self.say(502 if self.tries else 503)
+            self.say(502 if self._tries else 503)
             return
-        self.tries += 1
+        self._tries += 1
         self._endpoint = endpoint
+        hall.tally.saw(endpoint.member, self._service.key, tally.TRIES)
         key = (endpoint.address, endpoint.port)
         outbound = None if self.request.websocket else hall.depot.take(key)
         if outbound is not None:
@@ -165,10 +167,10 @@ class Exchange(Relay):
 
     async def _open(self, key: tuple[str, int]) -> None:
         try:
-            outbound = await self.inbound.hall.depot.open(key, self._options.timeouts.connect)
+            outbound = await self.inbound.hall.depot.open(key, self.options.timeouts.connect)
         except OSError as error:
             self._opening = None
-            self._failed(str(error), False)
+            self._failed(tally.SILENT if isinstance(error, TimeoutError) else tally.REFUSED)
             return
         self._opening = None
         self._use(outbound)
@@ -176,7 +178,7 @@ class Exchange(Relay):
     def _use(self, outbound: Outbound) -> None:
         self.outbound = outbound
         outbound.taker = self
-        self.patience(SILENCE)
+        self.patience(self.options.timeouts.read)
         if self.request.bare:
             outbound.transport.write(self._wire)
             return
@@ -187,49 +189,66 @@ class Exchange(Relay):
     def lost(self, outbound: Outbound, why: str) -> None:
         """The backend is gone before its answer ended."""
         self.outbound = None
+        hall = self.inbound.hall
         if self.started:
+            hall.tally.count("broken_off")
             self.released()
             self.inbound.abort()
         elif outbound.used and not outbound.headed and self._kept is not None and self._repeatable():
-            self._opening = self.inbound.hall.loop.create_task(self._open(outbound.key))
+            hall.tally.count("stale")
+            self._opening = hall.loop.create_task(self._open(outbound.key))
         else:
-            self._failed(why, True)
+            self._failed(tally.RESET)
 
-    def _failed(self, why: str, taken: bool) -> None:
-        """A try came to nothing. `taken`: the backend may have seen some of it."""
+    def _failed(self, column: int) -> None:
+        """A try came to nothing, in the way that `tally` counts there."""
         assert self._service is not None and self._endpoint is not None
-        if not self._again(taken):
-            self.say(502)
+        hall = self.inbound.hall
+        hall.tally.saw(self._endpoint.member, self._service.key, column)
+        if not self._again(column == tally.RESET):
+            self.say(504 if column == tally.SILENT else 502)
             return
+        hall.tally.count("retries")
         if self._tried is None:
             self._tried = balance.Tried(set(), set())
         self._tried.hosts.add(self._endpoint.tag)
         self._tried.members.add(self._endpoint.member)
-        if not self.retrying:
-            self.retrying = True
+        if not self._retrying:
+            self._retrying = True
             self._service.retrying += 1
         self._try()
 
     def _again(self, taken: bool) -> bool:
-        """Whether another try is allowed."""
+        """Whether another try is allowed. `taken`: the backend may have seen some of it."""
         assert self._service is not None
-        terms, service, asked = self.inbound.hall.terms, self._service, self._options.retry
-        if self._kept is None or (asked.tries and self.tries >= asked.tries):
+        hall, service, asked = self.inbound.hall, self._service, self.options.retry
+        if self._kept is None or (asked.tries and self._tries >= asked.tries):
             return False
         if taken and not self._repeatable():
             return False
-        bound = max(terms.least_budget, terms.budget * service.active)
-        return self.retrying or service.retrying < bound
+        bound = max(hall.terms.least_budget, hall.terms.budget * service.active)
+        allowed = self._retrying or service.retrying < bound
+        if not allowed:
+            hall.tally.count("budget_spent")
+        return allowed
 
     def _repeatable(self) -> bool:
         request = self.request
         if request.websocket:
             return False
-        if request.method in IDEMPOTENT or self._options.retry.unsafe:
+        if request.method in IDEMPOTENT or self.options.retry.unsafe:
             return True
         return any(name == b"idempotency-key" for name, _ in request.headers)
 
     # The end.
+
+    def expire(self) -> None:
+        """Nothing moved for too long."""
+        late = "client" if self.inbound.clogged else "backend" if self.ended else "body"
+        self.inbound.hall.tally.count(f"late_{late}")
+        if late == "backend" and self._service is not None and self._endpoint is not None:
+            self.inbound.hall.tally.saw(self._endpoint.member, self._service.key, tally.SILENT)
+        self.give_up(504 if self.ended else 408)
 
     def released(self) -> None:
         if self._opening is not None:
@@ -238,11 +257,35 @@ class Exchange(Relay):
         service, self._service = self._service, None
         if service is not None:
             service.active -= 1
-            service.retrying -= self.retrying
+            service.retrying -= self._retrying
 
-    def expire(self) -> None:
-        """Nothing moved for too long."""
-        self.give_up(504 if self.ended else 408)
+    def settle(self) -> None:
+        hall, decision = self.inbound.hall, self._decision
+        location = decision.location if decision is not None else None
+        rule = location.rule if location is not None else b""
+        member = self._endpoint.member if self._endpoint is not None else ""
+        seconds, status = monotonic() - self._begun, self.status or GONE
+        hall.tally.served(rule, member, status, seconds)
+        if hall.log is not None:
+            hall.log.note(self._entry(rule, member, status, seconds))
 
-
-_USUAL = Options()
+    def _entry(self, rule: bytes, member: str, status: int, seconds: float) -> accesslog.Entry:
+        request, head, end = self.request, self._head, self._endpoint
+        return accesslog.Entry(
+            client=head.client if head is not None else self.inbound.peer.address,
+            method=request.method,
+            host=head.host if head is not None else b"",
+            target=request.target,
+            version="1.0" if request.old else "1.1",
+            status=status,
+            received=self.received,
+            sent=self.sent,
+            seconds=seconds,
+            referer=(head.get(b"referer") if head is not None else None) or b"",
+            agent=(head.get(b"user-agent") if head is not None else None) or b"",
+            request_id=self._request_id,
+            rule=rule,
+            member=member,
+            endpoint=f"{end.address}:{end.port}" if end is not None else "",
+            tries=self._tries,
+        )

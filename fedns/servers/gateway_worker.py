@@ -7,8 +7,10 @@ new connections, what is under way ends, exit 0.
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -19,8 +21,9 @@ import uvloop
 
 from fedns import logs, tables
 from fedns.servers.directory import Directory
-from fedns.servers.hall import Hall, Terms
+from fedns.servers.hall import Hall
 from fedns.servers.inbound import Inbound
+from fedns.servers.tally import Tally
 
 TICK = 0.1  # seconds: how precise deadlines are
 LOOK = 1.0  # seconds between looks at the tables' file
@@ -33,8 +36,8 @@ _log = logging.getLogger("fedns.gateway_worker")
 class Worker:
     """Everything one process owns."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, directory: Directory) -> None:
-        self.hall = Hall(loop, directory, Terms())
+    def __init__(self, loop: asyncio.AbstractEventLoop, directory: Directory, tally: Tally) -> None:
+        self.hall = Hall(loop, directory, tally)
         self._loop = loop
         self._servers: list[asyncio.Server] = []
         self._looked = 0.0
@@ -49,12 +52,15 @@ class Worker:
         hall.now = now = monotonic()
         for each in [each for each in hall.clients if each.due < now]:
             each.expire()
+        hall.directory.look()
         if now - self._looked >= LOOK:
             self._looked = now
             hall.directory.open()
-            hall.directory.look()
             hall.directory.forget()
+            hall.renew()
             hall.depot.sweep(now)
+            if hall.log is not None:
+                hall.log.flush()
 
     async def run(self) -> None:
         stop = asyncio.Event()
@@ -82,6 +88,8 @@ class Worker:
             self.tick()
             await asyncio.sleep(TICK / 5)
         hall.depot.close()
+        if hall.log is not None:
+            hall.log.close()
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -94,7 +102,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 async def serve(options: argparse.Namespace) -> None:
-    worker = Worker(asyncio.get_running_loop(), Directory(options.table))
+    with contextlib.suppress(OSError):  # without the directory nothing is counted
+        os.makedirs(options.counters, exist_ok=True)
+    tally = Tally(os.path.join(options.counters, options.name))
+    worker = Worker(asyncio.get_running_loop(), Directory(options.table), tally)
     for fd in options.http_fd:
         await worker.listen(socket.socket(fileno=fd))
     gc.collect()

@@ -1,51 +1,57 @@
-"""What all exchanges of one gateway worker share, and the terms they are held to.
+"""What all connections of one gateway worker share.
 
 Law: one thread, so nothing here is locked. Time is a number that the worker renews, precise to its tick.
 """
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
-from fedns.gateway import affinity
+from fedns.gateway import access, affinity
+from fedns.gateway.terms import Terms
+from fedns.servers.accesslog import Log
 from fedns.servers.depot import Depot
 from fedns.servers.directory import Directory
+from fedns.servers.tally import Tally
 
 if TYPE_CHECKING:
     from fedns.servers.inbound import Inbound
 
-
-@dataclass(frozen=True)
-class Terms:
-    """Limits, each with the status that answers who goes beyond it, and deadlines in seconds."""
-
-    head: int = 64 << 10  # octets: 431
-    fields: int = 200  # 431
-    target: int = 8 << 10  # octets: 414
-    head_time: float = 10.0  # for the whole head: 408
-    idle: float = 60.0  # between requests: closed
-    linger: float = 5.0  # for what a client still sends after the last word
-    replay: int = 64 << 10  # octets of a body that are kept for another try
-    budget: float = 0.25  # part of a pool's requests that may be further tries
-    least_budget: int = 10
+_SHORT = 64  # bits of an IPv6 address that are the client's own
+SOME = 100  # of all connections a part of 1/SOME is closed at once when there are too many
 
 
 class Hall:
     """One per worker."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, directory: Directory, terms: Terms) -> None:
-        self.loop, self.directory, self.terms = loop, directory, terms
+    def __init__(self, loop: asyncio.AbstractEventLoop, directory: Directory, tally: Tally) -> None:
+        self.loop, self.directory, self.tally = loop, directory, tally
         self.depot = Depot(loop)
+        self.log: Log | None = None
         chance = random.Random()
         self.draw: Callable[[], float] = chance.random
         self.bits: Callable[[int], int] = chance.getrandbits
         self.now = monotonic()
         self.draining = False
-        self._dated = (0, b"")
         self.clients: set[Inbound] = set()
+        self._crowd: Counter[tuple[int, int]] = Counter()
+        self._dated = (0, b"")
+        self.renew()
+
+    @property
+    def terms(self) -> Terms:
+        return self.directory.terms
+
+    def renew(self) -> None:
+        """Follows the terms."""
+        terms, log = self.terms, self.log
+        if ((log.kind, log.path) if log else ("", "")) != (terms.log, terms.log_path if terms.log else ""):
+            if log:
+                log.close()
+            self.log = Log(terms.log, terms.log_path) if terms.log else None
 
     def date(self) -> bytes:
         """Now, as HTTP writes it."""
@@ -53,3 +59,36 @@ class Hall:
         if now != self._dated[0]:
             self._dated = now, affinity.date(now)
         return self._dated[1]
+
+    def enter(self, inbound: "Inbound", address: str, exempt: bool) -> int:
+        """Takes a connection in; else the status that says why not."""
+        terms, key = self.terms, self._key(address)
+        if not exempt and 0 < terms.per_client <= self._crowd[key]:
+            return 429
+        if 0 < terms.connections <= len(self.clients) and not self._make_room():
+            return 503
+        self._crowd[key] += 1
+        self.clients.add(inbound)
+        return 0
+
+    def leave(self, inbound: "Inbound", address: str) -> None:
+        if inbound not in self.clients:
+            return
+        self.clients.remove(inbound)
+        key = self._key(address)
+        self._crowd[key] -= 1
+        if not self._crowd[key]:
+            del self._crowd[key]
+
+    def _make_room(self) -> bool:
+        """Closes those that have idled longest."""
+        idle = sorted((each for each in self.clients if each.idles), key=lambda each: each.due)
+        for each in idle[: len(self.clients) // SOME + 1]:
+            self.tally.count("evicted")
+            each.transport.close()
+        return bool(idle)
+
+    @staticmethod
+    def _key(address: str) -> tuple[int, int]:
+        version, number = access.numbered(address)
+        return version, number if version == 4 else number >> _SHORT

@@ -13,11 +13,11 @@ from typing import cast
 import httptools
 
 from fedns.gateway.normal import Rejected
-from fedns.servers import framing
+from fedns.servers import framing, identity
 from fedns.servers.exchange import Exchange
 from fedns.servers.hall import Hall
 from fedns.servers.outbound import Outbound
-from fedns.servers.relay import QUIET, Relay
+from fedns.servers.relay import Relay
 from fedns.servers.request import Request
 
 _BAD_METHOD = "Invalid method"
@@ -28,7 +28,6 @@ class Inbound(asyncio.Protocol):
     """`due` is when patience ends, for whatever is waited for now."""
 
     __slots__ = (
-        "_clogged",
         "_deaf",
         "_eof",
         "_fed",
@@ -40,13 +39,14 @@ class Inbound(asyncio.Protocol):
         "_tunnel",
         "_url",
         "_waiting",
-        "client",
+        "clogged",
         "due",
         "exchange",
         "hall",
         "identity",
-        "secure",
+        "peer",
         "transport",
+        "trusted",
     )
 
     def __init__(self, hall: Hall) -> None:
@@ -59,9 +59,9 @@ class Inbound(asyncio.Protocol):
         self._tunnel: Outbound | None = None
         self._url, self._fed = b"", 0
         self._headers: list[framing.Field] = []
-        self._clogged = self._deaf = self._eof = self._held = False
+        self.clogged = self._deaf = self._eof = self._held = False
         self._heading = True
-        self.client, self.secure, self.identity = "", False, b""
+        self.peer, self.identity, self.trusted = identity.Peer("", 0, False), b"", False
         self.due = hall.now + hall.terms.head_time
 
     # What the transport says.
@@ -69,16 +69,28 @@ class Inbound(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        self.client = peer[0].partition("%")[0] if peer else ""
-        name, scheme = self.client.encode(), b"https" if self.secure else b"http"
-        lines = (b"x-forwarded-for: " + name, b"x-real-ip: " + name, b"x-forwarded-port: %d" % own[1])
-        self.identity = b"\r\n".join((*lines, b"x-forwarded-proto: " + scheme))
-        self.hall.clients.add(self)
+        secure = transport.get_extra_info("sslcontext") is not None
+        self._introduce(identity.Peer(peer[0].partition("%")[0] if peer else "", own[1], secure))
+
+    def _introduce(self, peer: identity.Peer) -> None:
+        self.peer, self.identity = peer, identity.own(peer)
+        self.trusted = identity.trusts(self.hall.terms.trusted, peer.address)
+        status = self.hall.enter(self, peer.address, self.trusted)
+        if status:
+            self.hall.tally.count("crowded" if status == 503 else "crowded_client")
+            self._deaf = True
+            self.transport.write(framing.own(status, (), framing.REASONS[status] + b"\n", False))
+            self.transport.close()
+
+    @property
+    def idles(self) -> bool:
+        """Whether nothing of a request is there."""
+        return self.exchange is None and not self._heading
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             if self._tunnel is not None:
-                self.due = self.hall.now + QUIET
+                self.due = self.hall.now + self.hall.terms.quiet
                 self._tunnel.transport.write(data)
             return
         self._fed += len(data)
@@ -108,23 +120,24 @@ class Inbound(asyncio.Protocol):
         self._eof = True
         if self.exchange is None or not self.exchange.ended or self.exchange.tunnel:
             return False
-        return not self.secure
+        return not self.peer.secure
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.hall.clients.discard(self)
+        self.hall.leave(self, self.peer.address)
         self._deaf = True
         self._waiting.clear()
         exchange, self.exchange, self._tunnel = self.exchange, None, None
         if exchange is not None:
             exchange.abandon()
+            exchange.settle()
 
     def pause_writing(self) -> None:
-        self._clogged = True
+        self.clogged = True
         if self.exchange is not None and self.exchange.outbound is not None:
             self.exchange.outbound.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        self._clogged = False
+        self.clogged = False
         if self.exchange is None:
             self._next()
         elif self.exchange.outbound is not None:
@@ -218,7 +231,7 @@ class Inbound(asyncio.Protocol):
         """The next request, once the client has taken what was answered before."""
         if self.exchange is not None or not self._waiting or self.transport.is_closing():
             return
-        if self._clogged:
+        if self.clogged:
             self.hold()
             return
         self.exchange = self._waiting.popleft()
@@ -227,6 +240,7 @@ class Inbound(asyncio.Protocol):
     def done(self, exchange: Relay) -> None:
         """The answer is written."""
         self.exchange = None
+        exchange.settle()
         if not exchange.request.keep or (self._eof and not self._waiting):
             self._part()
         elif self._waiting:
@@ -245,7 +259,7 @@ class Inbound(asyncio.Protocol):
         """Ends it so that the last answer is read: what still comes is thrown away for a while."""
         self._deaf = True
         self._waiting.clear()
-        if self._eof or self.secure or not self.transport.can_write_eof():
+        if self._eof or self.peer.secure or not self.transport.can_write_eof():
             self.transport.close()
             return
         self.transport.write_eof()
@@ -265,7 +279,9 @@ class Inbound(asyncio.Protocol):
 
     def abort(self) -> None:
         """Ends it so that the client sees that the answer is not whole."""
-        self.exchange = None
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.settle()
         self._deaf = True
         self.transport.abort()
 
@@ -273,10 +289,11 @@ class Inbound(asyncio.Protocol):
         """Patience ended."""
         if self.exchange is not None:
             self.exchange.expire()
-        elif self.transport.is_closing() or self._clogged:
+        elif self.transport.is_closing() or self.clogged:
             self.transport.abort()
         elif self._deaf or not self._fed:
             self.transport.close()
         else:
+            self.hall.tally.count("late_head")
             self._misunderstood("the head did not come in time", b"", 408)
             self._next()

@@ -7,6 +7,7 @@ takes it.
 
 from typing import TYPE_CHECKING
 
+from fedns.gateway.options import Options
 from fedns.servers import framing
 from fedns.servers.outbound import Outbound
 from fedns.servers.request import Request
@@ -16,26 +17,43 @@ if TYPE_CHECKING:
 
     from fedns.servers.inbound import Inbound
 
-SILENCE = 60.0  # seconds
-QUIET = 3600.0  # the same, of a WebSocket
+_USUAL = Options()
 _TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
 
 
 class Relay:
-    """`ended`: the request came whole. `started`: of the answer something went out. `status` is its."""
+    """`ended`: the request came whole. `started`: of the answer something went out; `sent` counts octets.
+    `status` is the answer's."""
 
-    __slots__ = ("ended", "head_only", "inbound", "outbound", "request", "started", "status", "tunnel")
+    __slots__ = (
+        "ended",
+        "head_only",
+        "inbound",
+        "options",
+        "outbound",
+        "request",
+        "sent",
+        "started",
+        "status",
+        "tunnel",
+    )
 
     def __init__(self, inbound: "Inbound", request: Request) -> None:
         self.inbound, self.request = inbound, request
         self.head_only = request.method == b"HEAD"
+        self.options = _USUAL
         self.outbound: Outbound | None = None
-        self.status = 0
+        self.status = self.sent = 0
         self.ended = self.started = self.tunnel = False
 
     def patience(self, seconds: float) -> None:
         """Something moved; the next thing has to within so long."""
         self.inbound.due = self.inbound.hall.now + seconds
+
+    def write(self, data: bytes) -> None:
+        """Octets for the client."""
+        self.sent += len(data)
+        self.inbound.transport.write(data)
 
     # What the backend says.
 
@@ -43,8 +61,8 @@ class Relay:
         """Sends on what came."""
         inbound = self.inbound
         if self.tunnel:
-            self.patience(QUIET)
-            inbound.transport.write(b"".join(outbound.pieces))
+            self.patience(inbound.hall.terms.quiet)
+            self.write(b"".join(outbound.pieces))
             outbound.pieces.clear()
             return
         parts: list[bytes] = []
@@ -53,19 +71,19 @@ class Relay:
             if outbound.status == 101:
                 outbound.fail("switched without being asked")
                 return
-            parts.append(self._head(outbound))
+            parts.append(self._answer(outbound))
         chunked = outbound.unbounded and not self.request.old
         if outbound.pieces:
             parts += [framing.chunk(each) for each in outbound.pieces] if chunked else outbound.pieces
             outbound.pieces = []
         if outbound.ended and chunked:
             parts.append(framing.last(outbound.trailers))
-        self.patience(SILENCE)
-        inbound.transport.write(b"".join(parts))
+        self.patience(self.options.timeouts.read)
+        self.write(b"".join(parts))
         if outbound.ended:
             self._finish(outbound)
 
-    def _head(self, outbound: Outbound) -> bytes:
+    def _answer(self, outbound: Outbound) -> bytes:
         self.started, request = True, self.request
         self.status = status = outbound.status
         old = request.old
@@ -80,7 +98,7 @@ class Relay:
         """100 and 103 go on to who understands them."""
         if not self.request.old and not self.started:
             said = b"%d %b" % (outbound.status, outbound.reason)
-            self.inbound.transport.write(framing.interim(said, outbound.headers))
+            self.write(framing.interim(said, outbound.headers))
 
     def switched(self, outbound: Outbound, rest: bytes) -> None:
         """From here on octets are octets, if that is what was asked for."""
@@ -90,9 +108,9 @@ class Relay:
             return
         self.started = self.tunnel = True
         self.status, self.request.keep = 101, False
-        self.patience(QUIET)
+        self.patience(self.inbound.hall.terms.quiet)
         head = framing.switched(b"101 " + outbound.reason, outbound.headers)
-        self.inbound.transport.write(head + rest)
+        self.write(head + rest)
         self.inbound.tunnel(outbound)
 
     def full(self) -> None:
@@ -114,7 +132,7 @@ class Relay:
         if self.head_only or status == 204:
             text = b""
         fields = (*fields, (b"Date", self.inbound.hall.date()))
-        self.inbound.transport.write(framing.own(status, fields, text, request.keep))
+        self.write(framing.own(status, fields, text, request.keep))
         self.released()
         self.inbound.done(self)
 
@@ -147,3 +165,6 @@ class Relay:
 
     def released(self) -> None:
         """Nothing is under way any more."""
+
+    def settle(self) -> None:
+        """It is over: writes down what became of it."""
