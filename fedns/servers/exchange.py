@@ -109,10 +109,15 @@ class Exchange(Relay):
         if not decision.status:
             sender = onward.Sender(lines, host, request_id, peer, terms.forwarded)
             self._wire = onward.head(request, head, decision.target, self.options, sender)
-            limit = self.options.body_limit if self.options.body_limit >= 0 else terms.body
-            if 0 < limit < request.length:
+            if 0 < self._limit < request.length:
                 raise Rejected(413, "the body is too long")
         return decision
+
+    @property
+    def _limit(self) -> int:
+        """Octets of the body; 0: any."""
+        asked = self.options.body_limit
+        return asked if asked >= 0 else self.inbound.hall.terms.body
 
     def push(self) -> None:
         """Sends on what has come of the body."""
@@ -120,16 +125,20 @@ class Exchange(Relay):
         if self.request.bare or self._done or not (self.pieces or self.ended):
             return
         self.patience(self.options.timeouts.read)
-        if outbound is not None:
+        if self.request.length == framing.CHUNKED and 0 < self._limit < self.received + _octets(self.pieces):
+            self.inbound.hall.tally.count("refused_413")
+            self.give_up(413)
+        elif outbound is not None:
             data = self._body()
             if data:
                 outbound.transport.write(data)
-        elif sum(map(len, self.pieces)) > AHEAD:
+        elif _octets(self.pieces) > AHEAD:
             self.inbound.hold()
 
     def _body(self) -> bytes:
         """The next octets of the body for the backend, kept as long as another try may need them."""
         pieces = self.pieces
+        self.received += _octets(pieces)
         if self.request.length == framing.CHUNKED:
             pieces = [framing.chunk(piece) for piece in pieces]
             if self.ended and not self._done:
@@ -137,7 +146,6 @@ class Exchange(Relay):
         self._done = self.ended
         data = b"".join(pieces)
         self.pieces = []
-        self.received += len(data)
         if self._kept is not None:
             if self.received > self.inbound.hall.terms.replay:
                 self._kept = None
@@ -190,7 +198,10 @@ class Exchange(Relay):
         """The backend is gone before its answer ended."""
         self.outbound = None
         hall = self.inbound.hall
-        if self.started:
+        if self.tunnel:
+            self.released()
+            self.inbound.done(self)
+        elif self.started:
             hall.tally.count("broken_off")
             self.released()
             self.inbound.abort()
@@ -289,3 +300,7 @@ class Exchange(Relay):
             endpoint=f"{end.address}:{end.port}" if end is not None else "",
             tries=self._tries,
         )
+
+
+def _octets(pieces: list[bytes]) -> int:
+    return sum(map(len, pieces))

@@ -259,6 +259,7 @@ class Inbound(asyncio.Protocol):
         """Ends it so that the last answer is read: what still comes is thrown away for a while."""
         self._deaf = True
         self._waiting.clear()
+        self._tunnel = None
         if self._eof or self.peer.secure or not self.transport.can_write_eof():
             self.transport.close()
             return

@@ -198,7 +198,7 @@ class Outbound(asyncio.Protocol):
 
     def _framed(self, status: int) -> int:
         """How the body ends. llhttp has refused what contradicts itself."""
-        if status in (204, 304) or (self.taker is not None and self.taker.head_only):
+        if status in (101, 204, 304) or (self.taker is not None and self.taker.head_only):
             return framing.NO_BODY
         length, coded = framing.TO_THE_END, False
         for name, value in self.headers:

@@ -107,6 +107,7 @@ class Relay:
             outbound.fail("switched without being asked")
             return
         self.started = self.tunnel = True
+        outbound.ended = False
         self.status, self.request.keep = 101, False
         self.patience(self.inbound.hall.terms.quiet)
         head = framing.switched(b"101 " + outbound.reason, outbound.headers)

@@ -10,9 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fedns import tables
-from fedns.gateway import options, route
+from fedns.gateway import options, route, terms
+from fedns.gateway.terms import Terms
+from fedns.servers import tally
 from tests.servers.backends import LONG, Backend, Message, Wire
 
+USUAL = Terms()
 HOST, POOL = b"shop.example.com", b"ns/shop/80"
 
 
@@ -40,14 +43,15 @@ def table(*asked: options.Options) -> route.Table:
 class Gateway:
     """One worker process, and the writer of its tables."""
 
-    def __init__(self, state: Path, *options: str) -> None:
-        self.state = state
+    def __init__(self, state: Path, agreed: Terms) -> None:
+        self.counters = str(state / "counters")
         self.writer = tables.Writer(str(state / "tables"))
+        self.writer.publish({"gateway": {terms.TERMS: terms.encode(agreed)}}, time.time())
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port: int = self.listener.getsockname()[1]
         fd = self.listener.fileno()
         command = [sys.executable, "-m", "fedns.servers.gateway_worker", "--table", str(state / "tables")]
-        command += ["--counters", str(state / "counters"), "--http-fd", str(fd), *options]
+        command += ["--counters", self.counters, "--http-fd", str(fd)]
         self.process = subprocess.Popen(command, pass_fds=(fd,), env={**os.environ})
 
     def publish(self, routes: route.Table, **pools: route.Pool) -> None:
@@ -68,6 +72,9 @@ class Gateway:
         with self.client() as client:
             client.send(raw)
             return client.rest()
+
+    def counted(self, what: str) -> int:
+        return tally.traffic(self.counters)[1].get(what, 0)
 
     def stop(self) -> None:
         self.process.kill()
@@ -92,8 +99,8 @@ class Client(Wire):
 
 
 @contextmanager
-def running(state: Path, *options: str) -> Iterator[Gateway]:
-    made = Gateway(state, *options)
+def running(state: Path, agreed: Terms = USUAL) -> Iterator[Gateway]:
+    made = Gateway(state, agreed)
     try:
         yield made
     finally:
