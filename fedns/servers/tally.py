@@ -24,7 +24,7 @@ class Traffic(NamedTuple):
     """A row of TRAFFIC. `member` is empty for answers of our own."""
 
     rule: bytes
-    member: bytes
+    member: str
     status: int
 
 
@@ -74,7 +74,7 @@ def traffic(directory: str) -> tuple[dict[Traffic, tuple[int, float]], dict[str,
         status, _, rest = name.partition(b"\0")
         member, _, rule = rest.partition(b"\0")
         number = int(status) if status.isdigit() else 0
-        requests[Traffic(rule, member, number)] = row[REQUESTS], row[MICROSECONDS] / 1e6
+        requests[Traffic(rule, member.decode(), number)] = row[REQUESTS], row[MICROSECONDS] / 1e6
     return requests, others
 
 
