@@ -214,7 +214,10 @@ def flaps(before: snapshot.Snapshot, after: snapshot.Snapshot) -> int:
 def _changes(old: snapshot.Service | None, new: snapshot.Service) -> int:
     if old is None or old is new:
         return 0
-    kept = set(map(id, old.shards))
-    fresh = {shard.member: shard.verdict for shard in new.shards if id(shard) not in kept}
-    now = ((shard.verdict, fresh[shard.member]) for shard in old.shards if shard.member in fresh)
-    return sum(one.state != other.state and bool(other.flaps) for one, other in now)
+    if len(old.shards) == len(new.shards):
+        pairs = [each for each in zip(old.shards, new.shards, strict=True) if each[0] is not each[1]]
+    else:
+        was = {shard.member: shard for shard in old.shards}
+        pairs = [(was[shard.member], shard) for shard in new.shards if shard.member in was]
+    there = ((one.verdict, other.verdict) for one, other in pairs if one.member == other.member)
+    return sum(one.state != other.state and bool(other.flaps) for one, other in there)

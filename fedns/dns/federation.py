@@ -157,6 +157,8 @@ class _Compiler:
         ]
         self._stems: dict[tuple[int, int], bytes] = {}
         self._told: dict[tuple[int, str], bytes] = {}
+        self._shared: dict[tuple[int, int, int, str], tuple[bytes, bytes]] = {}
+        self._widest = max(map(len, (inband.EXPLAIN, *(port.labels for port in self._ports))))
         self._placed: dict[int, tuple[list[outcome.Outcome], list[int]]] = {}
 
     def entries(self, differing: effect.Effect | None) -> Iterator[tuple[bytes, bytes | None]]:
@@ -220,6 +222,9 @@ class _Compiler:
     ) -> bytes:
         """The node of a level that leads along `steps` (if any) to this outcome. `whom` it is for."""
         levels, room = self._layout.levels, names.MAX_NAME - len(owner)
+        if not steps and self._widest <= room and not self._v1:
+            head, tail = self._ends(index, final, self._flags(owner), whom)
+            return b"".join((head, *self._services(final, owner, room), tail))
         if steps:
             targets = [self._prefix + levels[step].suffix for step in steps]
             stem, wider = self._alias(owner, targets, final), f"alias of the {levels[steps[0]].kind} name"
@@ -233,6 +238,19 @@ class _Compiler:
             here = self._outcomes[index] if steps else final
             children.append(self._explain(index, here, wider or whom))
         return node.adopt(stem, children)
+
+    def _ends(self, index: int, final: outcome.Outcome, flags: int, whom: str) -> tuple[bytes, bytes]:
+        """What a name that answers itself has before and after its services: the same where the outcome and
+        the place are."""
+        key = (id(final), flags, self._layout.levels[index].same, whom)
+        found = self._shared.get(key)
+        if found is None:
+            between = self._between if self._ports else []
+            tail = [*between, self._explain(index, final, whom)]
+            count = len(self._ports) + len(tail)
+            head = node.adopt(self._stem(final, flags), (b"",) * count)
+            found = self._shared[key] = head, b"".join(tail)
+        return found
 
     def _alias(self, owner: bytes, targets: list[bytes], final: outcome.Outcome) -> bytes:
         """The childless node of a name that leads to a wider one. Where the chain leaves our own names, or
@@ -260,7 +278,7 @@ class _Compiler:
         return node.encode(node.Node(zone, flags, _rrsets(final, ttl), slots, (), final.stale))
 
     def _flags(self, owner: bytes) -> int:
-        static = self._layout.static.get(owner)
+        static = self._layout.static and self._layout.static.get(owner)
         return node.SERVICE | (static.flags & node.WILD if static else 0)
 
     def _links(self, target: bytes, room: int) -> list[bytes]:

@@ -5,7 +5,7 @@ nodes changed, and of these only the shards whose evidence or whose time came; e
 the previous snapshot. Equal results keep the old object.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from math import inf
 from typing import NamedTuple
 
@@ -215,11 +215,13 @@ def _service(
     """The service as it now is (None: gone), and when time alone changes it. `whom`: members whose facts
     about it may differ (None: all)."""
     policy = turn.world.policies.get(key) or turn.world.policies.get("*") or turn.world.defaults
+    known = old if whom is not None and old is not None and old.policy == policy else None
     past = {shard.member: shard for shard in old.shards} if old is not None else {}
-    known = whom is not None and old is not None and old.policy == policy
+    again = {*turn.members, *past} if known is None or whom is None else _again(turn, key, known, whom)
     shards, wake = dict(past), inf
-    for name in _again(turn, key, past, whom if known else None):
-        facts, before = _facts(turn, key, name, past.get(name)), past.get(name)
+    for name in again:
+        before = past.get(name)
+        facts = _facts(turn, key, name, before)
         if facts is None:
             shards.pop(name, None)
             continue
@@ -227,27 +229,47 @@ def _service(
         shards[name], wake = before if before == found else found, min(wake, at)
     if not shards:
         return _ended(turn, old, policy)
-    ordered = [shards[name] for name in (shards if shards.keys() == past.keys() else sorted(shards))]
+    names = shards if shards.keys() == past.keys() else sorted(shards)
+    ordered = tuple([shards[name] for name in names])
+    return _joined(key, policy, ordered, known), wake
+
+
+def _joined(key: str, policy: TrafficPolicy, shards: tuple[Shard, ...], known: Service | None) -> Service:
+    """The service of these shards. Where it is known what it was, only those that differ are looked at."""
     namespace, _, name = key.partition("/")
-    last_good = selection.last_good(ordered)
-    return Service(namespace, name, policy, tuple(ordered), _ports(ordered), last_good), wake
+    if known is None or len(known.shards) != len(shards):
+        restless = {shard.member for shard in shards if is_restless(shard)}
+        alike = False
+    else:
+        pairs = [(one, other) for one, other in zip(known.shards, shards, strict=True) if one is not other]
+        restless = set(known.restless).difference(one.member for one, _ in pairs)
+        restless.update(other.member for _, other in pairs if is_restless(other))
+        alike = all(_standing(one) == _standing(other) for one, other in pairs)
+    good = known.last_good if known and alike else selection.last_good(shards)
+    ports = known.ports if known and alike else _ports(shards)
+    return Service(namespace, name, policy, shards, ports, good, restless=tuple(sorted(restless)))
 
 
-def _again(turn: _Turn, key: str, past: Mapping[str, Shard], whom: Collection[str] | None) -> Iterable[str]:
+def _standing(shard: Shard) -> tuple[object, ...]:
+    """All of a shard that its service's ports and last good set hang on."""
+    verdict = shard.verdict
+    good = verdict.state, verdict.was_good, verdict.ordered, verdict.since
+    return shard.member, shard.facts.ports, selection.candidate(shard), *good
+
+
+def _again(turn: _Turn, key: str, old: Service, whom: Collection[str]) -> Collection[str]:
     """Members whose shards are to be judged again: those of which something was told, and those that would
     be judged otherwise by now though nothing was."""
-    ruled = any(target.endswith(f"/{key}") for target in turn.orders)
-    if whom is None or ruled or turn.world.passive:
-        return {*turn.members, *past}
-    restless = (
-        name for name, shard in past.items() if shard.next_change is not None or _restless(shard.verdict)
-    )
-    return {*whom, *restless, *turn.ruled}
+    if turn.world.passive or any(target.endswith(f"/{key}") for target in turn.orders):
+        return {*turn.members, *(shard.member for shard in old.shards)}
+    return {*whom, *old.restless, *turn.ruled}
 
 
-def _restless(verdict: Verdict) -> bool:
+def is_restless(shard: Shard) -> bool:
     """Whether the same evidence makes another verdict later."""
-    return bool(verdict.pending or verdict.origin is not None or verdict.ordered or not verdict.since)
+    verdict = shard.verdict
+    stands = not verdict.pending and verdict.origin is None and not verdict.ordered and verdict.since
+    return shard.next_change is not None or not stands
 
 
 def _facts(turn: _Turn, key: str, name: str, before: Shard | None) -> ShardFacts | None:
@@ -354,7 +376,7 @@ def _resolved(case: _Case, hostnames: Mapping[str, Hostname]) -> tuple[str, ...]
     return tuple(sorted(set(facts.addresses).union(*found)))
 
 
-def _ports(shards: list[Shard]) -> tuple[Port, ...]:
+def _ports(shards: Sequence[Shard]) -> tuple[Port, ...]:
     """All ports of all shards; where two members disagree about one, the first by name wins."""
     first = shards[0].facts.ports
     if all(shard.facts.ports is first or shard.facts.ports == first for shard in shards):

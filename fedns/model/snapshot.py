@@ -67,7 +67,8 @@ class Shard(Struct, frozen=True, gc=False):
 class Service(Struct, frozen=True):
     """A federated service: shards sorted by member name; `last_good` members were the last to serve.
 
-    `tombstone`: Unix time when the last member stopped declaring it (None: declared)."""
+    `tombstone`: Unix time when the last member stopped declaring it (None: declared). `restless`: members
+    whose shards the same evidence may judge otherwise later."""
 
     namespace: str
     name: str
@@ -76,6 +77,7 @@ class Service(Struct, frozen=True):
     ports: tuple[Port, ...]
     last_good: tuple[str, ...] = ()
     tombstone: float | None = None
+    restless: tuple[str, ...] = ()
 
 
 class Member(Struct, frozen=True):

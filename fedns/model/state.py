@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from fedns.errors import StateError
+from fedns.model import assemble
 from fedns.model.assemble import Target
 from fedns.model.facts import Endpoint, Port, ProbeCount, ProbeState, ShardFacts, ZoneReadiness
 from fedns.model.policy import TrafficPolicy
@@ -224,8 +225,10 @@ def _judged(verdict: Verdict) -> _Verdict:
 def _restored(key: str, kept: _Service, shards: Iterable[Shard], pool: _Pool) -> Service:
     namespace, _, name = key.partition("/")
     ordered = tuple(sorted(shards, key=lambda shard: shard.member))
+    restless = tuple(shard.member for shard in ordered if assemble.is_restless(shard))
+    good = pool.one(kept.last_good)
     ports = _ports(kept.ports, pool)
-    return Service(namespace, name, TrafficPolicy(), ordered, ports, pool.one(kept.last_good), kept.tombstone)
+    return Service(namespace, name, TrafficPolicy(), ordered, ports, good, kept.tombstone, restless)
 
 
 def _ports(rows: tuple[tuple[str, str, int], ...], pool: _Pool) -> tuple[Port, ...]:
