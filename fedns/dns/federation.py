@@ -141,6 +141,17 @@ class _Port(NamedTuple):
     numbers: list[bytes]
 
 
+class _Ends(NamedTuple):
+    """What a name that answers itself, by this outcome, has before and after its services."""
+
+    head: bytes
+    tail: bytes
+    final: outcome.Outcome
+
+    def around(self, services: list[bytes]) -> bytes:
+        return b"".join((self.head, *services, self.tail))
+
+
 class _Compiler:
     """One service being compiled, and what its levels share."""
 
@@ -157,8 +168,12 @@ class _Compiler:
         ]
         self._stems: dict[tuple[int, int], bytes] = {}
         self._told: dict[tuple[int, str], bytes] = {}
-        self._shared: dict[tuple[int, int, int, str], tuple[bytes, bytes]] = {}
-        self._widest = max(map(len, (inband.EXPLAIN, *(port.labels for port in self._ports))))
+        self._shared: dict[tuple[int, int, int, str], _Ends] = {}
+        self._plain: dict[int, _Ends] = {}
+        widest = max(map(len, (inband.EXPLAIN, *(port.labels for port in self._ports))))
+        self._plain_up_to = 0 if self._v1 else names.MAX_NAME - widest
+        here = not self._outcomes.local or len(layout.places) < 2
+        self._alike = here and not layout.static
         self._placed: dict[int, tuple[list[outcome.Outcome], list[int]]] = {}
 
     def entries(self, differing: effect.Effect | None) -> Iterator[tuple[bytes, bytes | None]]:
@@ -166,7 +181,10 @@ class _Compiler:
         levels = self._layout.levels
         for index in range(len(levels)) if differing is None else sorted(self._concerned(differing)):
             owner = self._prefix + levels[index].suffix
-            if len(owner) <= names.MAX_NAME:
+            plain = self._plain.get(levels[index].same)
+            if plain is not None and len(owner) <= self._plain_up_to:
+                yield owner, plain.around(self._services(plain.final, owner, self._ports))
+            elif len(owner) <= names.MAX_NAME:
                 yield owner, None if index == 0 and self._hole else self._entry(index, owner)
 
     def _concerned(self, differing: effect.Effect) -> set[int]:
@@ -177,6 +195,8 @@ class _Compiler:
         own |= {0} if differing.served else set()
         for member in differing.told:
             own.update(each for each in homes[member] if not self._tale.surely_untold(levels[each], member))
+        if own.isdisjoint(self._layout.wider):
+            return own
         lame = set[int]().union(*(homes[member] for member in homes.keys() - outcomes.stalwarts()))
         return own.union(index for index in lame - own if self._leads(index, own))
 
@@ -222,16 +242,19 @@ class _Compiler:
     ) -> bytes:
         """The node of a level that leads along `steps` (if any) to this outcome. `whom` it is for."""
         levels, room = self._layout.levels, names.MAX_NAME - len(owner)
-        if not steps and self._widest <= room and not self._v1:
-            head, tail = self._ends(index, final, self._flags(owner), whom)
-            return b"".join((head, *self._services(final, owner, room), tail))
+        if not steps and len(owner) <= self._plain_up_to:
+            ends = self._ends(index, final, self._flags(owner), whom)
+            if self._alike:
+                self._plain[levels[index].same] = ends
+            return ends.around(self._services(final, owner, self._ports))
+        ports = [port for port in self._ports if len(port.labels) <= room]
         if steps:
             targets = [self._prefix + levels[step].suffix for step in steps]
             stem, wider = self._alias(owner, targets, final), f"alias of the {levels[steps[0]].kind} name"
-            children = self._links(targets[0], room)
+            children = self._links(targets[0], ports)
         else:
             stem, wider = self._stem(final, self._flags(owner)), ""
-            children = self._services(final, owner, room)
+            children = self._services(final, owner, ports)
         if children:
             children += self._between
         if not self._v1 and len(inband.EXPLAIN) <= room:
@@ -239,9 +262,8 @@ class _Compiler:
             children.append(self._explain(index, here, wider or whom))
         return node.adopt(stem, children)
 
-    def _ends(self, index: int, final: outcome.Outcome, flags: int, whom: str) -> tuple[bytes, bytes]:
-        """What a name that answers itself has before and after its services: the same where the outcome and
-        the place are."""
+    def _ends(self, index: int, final: outcome.Outcome, flags: int, whom: str) -> _Ends:
+        """The same where the outcome and the place are."""
         key = (id(final), flags, self._layout.levels[index].same, whom)
         found = self._shared.get(key)
         if found is None:
@@ -249,7 +271,7 @@ class _Compiler:
             tail = [*between, self._explain(index, final, whom)]
             count = len(self._ports) + len(tail)
             head = node.adopt(self._stem(final, flags), (b"",) * count)
-            found = self._shared[key] = head, b"".join(tail)
+            found = self._shared[key] = _Ends(head, b"".join(tail), final)
         return found
 
     def _alias(self, owner: bytes, targets: list[bytes], final: outcome.Outcome) -> bytes:
@@ -281,17 +303,17 @@ class _Compiler:
         static = self._layout.static and self._layout.static.get(owner)
         return node.SERVICE | (static.flags & node.WILD if static else 0)
 
-    def _links(self, target: bytes, room: int) -> list[bytes]:
+    @staticmethod
+    def _links(target: bytes, ports: list[_Port]) -> list[bytes]:
         """`_port._proto` below a name that leads to `target`."""
         return [
             b"".join((port.link, (len(port.labels) + len(target)).to_bytes(2, "big"), port.labels, target))
-            for port in self._ports
-            if len(port.labels) <= room
+            for port in ports
         ]
 
-    def _services(self, here: outcome.Outcome, owner: bytes, room: int) -> list[bytes]:
+    @staticmethod
+    def _services(here: outcome.Outcome, owner: bytes, ports: list[_Port]) -> list[bytes]:
         """`_port._proto` below a name that answers itself."""
-        ports = [port for port in self._ports if len(port.labels) <= room]
         if not here.serves:
             return [node.child(port.labels, ()) for port in ports]
         target = here.host or owner

@@ -60,7 +60,7 @@ class Layout(Struct, frozen=True):
     """All levels of a fleet (index 0 is global), shared by the names of every service.
 
     `zone`, `static` and `places` as given to `layout`; `homes` are the levels that each member is in,
-    `longest` the octets of the longest suffix.
+    `longest` the octets of the longest suffix, `wider` the levels that others lead to.
     """
 
     settings: Settings
@@ -72,6 +72,7 @@ class Layout(Struct, frozen=True):
     places: tuple[selection.Place, ...] = (selection.Place(),)
     homes: Mapping[str, tuple[int, ...]] = {}
     longest: int = 0
+    wider: frozenset[int] = frozenset()
 
 
 def wire(name: str) -> bytes:
@@ -131,7 +132,8 @@ def layout(
     placed = tuple(_placed(levels, members, settings.compat))
     found = tuple(dict.fromkeys(problems))
     longest = max(len(level.suffix) for level in placed)
-    return Layout(settings, origin, placed, zone, static, found, places, _homes(placed), longest)
+    wider = frozenset(index for level in placed for index in level.up)
+    return Layout(settings, origin, placed, zone, static, found, places, _homes(placed), longest, wider)
 
 
 def _placed(levels: list[Level], members: Iterable[model.Member], compat: Compat) -> Iterator[Level]:

@@ -6,7 +6,7 @@ same shards serve, so that what is built from it is built once.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Literal, NamedTuple
 
@@ -60,13 +60,24 @@ class Outcomes:
         self._service, self._layout, self._now = service, layout, now
         self._v1 = layout.settings.compat == "v1"
         self._shards = {shard.member: shard for shard in service.shards}
-        self._able = {shard.member: shard for shard in selection.able(service.shards)}
         self._found: dict[int, Outcome] = {}
         self._packed: dict[str, tuple[Family, Family]] = {}
         self._built: dict[Shares, Outcome] = {(): FALLBACK}
         self._lone: dict[str, Outcome] = {}
         self._place = layout.places[0]
         self.local = selection.local(service.policy) and not self._v1
+
+    @cached_property
+    def _able(self) -> dict[str, model.Shard]:
+        """The shards that can serve; most questions about one shard do without it."""
+        return {shard.member: shard for shard in selection.able(self._service.shards)}
+
+    def _can(self, member: str) -> model.Shard | None:
+        """The member's shard, if it can serve."""
+        shard = self._shards.get(member)
+        if shard is not None and shard.verdict.state in selection.ABLE and selection.candidate(shard):
+            return shard
+        return None if shard is None else self._able.get(member)
 
     def by_place(self, index: int, places: Sequence[selection.Place]) -> list[Outcome]:
         """A level's outcome for clients at each of these places; for a place without one, the default one."""
@@ -119,16 +130,17 @@ class Outcomes:
 
     def _gives(self, member: str) -> bool:
         """Whether the member alone would be an answer for sure."""
-        addresses = self._able[member].addresses
+        addresses = self._shards[member].addresses
         return any(":" not in each for each in addresses) if self._v1 else bool(addresses)
 
     def _here(self, level: names.Level) -> tuple[str, ...]:
         """The able shards of one place. They are able in the whole service, so asking as if there were no
         others gives the same and costs what is here, not what there is."""
-        able, place, members = self._able, level.place, level.members
+        place, members = level.place, level.members
         if len(members) == 1:
-            found = able.get(members[0])
+            found = self._can(members[0])
             return members if found is not None and not selection.outside(found, place) else ()
+        able = self._able
         here = [each for each in members if each in able and not selection.outside(able[each], place)]
         return tuple(here)
 
