@@ -27,7 +27,7 @@ import serving
 SIZES = (10, 30, 100)
 SERVICES = 10_000
 RATE, SECONDS = 1000, 30
-WATCH = 10  # every so many events one takes a shard out
+WATCH = 10  # of so many events that take a shard out one is watched, and all where they are fewer
 PROCESSES = 2  # of API servers
 GIVE_UP = 20.0
 PAUSE = 0.001
@@ -46,8 +46,7 @@ class Row(NamedTuple):
     burnt: float
     memory: dict[str, float]
     peak: float
-    plain: "Flow"
-    flapping: "Flow | None"
+    flows: dict[str, "Flow"]
 
 
 class Flow(NamedTuple):
@@ -144,7 +143,7 @@ class Bench:
 
     def __init__(self, servers: Servers, members: int, options: argparse.Namespace, asker: ask.Asker) -> None:
         self._servers, self._members = servers, members
-        self._services, self._all = options.services, options.outages
+        self._services, self.outages = options.services, 1.0
         self._asker = asker
         self._made = 0
         self._pending: deque[Watched] = deque()
@@ -157,10 +156,11 @@ class Bench:
         stage, at = divmod(made, self._services)
         service = at * 7 % self._services
         member = (service + stage * 3) % self._members
-        out = self._all or (made + stage) % WATCH == 0
+        turn = made + stage
+        out = turn % round(1 / self.outages) == 0
         at, address = time.monotonic(), fleet.address(member, service)
         self._servers.turn(member, service, 0 if out else 2)
-        if (made + stage) % WATCH == 0 and member != FLAPPING:
+        if out and turn % WATCH == 0 and member != FLAPPING:
             name = fleet.names(member, service)[1 + made // WATCH % 2]
             self._pending.append(Watched(name, address, at))
 
@@ -254,17 +254,19 @@ def measure(options: argparse.Namespace, members: int) -> Row:
             start, burnt = time.monotonic() - begun, serving.cpu(control)
             time.sleep(options.rest)
             memory = serving.memory(control)
-            row = Row(members, start, burnt, memory, peak(control), Flow(0, 1, 0, [0.0], 0, 0), None)
+            row = Row(members, start, burnt, memory, peak(control), {})
             print(f"{members} members x {options.services}: first sync {start:.1f} s, {burnt:.1f} s of CPU")
             print(
                 "   MiB: " + ", ".join(f"{k} {v:.0f}" for k, v in memory.items()) + f", peak {row.peak:.0f}"
             )
             bench = Bench(servers, members, options, asker)
-            for flapping in (False, True):
+            for share, flapping in ((share, each) for share in options.outages for each in (False, True)):
                 if options.seconds:
+                    bench.outages = share
                     flow = bench.flow(control, options.rate, options.seconds, flapping)
-                    print(f"   {'one API flaps: ' if flapping else ''}{flow.told()}", flush=True)
-                    row = row._replace(**{"flapping" if flapping else "plain": flow})
+                    title = f"{share:.0%} outages{', one API flaps' if flapping else ''}"
+                    print(f"   {title}: {flow.told()}", flush=True)
+                    row.flows[title] = flow
             asker.close()
             if options.log:
                 print((root / "serve.log").read_text()[-3000:])
@@ -276,14 +278,12 @@ def missed(row: Row) -> Iterator[str]:
         yield f"first sync {row.start:.0f} s of {START:.0f}"
     if row.memory["private"] > MEMORY:
         yield f"memory {row.memory['private']:.0f} MiB of {MEMORY:.0f}"
-    for name, flow in (("", row.plain), ("flapping: ", row.flapping)):
-        if flow is None:
-            continue
+    for title, flow in row.flows.items():
         late = serving.percentile(flow.delays, 0.99)
         if late > P99:
-            yield f"{name}p99 {late * 1e3:.0f} ms of {P99 * 1e3:.0f}"
+            yield f"{title}: p99 {late * 1e3:.0f} ms of {P99 * 1e3:.0f}"
         if flow.unseen or flow.wrong:
-            yield f"{name}{flow.unseen} never seen, {flow.wrong} wrong"
+            yield f"{title}: {flow.unseen} never seen, {flow.wrong} wrong"
 
 
 def main() -> int:
@@ -293,7 +293,9 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=RATE)
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--rest", type=float, default=5.0, help="seconds between the first sync and events")
-    parser.add_argument("--outages", action="store_true", help="every event takes a shard out")
+    parser.add_argument(
+        "--outages", type=float, nargs="+", default=[0.1], help="shares of events that take a shard out"
+    )
     parser.add_argument("--paged", action="store_true", help="servers without lists as streams")
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--log", action="store_true", help="the end of control's log too")
