@@ -49,7 +49,7 @@ from fedns.sources import (
     zonefiles,
 )
 
-SETTLE = 0.01
+SETTLE = 0.02
 """Seconds between two turns at least: news that arrives meanwhile is one turn's work."""
 RETRY = 1.0
 """Seconds until a turn that could not publish is tried again."""

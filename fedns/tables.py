@@ -135,9 +135,9 @@ class Writer:
             raise kind(f"{path}: cannot open the tables: {error}") from error
 
     def _open(self) -> None:
-        self._env = lmdb.open(
-            self.path, map_size=self._map_size, max_dbs=8, max_readers=READERS, mode=OWNER_ONLY
-        )
+        options: dict[str, Any] = {"max_dbs": 8, "max_readers": READERS, "mode": OWNER_ONLY}
+        # a machine that loses its power may lose the last generation with it, but no other and no integrity
+        self._env = lmdb.open(self.path, map_size=self._map_size, metasync=False, **options)
         self._env.reader_check()
         self._dbs = {name: self._env.open_db(name.encode()) for name in DATABASES}
         self._digests = self._env.open_db(b"digest")

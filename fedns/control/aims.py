@@ -73,4 +73,5 @@ def _targets(key: str, service: snapshot.Service) -> Iterator[tuple[change.Targe
 
 
 def _hostnames(service: snapshot.Service) -> frozenset[str]:
-    return frozenset(host for shard in service.shards for host in shard.facts.hostnames)
+    named = [shard.facts.hostnames for shard in service.shards if shard.facts.hostnames]
+    return frozenset(host for each in named for host in each)
