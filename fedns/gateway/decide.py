@@ -99,7 +99,7 @@ def _wished(table: Table, location: Location, options: Options, case: canary.Cas
         made.pool, made.tag = options.fallback, b""
     if options.affinity is not None or options.hash is not None or options.member_header:
         made.want = _want(options, case, made.tag)
-    made.target = rewrite.target(location, options.rewrite, head) if options.rewrite else head.target
+    made.target = rewrite.target(options.rewrite, head) if options.rewrite else head.target
     if options.rewrite:
         _told(steps, "the target is rewritten to {}", made.target.decode("latin-1"))
     return made
@@ -174,12 +174,14 @@ def _longest(host: Host, head: Head) -> Location | None:
 def _search(host: Host, head: Head) -> Location | None:
     lower = head.path.lower()
     for each in host.regexes:
-        location = each.location
-        if not lower.startswith(each.literal) or route.pattern(location.pattern).search(head.path) is None:
+        if not lower.startswith(each.literal):
             continue
-        found = matching.suited(location, head) if location.variants else location
-        if found is not None:
-            return found
+        location = each.location
+        head.found = route.pattern(location.pattern).search(head.path)
+        if head.found is not None:
+            found = matching.suited(location, head) if location.variants else location
+            if found is not None:
+                return found
     return None
 
 

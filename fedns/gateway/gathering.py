@@ -26,18 +26,22 @@ from fedns.gateway import (
 from fedns.gateway.annotations import Asked
 from fedns.gateway.choice import Choice
 from fedns.gateway.endpoints import Wanted
-from fedns.gateway.options import Options
+from fedns.gateway.options import Match, Options
 from fedns.gateway.route import Canary, Host, Location
 from fedns.gateway.translation import CHALLENGE, translate
 from fedns.gateway.wishes import Site, Wishes
 from fedns.model.ingress import Backend, Ingress, Path, Secret, Tls
 
+ANY = Choice()
+
 
 class Job(NamedTuple):
-    """One Ingress and what it asks for."""
+    """One Ingress and what it asks for: of its options, of clusters, and of requests."""
 
     ingress: Ingress
     asked: Asked
+    chosen: Choice = ANY
+    match: Match = Match()
 
     @property
     def regex(self) -> bool:
@@ -46,9 +50,6 @@ class Job(NamedTuple):
     @property
     def canary(self) -> bool:
         return bool(self.asked.get("canary", False))
-
-
-ANY = Choice()
 
 
 class Gathering:
@@ -70,7 +71,8 @@ class Gathering:
         self.problems += problems
         if canaries.disabled(asked):
             self._problem(ingress, "it speaks of canaries but is none", 'say canary: "true"')
-        return Job(ingress, asked)
+        job = Job(ingress, asked, choice.asked(asked))
+        return job._replace(match=demands.match(self._wishes(job, Site(), b"")))
 
     def tls(self, job: Job) -> None:
         """Hosts that have certificates."""
@@ -174,18 +176,14 @@ class Gathering:
         shares = job.asked.get("destination", ())
         if not shares:
             pool = self._backend(job, backend)
-            return Location(rule, text, pool, tagged(pool), number, match=self._match(job))
+            return Location(rule, text, pool, tagged(pool), number, match=job.match)
         pools = [self._pool(job.ingress, share.service, share.port) for share in shares]
         total = sum(share.percent for share in shares)
         others = tuple(
             Canary(rule + b" destination", pool, tagged(pool), number, weight=share.percent, total=total)
             for share, pool in list(zip(shares, pools, strict=True))[1:]
         )
-        return Location(rule, text, pools[0], tagged(pools[0]), number, others, self._match(job))
-
-    def _match(self, job: Job) -> options.Match:
-        """What the Ingress asks for beside host and path; a default backend takes all the same."""
-        return demands.match(self._wishes(job, Site(), b""))
+        return Location(rule, text, pools[0], tagged(pools[0]), number, others, job.match)
 
     def _optioned(self, job: Job, name: str, path: bytes) -> int:
         """The index of the location's options; Ingresses with many paths are translated once."""
@@ -202,7 +200,7 @@ class Gathering:
         where = f"canary for path {path.path!r} of host {name or '*'}"
         draft = self._drafts.get(name)
         text = normal.escaped(path.path or "/")
-        joining = draft.find(text, path.kind, self._match(job)) if draft is not None else ()
+        joining = draft.find(text, path.kind, job.match) if draft is not None else ()
         if draft is None or not joining:
             hint = "host, path and pathType are to be those of a rule that is no canary"
             self._problem(job.ingress, f"{where} gets no traffic: there is no such rule", hint)
@@ -235,7 +233,7 @@ class Gathering:
     def _backend(self, job: Job, backend: Backend) -> bytes:
         """The pool of a rule's Service, as the annotations choose among clusters."""
         service = f"{job.ingress.namespace}/{backend.service}"
-        return self._pool(job.ingress, service, backend.port, choice.asked(job.asked))
+        return self._pool(job.ingress, service, backend.port, job.chosen)
 
     def _pool(self, ingress: Ingress, service: str, port: str, chosen: Choice = ANY) -> bytes:
         key = f"{service}/{port}/{chosen.digest}".rstrip("/").encode()

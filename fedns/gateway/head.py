@@ -5,6 +5,7 @@ the raw target or counts Host headers again. Header names are lower case, values
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct
 
@@ -25,6 +26,8 @@ class Head(Struct, gc=False):
     headers: Fields
     secure: bool = False
     client: str = ""
+    found: Any = None
+    """What the pattern of its location found in the path."""
 
     def get(self, name: bytes) -> bytes | None:
         """The first header of this (lower-case) name."""

@@ -6,34 +6,44 @@ segment must not become one.
 """
 
 import re
+from functools import lru_cache
 
-from fedns.gateway import normal, route
+from fedns.gateway import normal
 from fedns.gateway.head import Head
-from fedns.gateway.route import Location
 
 _GROUP = re.compile(rb"\$([1-9])")
 
 
-def target(location: Location, text: bytes, head: Head) -> bytes:
+def target(text: bytes, head: Head) -> bytes:
     """Path and query to send. normal.Rejected when they lead outside."""
-    path, mark, extra = _filled(location, text, head).partition(b"?")
+    path, mark, extra = _filled(text, head)
     if path[:1] != b"/":
         path = b"/" + path
     if b"/." in path and not {b".", b".."}.isdisjoint(path.split(b"/")):
         raise normal.Rejected(400, "the rewritten path has dot segments")
-    query = extra
-    if head.query is not None and not (mark and not extra):
-        query = extra + b"&" + head.query if extra else head.query
-    return path + b"?" + query if query or (head.query is not None and not mark) else path
+    query = head.query
+    if query is None:
+        return path + mark + extra if extra else path
+    if mark:
+        query = extra + b"&" + query if extra else b""
+        return path + b"?" + query if query else path
+    return path + b"?" + query
 
 
-def _filled(location: Location, text: bytes, head: Head) -> bytes:
-    if b"$" not in text or not location.pattern:
-        return text
-    found = route.pattern(location.pattern).search(head.path)
-    if found is None:
-        return text
-    groups = found.groups()
-    return _GROUP.sub(
-        lambda group: (groups[int(group[1]) - 1] or b"") if int(group[1]) <= len(groups) else b"", text
-    )
+def _filled(text: bytes, head: Head) -> tuple[bytes, bytes, bytes]:
+    """The text with the groups that the location's pattern found, parted where its query begins."""
+    texts, groups = _parsed(text)
+    if not groups or head.found is None:
+        return text.partition(b"?")
+    found = head.found.groups()
+    parts = [texts[0]]
+    for each, group in zip(texts[1:], groups, strict=True):
+        parts.append((found[group] or b"") + each if group < len(found) else each)
+    return b"".join(parts).partition(b"?")
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: bytes) -> tuple[tuple[bytes, ...], tuple[int, ...]]:
+    """Texts, and between each two of them the index of a group."""
+    parts = _GROUP.split(text)
+    return tuple(parts[::2]), tuple(int(number) - 1 for number in parts[1::2])
