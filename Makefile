@@ -15,7 +15,7 @@ QUESTIONS ?= 12000
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core run test check fmt golden scenario conformance envtest fuzz bench bench-dns peers helm bench-converge bench-scale bench-fleet bench-flood clean
+.PHONY: help setup core run test check fmt golden scenario conformance envtest fuzz bench bench-dns peers helm bench-converge bench-scale bench-fleet bench-flood bench-decide clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ bench-scale: setup  ## Cold start, memory and cost per change at 20 members x 10
 
 bench-fleet: setup  ## First sync, memory and events of 10, 30 and 100 API servers x 10,000 services; QUICK=1 for 1,000
 	$(BIN)/python tests/bench/bench_fleet.py $(if $(QUICK),--services 1000 --seconds 10)
+
+bench-decide: setup  ## Microseconds for a decision of the gateway's core, and for its routes
+	$(BIN)/python tests/bench/bench_decide.py
 
 bench-flood: setup  ## Who gets answers while one network floods the server; octets out per octet in
 	$(BIN)/python tests/bench/bench_flood.py
