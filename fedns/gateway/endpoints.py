@@ -20,6 +20,8 @@ from fedns.model.selection import Place, Share
 from fedns.model.snapshot import Member, Service, Shard, Snapshot
 
 PRIMARY = 100  # percent
+BACKUP = "backup"
+"""Who serves outside of all members."""
 
 
 class Wanted(Struct, frozen=True):
@@ -57,13 +59,15 @@ def pool(wanted: Wanted, seen: Seen, now: float, held: Held | None = None) -> Ma
     service = _narrowed(_reached(seen.service), choice, seen.members)
     shards = {shard.member: shard for shard in service.shards}
     turn = failback.Turn((), None)
+    chosen = selection.select(_weighed(service, choice), seen.place, now)
+    tiers: Sequence[selection.Tier] = chosen.tiers
     if choice.levels:
-        tiers, fail_open, turn = _levelled(service, choice, held, now)
-    else:
-        chosen = selection.select(_weighed(service, choice), seen.place, now)
-        tiers, fail_open = chosen.tiers, chosen.fail_open == "open"
+        tiers, turn = _levelled(service, choice, held, now)
     made = [_tier(tier, shards, wanted.port) for tier in tiers]
-    return Made(route.Pool(_loaded([tier for tier in made if tier.parts]), fail_open), turn.held, turn.wake)
+    if chosen.fail_open == "backup":
+        made = [_backup(service, wanted.port)]
+    filled = _loaded([tier for tier in made if tier.parts])
+    return Made(route.Pool(filled, chosen.fail_open == "open" and bool(filled)), turn.held, turn.wake)
 
 
 def _ordered(choice: Choice, service: Service) -> Choice:
@@ -105,15 +109,23 @@ def _weighed(service: Service, choice: Choice) -> Service:
     return structs.replace(service, policy=policy)
 
 
+def _backup(service: Service, port: str) -> route.Tier:
+    """The policy's last resort, outside of all members; names are resolved by who connects."""
+    number = next((each.number for each in service.ports if port in ("", str(each.number), each.name)), 0)
+    number = number or (int(port) if port.isdecimal() else 0)
+    found = tuple(_endpoint(BACKUP, address, number) for address in service.policy.backup if number)
+    return route.Tier(1.0, (route.Part(BACKUP, 1.0, found),) if found else ())
+
+
 def _levelled(
     service: Service, choice: Choice, held: Held | None, now: float
-) -> tuple[Sequence[selection.Tier], bool, failback.Turn]:
-    """Tiers by the levels of an annotation, whether they are a last resort, and what failback says."""
+) -> tuple[Sequence[selection.Tier], failback.Turn]:
+    """Tiers by the levels of an annotation, and what failback says. When nobody can serve, those that last
+    could, if the policy is so."""
     shards: Sequence[Shard] = selection.serving(service)
-    fail_open = not shards
-    if fail_open:
+    if not shards:
         if service.policy.on_all_unhealthy != "open":
-            return (), False, failback.Turn((), held)
+            return (), failback.Turn((), held)
         shards = selection.once_good(service)
     groups = [[shard for shard in shards if shard.member in level] for level in choice.levels]
     filled = [at for at, group in enumerate(groups) if group]
@@ -121,8 +133,7 @@ def _levelled(
     turn = failback.turn(able, held, choice.failback, now)
     order = [*turn.order, *(at for at in filled if at not in able)]
     spare = PRIMARY / choice.spill if choice.spill else 0.0
-    tiers = selection.stacked([groups[at] for at in order], lambda group: _shared(group, choice), spare)
-    return tiers, fail_open and bool(tiers), turn
+    return selection.stacked([groups[at] for at in order], lambda group: _shared(group, choice), spare), turn
 
 
 def _shared(group: Sequence[Shard], choice: Choice) -> tuple[Share, ...]:

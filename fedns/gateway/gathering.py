@@ -28,7 +28,7 @@ from fedns.gateway.choice import Choice
 from fedns.gateway.endpoints import Wanted
 from fedns.gateway.options import Match, Options
 from fedns.gateway.route import Canary, Host, Location
-from fedns.gateway.translation import CHALLENGE, translate
+from fedns.gateway.translation import CHALLENGE, MODES, translate
 from fedns.gateway.wishes import Site, Wishes
 from fedns.model.ingress import Backend, Ingress, Path, Secret, Tls
 
@@ -144,6 +144,10 @@ class Gathering:
                 self._problem(None, f"alias {alias} of host {name} is a host with rules of its own")
             else:
                 hosts[alias] = hosts[name]
+                if certificates.covers(self._tls, name):
+                    self._tls.setdefault(
+                        alias, self._tls.get(name) or self._tls["*." + name.partition(".")[2]]
+                    )
         for other, name in self._www.items():
             hosts.setdefault(other, Host(elsewhere=name.encode()))
         named = {name.encode(): host for name, host in hosts.items() if name and not name.startswith("*.")}
@@ -208,7 +212,7 @@ class Gathering:
         for claim in joining:
             found = self._canary(job, claim.location, f"{name or '*'}{path.path}", path.backend)
             if found is not None:
-                draft.attach(claim, found)
+                draft.replace(claim, self._joined(job, claim.location, found))
 
     def _attach_default(self, job: Job, backend: Backend) -> None:
         if self._default is None:
@@ -216,7 +220,22 @@ class Gathering:
             return
         found = self._canary(job, self._default[1], "* default", backend)
         if found is not None:
-            self._default = self._default[0], site.joined(self._default[1], found)
+            self._default = self._default[0], self._joined(job, self._default[1], found)
+
+    def _joined(self, job: Job, location: Location, canary: Canary) -> Location:
+        """The location with one more canary. Whose order decides is the location's word, else that of the
+        oldest canary that says it."""
+        own = tuple(self._options)[location.options]
+        mode = MODES[job.asked.get("canary-mode", "fedns")]
+        number = location.options
+        if own.mode == options.FEDNS and mode != own.mode:
+            number = self._options.setdefault(structs.replace(own, mode=mode), len(self._options))
+        elif own.mode == options.STRICT and location.canaries:
+            first = location.canaries[0]
+            self._problem(
+                job.ingress, f"canary {canary} gets no traffic: the order is strict, and {first} is older"
+            )
+        return structs.replace(location, options=number, canaries=(*location.canaries, canary))
 
     def _canary(self, job: Job, location: Location, what: str, backend: Backend) -> Canary | None:
         pool = self._backend(job, backend)

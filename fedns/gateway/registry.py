@@ -38,7 +38,10 @@ ROWS: tuple[Row, ...] = (
         "nginx's rule: below 100 it counts as 100; MSE's with `canary-mode: mse`",
     ),
     yes(
-        "canary-mode", F, word("fedns", "nginx-strict", "mse"), "whose order decides; the oldest that says it"
+        "canary-mode",
+        F,
+        word("fedns", "nginx-strict", "mse"),
+        "whose order decides; of the path, else of its oldest canary that says it",
     ),
     # Which clusters
     differs(

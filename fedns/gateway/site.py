@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 
 from fedns.gateway import normal, route
 from fedns.gateway.options import Access, Match
-from fedns.gateway.route import Canary, Location
+from fedns.gateway.route import Location
 
 META = frozenset(b"\\.+*?()[]{}|^$")
 COUNTS = frozenset(b"*?{")
@@ -71,10 +71,10 @@ class Draft:
             raise normal.Rejected(400, f"it is longer than {LONGEST} octets")
         return text if self.regex else normal.canonical(text)[0]
 
-    def attach(self, claim: Claim, canary: Canary) -> None:
-        """One more canary of a path."""
+    def replace(self, claim: Claim, location: Location) -> None:
+        """Another location for a claim that was made."""
         known = self.claims[self._key(claim.text, claim.kind)]
-        known[claim.location.match] = structs.replace(claim, location=joined(claim.location, canary))
+        known[claim.location.match] = structs.replace(claim, location=location)
 
     def built(self) -> tuple[route.Host, Sequence[tuple[Claim, str]]]:
         """The host, and the claims that could not be compiled with the reason."""
@@ -133,10 +133,6 @@ def together(locations: Sequence[Location]) -> Location:
 def _rank(match: Match) -> tuple[int, ...]:
     """Methods before none, fewer before more; then more header fields, then more parameters."""
     return not match.methods, len(match.methods), -len(match.headers), -len(match.query)
-
-
-def joined(location: Location, canary: Canary) -> Location:
-    return structs.replace(location, canaries=(*location.canaries, canary))
 
 
 def literal(text: bytes) -> bytes:

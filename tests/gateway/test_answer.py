@@ -174,6 +174,15 @@ def test_what_a_backend_says_of_places_and_cookies() -> None:
     assert fields.recookied(b"a=1; Path=/", (), ((b"/old", b"/new"),)) == b"a=1; Path=/"
 
 
+def test_an_alias_has_its_hosts_certificate() -> None:
+    asked = {"server-alias": "b.example.com"}
+    own = ingress(
+        "i", one("a.example.com", path("/", "s")), annotations=asked, tls=(Tls(("a.example.com",)),)
+    )
+    table = ingresses.built(own).table
+    assert table.tls[b"b.example.com"] == table.tls[b"a.example.com"]
+
+
 def test_aliases_and_www() -> None:
     output = ingresses.built(
         ingress(

@@ -52,6 +52,72 @@ def test_nobody_serves_from_an_empty_pool() -> None:
     assert balance.pick(balance.prepare(Pool()), 0.5) is None
 
 
+PAIR = Pool((Tier(1.0, (part("a", 0.75, 3), part("b", 0.25, 1))), Tier(0.0, (part("c", 1.0, 2),))))
+
+
+def wanted(draws: int = 200, tried: balance.Tried | None = None, **want: object) -> Counter[str]:
+    ready, asked = balance.prepare(PAIR), balance.Want(**want)  # type: ignore[arg-type]
+    picks = [balance.choose(ready, asked, n / draws, tried) for n in range(draws)]
+    return Counter(each.tag.decode() if each is not None else "" for each in picks)
+
+
+def test_a_round_is_smooth() -> None:
+    """However few requests there are, each member has about its share of them."""
+    ready = balance.prepare(PAIR)
+    members = [
+        (balance.pick(ready, balance.turn(ready)) or Endpoint("", 0, "", b"")).member for _ in range(400)
+    ]
+    for window in (8, 20, 100):
+        for start in range(0, 300, 7):
+            share = members[start : start + window].count("b") / window
+            assert abs(share - 0.25) <= 1.5 / window
+
+
+def test_the_lighter_of_two() -> None:
+    ready = balance.prepare(Pool((Tier(1.0, (part("a", 1.0, 2),)),)))
+    busy = {b"a0": 9, b"a1": 0}
+    picks = Counter(
+        (balance.lighter(ready, n / 100, busy) or Endpoint("", 0, "", b"")).tag for n in range(100)
+    )
+    assert picks[b"a1"] > 60 and balance.lighter(balance.prepare(Pool()), 0.5, busy) is None
+
+
+def test_who_is_ejected_serves_only_when_nobody_else_is_there() -> None:
+    def counted_without(*ejected: bytes) -> Counter[str]:
+        ready = balance.prepare(PAIR, frozenset(ejected))
+        return Counter(
+            (balance.pick(ready, n / 300) or Endpoint("", 0, "", b"")).tag.decode() for n in range(300)
+        )
+
+    assert counted_without(b"a0") == {"a1": 100, "a2": 100, "b0": 100}
+    assert counted_without(b"a0", b"a1", b"a2") == {"b0": 300}
+    assert counted_without(b"a0", b"a1", b"a2", b"b0") == {"c0": 150, "c1": 150}
+    everybody = counted_without(b"a0", b"a1", b"a2", b"b0", b"c0", b"c1")
+    assert sorted(everybody) == ["a0", "a1", "a2", "b0"]
+    ready, tried = balance.prepare(PAIR, frozenset((b"a0", b"a1", b"a2"))), balance.Tried({b"b0"}, {"b"})
+    assert (balance.pick(ready, 0.1, tried) or Endpoint("", 0, "", b"")).member == "c"
+
+
+def test_a_member_that_is_named() -> None:
+    assert wanted(member="b") == {"b0": 200}
+    assert set(wanted(member="c")) == {"c0", "c1"}
+    assert set(wanted(member="lost")) == {"a0", "a1", "a2", "b0"}
+    assert wanted(member="lost", strict=True) == {"": 200}
+    gone = balance.Tried({b"b0"}, {"b"})
+    assert "b0" not in wanted(member="b", tried=gone)
+    assert wanted(member="b", strict=True, tried=gone) == {"": 200}
+
+
+def test_keys_find_the_same_and_subsets_are_drawn_from() -> None:
+    for number in range(30):
+        assert len(wanted(key=b"k%d" % number)) == 1
+    assert len(set().union(*(wanted(key=b"k%d" % number) for number in range(60)))) == 4
+    two = wanted(key=b"k", subset=2)
+    assert len(two) == 2 and set(two.values()) == {100}
+    one = next(iter(wanted(key=b"k")))
+    assert one not in wanted(key=b"k", tried=balance.Tried({one.encode()}, {one[0]}))
+
+
 parts = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 9)), min_size=1, max_size=4)
 
 

@@ -192,6 +192,19 @@ def test_all_down_is_the_last_good_or_nothing() -> None:
     assert told(chosen(closed)) == []
 
 
+def test_a_backup_outside_of_all_members() -> None:
+    policy = TrafficPolicy(on_all_unhealthy="backup", backup=("192.0.2.99", "sorry.example.net"))
+    lost = structs.replace(
+        service(shard("a", 2, "unhealthy")), policy=policy, ports=(Port("http", "tcp", 80),)
+    )
+    for choice in ({}, {"levels": (("a",),)}):
+        pool = chosen(lost, **choice).pool
+        assert [(each.member, each.address, each.port) for each in pool.tiers[0].parts[0].endpoints] == [
+            ("backup", "192.0.2.99", 80),
+            ("backup", "sorry.example.net", 80),
+        ]
+
+
 def test_routes_to_nothing_are_told() -> None:
     known = Snapshot(
         members={},

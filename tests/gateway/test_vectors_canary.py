@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fedns.gateway import decide, head
+from fedns.gateway import decide, head, options
 from fedns.model.ingress import Ingress
 from tests.conformance import vectors
 from tests.gateway import ingresses
@@ -153,6 +153,28 @@ def test_several_canaries_by_word_and_by_weight() -> None:
 def test_strict_knows_the_oldest_canary_alone() -> None:
     output = _several("nginx-strict")
     assert _share(output, {"headers": {"X-C": "2"}}, "h") == {"one": 100, "main": 900}
+
+
+def test_in_strict_order_the_younger_canary_is_told() -> None:
+    told = [problem.what for problem in _several("nginx-strict").problems]
+    assert len(told) == 2 and all("the order is strict" in each for each in told)
+
+
+def test_the_order_is_the_locations_else_the_oldest_canarys() -> None:
+    for main, one, two, want in (
+        ("", "mse", "", options.MSE),
+        ("", "", "mse", options.MSE),
+        ("nginx-strict", "mse", "", options.STRICT),
+        ("", "nginx-strict", "mse", options.STRICT),
+    ):
+        made = []
+        for at, (name, mode) in enumerate((("main", main), ("one", one), ("two", two))):
+            asked = {"canary": "true", "canary-weight": "1"} if at else {}
+            asked |= {"fedns.io/canary-mode": mode} if mode else {}
+            rule = ingresses.one("h", ingresses.path("/", name))
+            made.append(ingresses.ingress(name, rule, annotations=asked, created=float(at)))
+        table = ingresses.built(*made).table
+        assert table.options[table.hosts[b"h"].prefix[b""].options].mode == want
 
 
 def test_weights_over_the_whole_share_it() -> None:

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from fedns.model import selection
-from fedns.model.facts import ShardFacts, ZoneReadiness
+from fedns.model.facts import Endpoint, ShardFacts, ZoneReadiness
 from fedns.model.policy import TrafficPolicy, Ttl
 from fedns.model.selection import GLOBAL, Level, Place
 from fedns.model.snapshot import Service, Shard, Verdict
@@ -192,3 +192,15 @@ def test_ttl(changes: tuple[float | None, ...], down: bool, bounds: Ttl, expecte
     ]
     shards += [shard("c", "unhealthy")] if down else []
     assert selection.ttl(service(*shards, policy=TrafficPolicy(ttl=bounds)), 9.0) == expected
+
+
+def test_who_is_reached_at_endpoints_alone_is_remembered_too() -> None:
+    """A Service without addresses is nothing to DNS; a gateway fails open to its endpoints all the same."""
+    told = (Endpoint("10.0.0.1", (("http", 80),)),)
+    inside = structs.replace(shard("b"), addresses=(), facts=ShardFacts((), endpoints=told))
+    assert not selection.candidate(inside) and selection.candidate(selection.reached(inside))
+    assert selection.last_good((shard("a"), inside)) == ("a", "b")
+    down = structs.replace(inside, verdict=lost("b", 5.0).verdict)
+    assert selection.last_good((down,)) == ("b",)
+    assert selection.select(structs.replace(service(inside), last_good=("b",)), None, 0.0).tiers == ()
+    assert selection.reached(shard("a")) == shard("a")

@@ -5,11 +5,15 @@ from msgspec import structs
 
 from fedns.errors import StateError
 from fedns.model import assemble, state
-from fedns.model.facts import MemberFacts, Port, ProbeCount, ShardFacts, ZoneReadiness
+from fedns.model.facts import Endpoint, MemberFacts, Port, ProbeCount, ShardFacts, ZoneReadiness
 from fedns.model.snapshot import Snapshot
 
 SHARD = ShardFacts(
-    ("198.51.100.1",), ("lb.example.net",), (Port("http", "tcp", 80),), (ZoneReadiness("z", 1, 1, 0, 1),)
+    ("198.51.100.1",),
+    ("lb.example.net",),
+    (Port("http", "tcp", 80),),
+    (ZoneReadiness("z", 1, 1, 0, 1),),
+    (Endpoint("10.0.0.1", (("http", 8080),), "z"),),
 )
 PROBES = {("m", "n/a"): ProbeCount("down", 1, 3, "refused", 9.0)}
 
