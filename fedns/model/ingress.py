@@ -76,3 +76,14 @@ class Secret(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Secret({self.namespace}/{self.name}, {len(self.data)} keys)"
+
+
+class Said(Struct, frozen=True):
+    """All that the fleet says. `secrets` by `namespace/name`: those that Ingresses name."""
+
+    ingresses: tuple[Ingress, ...] = ()
+    classes: tuple[IngressClass, ...] = ()
+    secrets: Mapping[str, Secret] = {}
+
+
+NOTHING = Said()

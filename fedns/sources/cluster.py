@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from fedns.model import buckets
+from fedns.model import facts
 from fedns.model.facts import NodeZone, ShardFacts, ZoneReadiness
 from fedns.sources.objects import Declared, Endpoint, Node, Slice
 
@@ -19,12 +20,14 @@ Touched = frozenset[str] | None
 
 
 class Member(Struct, frozen=True):
-    """What configuration says of a member; empty region or zones: node labels tell them."""
+    """What configuration says of a member; empty region or zones: node labels tell them. `endpoints`: those
+    of services that somebody names are told one by one."""
 
     name: str
     region: str = ""
     zones: tuple[str, ...] = ()
     labels: Mapping[str, str] = {}
+    endpoints: bool = False
 
 
 class Places(Struct, frozen=True):
@@ -42,6 +45,7 @@ class Cluster:
         self.member = member
         self.shards: buckets.Buckets[ShardFacts] = buckets.NOTHING
         self.places = Places(member.region, member.zones, ())
+        self._named: frozenset[str] = frozenset()
         self._declared: dict[str, Declared] = {}
         self._slices: dict[str, tuple[tuple[ObjectKey, Slice], ...]] = {}
         self._service_of: dict[ObjectKey, str] = {}
@@ -69,6 +73,11 @@ class Cluster:
         if (before.region, before.zones) != (self.places.region, self.places.zones):
             return None
         return touched if before == self.places else frozenset(touched | self.shards.keys())
+
+    def name(self, services: frozenset[str]) -> frozenset[str]:
+        """Tells the endpoints of these services, and of no other; the services that differ."""
+        before, self._named = self._named, services if self.member.endpoints else frozenset()
+        return self._settle({key for key in before ^ self._named if key in self._declared})
 
     def objects(self, service: str) -> tuple[ObjectKey, ...]:
         """The objects that tell of a service."""
@@ -115,11 +124,32 @@ class Cluster:
         if declared is None:
             return None
         readiness = self._readiness(key)
-        return ShardFacts(declared.addresses, declared.hostnames, declared.ports, readiness)
+        told = self._endpoints(key) if key in self._named else None
+        return ShardFacts(declared.addresses, declared.hostnames, declared.ports, readiness, told)
+
+    def _current(self, key: str) -> list[Slice]:
+        slices = [one for _, one in self._slices.get(key, ())]
+        return [one for one in slices if not one.legacy] or slices
+
+    def _endpoints(self, key: str) -> tuple[facts.Endpoint, ...] | None:
+        """Each backend once, at its IPv4 address where it has one; None where that is not told."""
+        current = self._current(key)
+        if any(one.legacy for one in current):
+            return None
+        found: dict[int, facts.Endpoint] = {}
+        for one in sorted(current, key=lambda one: any(":" in address for address in one.addresses)):
+            for backend, address in zip(one.endpoints, one.addresses, strict=False):
+                known = found.get(backend.identity)
+                if known is None or (backend.ready and not known.ready):
+                    found[backend.identity] = self._endpoint(backend, address, one.ports)
+        return tuple(sorted(found.values()))
+
+    def _endpoint(self, backend: Endpoint, address: str, ports: tuple[tuple[str, int], ...]) -> facts.Endpoint:
+        zone = backend.zone or self._zone_of(backend.node)
+        return facts.Endpoint(address, ports, zone, backend.ready, backend.serving, backend.terminating)
 
     def _readiness(self, key: str) -> tuple[ZoneReadiness, ...] | None:
-        slices = [one for _, one in self._slices.get(key, ())]
-        current = [one for one in slices if not one.legacy] or slices
+        current = self._current(key)
         if not current:
             return None
         backends: dict[int, Endpoint] = {}

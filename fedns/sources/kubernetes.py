@@ -114,6 +114,12 @@ class Member:
             if version
         )
 
+    def name(self, services: frozenset[str], publish: Publish) -> None:
+        """Publishes the endpoints of these services, and of no other."""
+        self._touch(self._ledger.cluster.name(services))
+        if self._whole:
+            self._look(publish, late=False)
+
     def renew(self) -> None:
         """Who we are to its API server has changed."""
         self._source.api.renew()
@@ -292,7 +298,7 @@ def called(key: informer.Key) -> str:
 
 
 def _subject(kind: subjects.Kind, resource: Resource, wish: subjects.Wish) -> informer.Subject:
-    decode = decoding(resource.kind, subjects.shape(resource))
+    decode = decoding(resource.kind, subjects.shape(resource, wish.endpoints))
     labels = kind.labels(wish, resource)
     found = informer.Subject(resource, decode, labels, kind.fields)
     return found._replace(optional=kind.optional, name=kind.name)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from fedns.errors import Problem
 from fedns.model.facts import ShardFacts
-from fedns.sources import catalog, cluster, ledger, objects, watch
+from fedns.sources import backends, catalog, cluster, ledger, watch
 from fedns.sources.change import MemberChange, ProblemsChange, Publish
 
 SWEEP_S = 30.0
@@ -36,7 +36,7 @@ class Directory:
     ) -> None:
         self._path, self._watcher, self._clock = path, watcher, clock
         self._ledger = ledger.Ledger(member, known)
-        self._catalog = catalog.Catalog(path, objects.KINDS)
+        self._catalog = catalog.Catalog(path, backends.kinds(member.endpoints))
         self._untold: Mapping[str, ShardFacts] = known or {}
         self._problems: tuple[Problem, ...] | None = None
         self._lost: Problem | None = None
@@ -74,6 +74,13 @@ class Directory:
         if first or touched is None or touched or (hints is None and not self._lost):
             publish(MemberChange(book.facts, None if first else touched))
         self._tell(publish)
+
+    def name(self, services: frozenset[str], publish: Publish) -> None:
+        """Publishes the endpoints of these services, and of no other."""
+        book = self._ledger
+        touched = book.cluster.name(services)
+        if book.read_at and touched:
+            publish(MemberChange(book.facts, book.admit(touched, self._clock(), self._untold)))
 
     async def _read(self, hints: watch.Hints) -> cluster.Touched:
         """Read what the hints name; the services whose published facts differ."""

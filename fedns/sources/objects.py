@@ -138,11 +138,14 @@ class Endpoint(Struct, frozen=True, gc=False):
 
 
 class Slice(Struct, frozen=True, gc=False):
-    """Backends of one service from one EndpointSlice (`legacy` False) or Endpoints object."""
+    """Backends of one service from one EndpointSlice (`legacy` False) or Endpoints object. Where they are
+    told one by one: `addresses`, one of each, and the `ports` of all by name."""
 
     key: str
     endpoints: tuple[Endpoint, ...]
     legacy: bool = False
+    addresses: tuple[str, ...] = ()
+    ports: tuple[tuple[str, int], ...] = ()
 
 
 class _Conditions(Struct, gc=False):
@@ -164,12 +167,12 @@ class _Endpoint(Struct, gc=False):
     targetRef: _Ref | None = None
 
 
-class _Slice(Struct, gc=False):
+class Sliced(Struct, gc=False):
     metadata: Meta
     endpoints: list[_Endpoint] | None = None
 
 
-def _slice(found: _Slice) -> Slice | None:
+def sliced(found: Sliced) -> Slice | None:
     service = (found.metadata.labels or {}).get("kubernetes.io/service-name")
     if not service:
         return None
@@ -290,8 +293,8 @@ def _unique(items: Any) -> tuple[str, ...]:
 
 KINDS: Mapping[tuple[str, str], Kind] = {
     ("v1", "Service"): Kind(_Service, _declared),
-    ("discovery.k8s.io/v1", "EndpointSlice"): Kind(_Slice, _slice),
-    ("discovery.k8s.io/v1beta1", "EndpointSlice"): Kind(_Slice, _slice),
+    ("discovery.k8s.io/v1", "EndpointSlice"): Kind(Sliced, sliced),
+    ("discovery.k8s.io/v1beta1", "EndpointSlice"): Kind(Sliced, sliced),
     ("v1", "Endpoints"): Kind(_Endpoints, _endpoints),
     ("v1", "Node"): Kind(_Node, _node),
 }

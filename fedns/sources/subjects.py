@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fedns.kube.resource import Resource
-from fedns.sources import objects, scope
+from fedns.sources import backends, objects, scope
 
 MANAGER = "endpointslice.kubernetes.io/managed-by"
 """The label that tells who makes a slice."""
@@ -16,11 +16,12 @@ MANAGER = "endpointslice.kubernetes.io/managed-by"
 
 class Wish(NamedTuple):
     """What of a member is wanted. Selectors as the API has them: of labels of services, and of labels of
-    namespaces; `exports`: only services that are exported."""
+    namespaces; `exports`: only services that are exported. `endpoints`: they are told one by one."""
 
     selector: str = ""
     namespaces: str = ""
     exports: bool = False
+    endpoints: bool = False
 
 
 def _always(wish: Wish) -> bool:
@@ -108,7 +109,7 @@ def wanted(wish: Wish) -> tuple[Kind, ...]:
     return tuple(kind for kind in ALL if kind.when(wish))
 
 
-def shape(resource: Resource) -> objects.Kind:
-    """How an object of it is read."""
+def shape(resource: Resource, endpoints: bool = False) -> objects.Kind:
+    """How an object of it is read, `endpoints`: with where they are."""
     name = (resource.api_version, resource.kind)
-    return objects.KINDS.get(name) or scope.KINDS[name]
+    return backends.kinds(endpoints).get(name) or scope.KINDS[name]
