@@ -27,6 +27,7 @@ from fedns.control import (
     keys,
     known,
     notices,
+    passage,
     roster,
     scribe,
     secrets,
@@ -67,6 +68,7 @@ class Control:
         self.started = time.time()
         # what is known
         awaited = ["zones", "orders", *(["geodata"] if settings.geo.database else [])]
+        awaited += ["ingresses"] if settings.gateway.listen else []
         self.known = known.Known(config.world(settings), awaited)
         self.known.problems["config"] = problems
         # what is served
@@ -78,12 +80,15 @@ class Control:
         )
         copies = settings.transfer
         self.turn = turn.Turn(self.writer, config.naming(settings), previous, self._server(), copies)
+        if settings.gateway.listen:
+            self.turn.passage = passage.Passage(lambda: self.writer.items("gateway"))
         home = vault.Vault(os.path.join(settings.state, "keys"))
         self.keys = keys.Keeper(home, settings.dns.dnssec, self.writer.get("dns", tables.SIGNING))
         # edges
         self.watcher = watch.Watcher()
         self.operator = operator.Operator(os.path.join(settings.state, "orders.json"))
         self.roster = roster.Roster(self)
+        self._route()
         self.prober = probes.Prober(counts)
         self.resolver = hostnames.Resolver()
         self.aims = aims.Aims()
@@ -205,12 +210,13 @@ class Control:
     def _patience(self) -> float | None:
         if self._again:
             return 0.0
-        wake = self.turn.snapshot.wake_at
+        wake = self.turn.wake_at
         return None if wake is None else max(0.0, wake - time.time())
 
     def _turn(self, begun: float, heard: float) -> None:
         before = self.turn.snapshot
         self._sign()
+        self._route()
         try:
             outcome = self.turn.run(self.known, time.time())
         except tables.Damaged:
@@ -239,6 +245,12 @@ class Control:
         if not before.services and self.turn.snapshot.services:
             gc.freeze()
             log.info("first turn", extra=logs.fields(generation=outcome.generation, names=outcome.changed))
+
+    def _route(self) -> None:
+        """Takes up what Ingresses say, and has the endpoints told that they lead to."""
+        found = self.turn.passage
+        if found is not None and found.compile(self.known.said):
+            self.roster.detail(found.named)
 
     def _sign(self) -> None:
         """Hands what signs the zones to the turn."""

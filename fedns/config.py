@@ -109,7 +109,7 @@ class Dns(Struct, frozen=True):
 
 
 class Gateway(Struct, frozen=True):
-    """Accepted so that one file serves both schemes; the gateway itself is not served yet."""
+    """Where HTTP is served as the fleet's Ingresses say; nowhere unless told."""
 
     listen: tuple[Listen, ...] = ()
     workers: Count = 2

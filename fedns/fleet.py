@@ -5,7 +5,7 @@ Law: each is read from one place, a directory or an API server; which one is sai
 
 import contextlib
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Struct, structs
 
@@ -50,7 +50,8 @@ class Fleet(Struct, frozen=True):
 class Member(Struct, frozen=True):
     """One cluster. `region` and `zones` may be left to the labels of its nodes. `selector`: of labels, so
     that an API server is asked for some services only; `namespaces`: of the labels of their namespaces;
-    `exports`: only those with a ServiceExport."""
+    `exports`: only those with a ServiceExport. The gateway goes to the endpoints of its services, or, as
+    across networks, to their addresses."""
 
     name: Host
     region: Label = ""
@@ -64,6 +65,7 @@ class Member(Struct, frozen=True):
     namespaces: str = ""
     exports: bool = False
     clients: tuple[Prefix, ...] = ()
+    gateway: Literal["endpoints", "addresses"] = "endpoints"
 
 
 def where(told: Fleet | Member) -> access.Where | None:

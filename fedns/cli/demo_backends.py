@@ -35,6 +35,7 @@ class Handler(BaseHTTPRequestHandler):
 
     server: Backend
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes
 
     def do_GET(self) -> None:
         failing = self.server.failing

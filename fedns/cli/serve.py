@@ -55,7 +55,13 @@ def plan(settings: config.Config, control: tuple[str, ...], role: Role = Role.al
         settings.state,
         () if role is Role.dns else control,
         tls=_tls(settings.dns.tls),
+        gateway=None if role is Role.control else _gateway(settings.gateway),
     )
+
+
+def _gateway(told: config.Gateway) -> supervisor.Gateway | None:
+    listen = tuple((one.host, one.port) for one in told.listen)
+    return supervisor.Gateway(listen, told.workers) if listen else None
 
 
 def _tls(told: config.Tls) -> supervisor.Tls | None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from fedns import config, fleet
 from fedns.kube import access, client
+from fedns.model import ingress
 from fedns.model.facts import ShardFacts
 from fedns.model.policy import TrafficPolicy
 from fedns.sources import cluster, identity, kubernetes, manifests, policies, registrations, subjects, watch
@@ -26,6 +27,7 @@ class Doors:
     def __init__(self, settings: config.Config, watcher: watch.Watcher, learns: bool = True) -> None:
         self._settings, self._watcher = settings, watcher
         self._gate = asyncio.Semaphore(client.AT_ONCE)
+        self._routes = bool(settings.gateway.listen)
         self.register = identity.Register(os.path.join(settings.state, "identities"), learns)
 
     @property
@@ -35,23 +37,29 @@ class Doors:
 
     def member(self, told: fleet.Member, known: Mapping[str, ShardFacts] | None = None) -> Door:
         """`known`: the shards that it had last."""
-        about = cluster.Member(told.name, told.region, told.zones, told.labels)
+        endpoints = self._routes and told.gateway == "endpoints"
+        about = cluster.Member(told.name, told.region, told.zones, told.labels, endpoints)
         where = fleet.where(told)
         if where is None:
             return manifests.Directory(about, told.manifests, self._watcher, known)
-        wish = subjects.Wish(told.selector, told.namespaces, told.exports)
+        wish = subjects.Wish(told.selector, told.namespaces, told.exports, endpoints)
         return kubernetes.Member(about, self._source(where, wish), known)
 
     def fleet(
         self,
         known: Mapping[str, TrafficPolicy] | None = None,
         members: Mapping[str, registrations.Registered] | None = None,
+        said: ingress.Said = ingress.NOTHING,
     ) -> Outer:
-        """`known`: the policies, `members`: those registered, that there were last."""
+        """`known`: the policies, `members`: those registered, `said`: what Ingresses said, that there were
+        last."""
         settings = self._settings
         defaults, probe = config.defaults(settings), config.probe(settings)
         if self.asked is None:
-            return policies.Fleet(settings.fleet.manifests, self._watcher, defaults, probe, known)
+            directory = policies.Fleet(settings.fleet.manifests, self._watcher, defaults, probe, known)
+            if self._routes:
+                directory.route(said)
+            return directory
         wanted = fleets.Wanted(policies.kinds(defaults, probe), settings.fleet.namespace)
         return fleets.Fleet(self._source(self.asked), wanted, fleets.Before(bool(known), members or {}))
 

@@ -10,29 +10,31 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from fedns.errors import Problem
-from fedns.model import assemble
+from fedns.model import assemble, ingress
 from fedns.model.facts import Hostname, MemberFacts, Order, Passive, ProbeCount
 from fedns.model.policy import TrafficPolicy
 from fedns.sources import change, registrations
 
 FORMAT = b"\x01"
 """First octet of each persisted value."""
-POLICIES, ZONE = b"policies", b"zone/"
-"""Key of all policies, and the beginning of the key of one zone."""
+POLICIES, INGRESSES, ZONE = b"policies", b"ingresses", b"zone/"
+"""Keys of all policies and of all that Ingresses say, and the beginning of the key of one zone."""
 _policies = msgspec.msgpack.Decoder(dict[str, TrafficPolicy])
+_said = msgspec.msgpack.Decoder(ingress.Said)
 _zone = msgspec.msgpack.Decoder(change.ZoneFacts)
 
 
 class Known:
     """`world`: how the configuration wants facts judged, without any. `awaited`: the sources (`member:NAME`,
-    `fleet`, `registry`, `zones`, `orders`, `geodata`) that the first turn waits for. `unsaved`: entries of db
-    `state` to write."""
+    `fleet`, `ingresses`, `registry`, `zones`, `orders`, `geodata`) that the first turn waits for. `unsaved`:
+    entries of db `state` to write."""
 
     def __init__(self, world: assemble.World, awaited: Iterable[str] = ()) -> None:
         self.awaited = set(awaited)
         self.members: Mapping[str, MemberFacts] = {}
         self.registered: Mapping[str, registrations.Registered] = {}
         self.policies: Mapping[str, TrafficPolicy] = {}
+        self.said = ingress.NOTHING
         self.zones: Mapping[str, change.ZoneFacts] = {}
         self.orders: tuple[Order, ...] = ()
         self.probes: dict[change.Target, ProbeCount] = {}
@@ -52,11 +54,13 @@ class Known:
         """Takes back what `unsaved` once held; what cannot be read (another format) waits for its source."""
         zones = {}
         for key, value in items:
-            if value[:1] != FORMAT or not (key == POLICIES or key.startswith(ZONE)):
+            if value[:1] != FORMAT or not (key in (POLICIES, INGRESSES) or key.startswith(ZONE)):
                 continue
             try:
                 if key == POLICIES:
                     self.policies = _policies.decode(value[1:])
+                elif key == INGRESSES:
+                    self.said = _said.decode(value[1:])
                 else:
                     zones[key.removeprefix(ZONE).decode()] = _zone.decode(value[1:])
             except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -114,6 +118,12 @@ class Known:
         self.awaited.discard("fleet")
         self.touch(news.touched)
 
+    def _ingresses(self, news: change.IngressChange) -> None:
+        if news.whole and news.said != self.said:
+            self.said = news.said
+            self.unsaved[INGRESSES] = _encode(news.said)
+        self.awaited.discard("ingresses")
+
     def _zones(self, news: change.ZonesChange) -> None:
         before, after = self.zones, news.zones if news.whole else {**self.zones, **news.zones}
         for origin in before.keys() | after.keys():
@@ -156,6 +166,7 @@ _TAKERS: dict[type, Callable[..., None]] = {
     change.MemberGone: Known._gone,
     change.RosterChange: Known._roster,
     change.PolicyChange: Known._policies,
+    change.IngressChange: Known._ingresses,
     change.ZonesChange: Known._zones,
     change.OrdersChange: Known._orders,
     change.ProbeChange: Known._probes,

@@ -48,7 +48,12 @@ class _Seat:
 
     def __init__(self, told: fleet.Member, door: doors.Door) -> None:
         self.told, self.door = told, door
+        self.hear: change.Publish = _unheard
         self.task: asyncio.Task[None] | None = None
+
+
+def _unheard(news: change.Change) -> None:
+    """Before a source runs it has nothing to say."""
 
 
 class Roster:
@@ -67,11 +72,12 @@ class Roster:
         }
         told = {name: self._told(one) for name, one in self.registered.items()}
         self.members: dict[str, fleet.Member] = {**self._own, **told}
-        self.fleet = self._doors.fleet(parts.known.policies, self.registered)
+        self.fleet = self._doors.fleet(parts.known.policies, self.registered, parts.known.said)
         self._news: Mapping[str, Registered] = {}
         self._unkept: dict[str, str] = {}
         self._told_problems: tuple[Problem, ...] = ()
         self._seats: dict[str, _Seat] = {}
+        self._named: frozenset[str] = frozenset()
         self._failed: asyncio.Future[None] | None = None
         parts.known.awaited |= {"fleet", *(f"member:{name}" for name in self.members)}
         parts.known.awaited |= {"registry"} if self._doors.asked else set()
@@ -96,6 +102,14 @@ class Roster:
     @property
     def origins(self) -> views.Origins:
         return {name: one.origins for name, one in self._asked.items()}
+
+    def detail(self, services: frozenset[str]) -> None:
+        """These services are told with their endpoints, by the members that can be entered there."""
+        if services == self._named:
+            return
+        self._named = services
+        for seat in self._seats.values():
+            seat.door.detail(services, seat.hear)
 
     async def run(self) -> None:
         """Until cancelled; the first failure of a source ends all."""
@@ -130,6 +144,8 @@ class Roster:
                 self._parts.hear(news)
 
         self._seats[told.name] = seat
+        seat.hear = hear
+        seat.door.detail(self._named, hear)
         seat.task = self._watched(seat.door.run(hear))
 
     def _stop(self, name: str) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from fedns import replicas, tables
-from fedns.control import aliases, history
+from fedns.control import aliases, history, passage
 from fedns.control.known import Known
 from fedns.dns import (
     atlas,
@@ -78,6 +78,8 @@ class Turn:
         self.layout = names.layout(settings, ())
         self.zones: tuple[node.Zone, ...] = ()
         self.problems: dict[str, tuple[Problem, ...]] = {}
+        self.passage: passage.Passage | None = None
+        """What the gateway is told; None: there is none."""
         # what the last turn left behind
         self._writer, self._settings = writer, settings
         self._orders: tuple[Order, ...] = ()
@@ -245,8 +247,21 @@ class Turn:
         if before is None:
             there = (key for key, _ in self._writer.items("state") if key.startswith(state.OWN))
             kept = _completed(kept, there)
-        changes = {"dns": dns, "state": chain(kept, (known.unsaved,))}
-        return Outcome(*self._writer.renew(changes, now, self._head(now)))
+        changes: dict[str, Changes | Iterator[Changes]] = {"dns": dns, "state": chain(kept, (known.unsaved,))}
+        if self.passage is not None:
+            touched = None if before is None else self.snapshot.touched
+            changes["gateway"] = self.passage.entries(self.snapshot, touched, now)
+        outcome = Outcome(*self._writer.renew(changes, now, self._head(now)))
+        if self.passage is not None:
+            self.passage.published()
+            self.problems["gateway"] = self.passage.problems
+        return outcome
+
+    @property
+    def wake_at(self) -> float | None:
+        """When time alone changes something (Unix seconds; None: never)."""
+        times = (self.snapshot.wake_at, None if self.passage is None else self.passage.wake_at)
+        return min((time for time in times if time is not None), default=None)
 
     def _head(self, now: float) -> tables.Head:
         """What goes with a generation of other answers. The SOA serial moves with each, and never backwards

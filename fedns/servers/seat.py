@@ -35,9 +35,13 @@ class Seat:
         """The name of a worker in logs and among the counters."""
         return f"dns{self.suffix}-{index}"
 
+    def gateway(self, index: int) -> str:
+        """The same of a worker of the gateway."""
+        return f"gateway{self.suffix}-{index}"
+
     def owns(self, name: str) -> bool:
         """Whether a counter file of this name is from this seat."""
-        return name.rpartition("-")[0] == f"dns{self.suffix}"
+        return name.rpartition("-")[0] in (f"dns{self.suffix}", f"gateway{self.suffix}")
 
     def leave(self) -> None:
         for lock in self.locks:

@@ -38,6 +38,15 @@ class Tls:
 
 
 @dataclass(frozen=True)
+class Gateway:
+    """Where HTTP is served, by how many workers, and their command line."""
+
+    listen: tuple[tuple[str, int], ...]
+    workers: int
+    worker: tuple[str, ...] = (sys.executable, "-m", "fedns.servers.gateway_worker")
+
+
+@dataclass(frozen=True)
 class Plan:
     """What to run. `control` and `worker` are command lines; an empty `control` runs none."""
 
@@ -48,6 +57,7 @@ class Plan:
     verify: float = 600.0  # seconds between looks at tables in use: rot is found although nobody died of it
     tls: Tls | None = None
     worker: tuple[str, ...] = (sys.executable, "-m", "fedns.servers.dns_worker")
+    gateway: Gateway | None = None
 
 
 class Supervisor:
@@ -61,6 +71,7 @@ class Supervisor:
         self._children: list[child.Child] = []
         self._sockets: list[listen.Address] = []
         self._private: list[listen.Address] = []  # DNS over TLS
+        self._doors: list[listen.Address] = []  # HTTP
         self._seat = seat.take(plan.state, bool(plan.control))
         self._stopping = False
 
@@ -71,6 +82,8 @@ class Supervisor:
             self._sockets = [listen.open_address(each, self._plan.workers) for each in self._plan.listen]
             if self._plan.tls and self._sockets:
                 self._private = [listen.open_stream(each) for each in self._plan.tls.listen]
+            if self._plan.gateway:
+                self._doors = [listen.open_stream(each) for each in self._plan.gateway.listen]
             self._forget_counters()
             self._check_tables()
             self._start()
@@ -80,7 +93,7 @@ class Supervisor:
         finally:
             for each in self._children:
                 each.kill()
-            for address in (*self._sockets, *self._private):
+            for address in (*self._sockets, *self._private, *self._doors):
                 address.close()
             _remove(self._seat.told)
             self._seat.leave()
@@ -99,10 +112,23 @@ class Supervisor:
                 options += ["--kept", os.path.join(plan.state, f"tls{self._seat.suffix}.pem.good")]
             passed = tuple(fd for _, fd in fds)
             self._children.append(child.Child(f"dns worker {index}", (*plan.worker, *options), passed))
+        if plan.gateway:
+            self._children += self._gateways(plan.gateway)
         if plan.control:
             self._children.append(child.Child("control", plan.control, ()))
         for each in self._children:
             self._spawn(each)
+
+    def _gateways(self, told: Gateway) -> list[child.Child]:
+        """All of them take connections from the same listeners, so nobody waits for one that died."""
+        passed = tuple(each.tcp.fileno() for each in self._doors)
+        options = [word for fd in passed for word in ("--http-fd", str(fd))]
+        options += ["--table", self._tables, "--counters", self._counters]
+        names = [self._seat.gateway(index) for index in range(told.workers)]
+        return [
+            child.Child(f"gateway worker {index}", (*told.worker, *options, "--name", name), passed)
+            for index, name in enumerate(names)
+        ]
 
     def _spawn(self, each: child.Child) -> None:
         try:
@@ -168,27 +194,27 @@ class Supervisor:
     def _signalled(self, numbers: bytes) -> None:
         for number in numbers:
             if number == signal.SIGHUP:
-                self._signal("control", signal.SIGHUP)
+                self._signal(("control",), signal.SIGHUP)
             elif self._stopping:  # asked twice: at once
                 for each in self._children:
                     each.kill()
             else:
                 self._stopping = True
 
-    def _signal(self, name: str, number: int) -> None:
+    def _signal(self, names: tuple[str, ...], number: int) -> None:
         for each in self._children:
-            if each.name.startswith(name):
+            if each.name.startswith(names):
                 each.signal(number)
 
     def _drain(self) -> None:
         """Workers finish first, then control: what they count is still seen."""
-        for name in ("dns worker", "control"):
-            self._signal(name, signal.SIGTERM)
+        for names in (("dns worker", "gateway worker"), ("control",)):
+            self._signal(names, signal.SIGTERM)
             deadline = monotonic() + GRACE
-            while any(each.alive and each.name.startswith(name) for each in self._children):
+            while any(each.alive and each.name.startswith(names) for each in self._children):
                 self._wait(max(deadline - monotonic(), 0.0))
                 if monotonic() >= deadline:
-                    self._signal(name, signal.SIGKILL)
+                    self._signal(names, signal.SIGKILL)
                     deadline = monotonic() + GRACE
 
     def _announce(self) -> None:
@@ -197,6 +223,7 @@ class Supervisor:
             "pid": os.getpid(),
             "listen": [list(each.address) for each in self._sockets],
             "tls": [list(each.address) for each in self._private],
+            "gateway": [list(each.address) for each in self._doors],
             "children": {each.name: each.pid for each in self._children if each.alive},
         }
         path = self._seat.told

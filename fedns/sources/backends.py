@@ -1,16 +1,16 @@
-"""Slices with the addresses and ports of their endpoints, which only a gateway has a use for.
+"""Slices with the addresses and ports of their endpoints, which only a gateway needs.
 
-Law: pure. As in `objects`, and a fleet without a gateway does not read them: they are most of what a slice is.
+Law: pure. As in `objects`; a fleet without a gateway does not read them: they are most of what a slice is.
 """
 
 import sys
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from fedns.sources import objects
-from fedns.sources.objects import Kind, Slice
+from fedns.sources.objects import Kind, Placed, Slice
 
 
 class _Port(Struct, gc=False):
@@ -31,7 +31,7 @@ def _slice(found: _Sliced) -> Slice | None:
     where = "$.endpoints[{}].addresses[0]"
     addresses = tuple(objects.address(text, where.format(at)) for at, text in enumerate(first))
     ports = tuple((sys.intern(one.name or ""), one.port) for one in found.ports or () if one.port)
-    return structs.replace(known, addresses=addresses, ports=ports)
+    return Placed(known.key, known.endpoints, addresses=addresses, ports=ports)
 
 
 KINDS: Mapping[tuple[str, str], Kind] = {

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from fedns.errors import Problem
 from fedns.model.facts import Hostname, MemberFacts, Order, ProbeCount
+from fedns.model.ingress import Said
 from fedns.model.policy import TrafficPolicy
 from fedns.sources.registrations import Registered
 
@@ -31,6 +32,14 @@ class PolicyChange(Struct, frozen=True):
 
     policies: Mapping[str, TrafficPolicy]
     touched: frozenset[str] | None
+    whole: bool = True
+
+
+class IngressChange(Struct, frozen=True):
+    """All that the fleet says about HTTP routing. `whole` False: it could not be read yet, and what was known
+    before stays."""
+
+    said: Said
     whole: bool = True
 
 
@@ -101,6 +110,7 @@ class ProblemsChange(Struct, frozen=True):
 Change = (
     MemberChange
     | PolicyChange
+    | IngressChange
     | ZonesChange
     | OrdersChange
     | ProbeChange

@@ -10,10 +10,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from fedns.model import buckets
-from fedns.model import facts
+from fedns.model import buckets, facts
 from fedns.model.facts import NodeZone, ShardFacts, ZoneReadiness
-from fedns.sources.objects import Declared, Endpoint, Node, Slice
+from fedns.sources.objects import Declared, Endpoint, Node, Placed, Slice
 
 ObjectKey = tuple[str, str, str]
 Touched = frozenset[str] | None
@@ -74,7 +73,7 @@ class Cluster:
             return None
         return touched if before == self.places else frozenset(touched | self.shards.keys())
 
-    def name(self, services: frozenset[str]) -> frozenset[str]:
+    def detail(self, services: frozenset[str]) -> frozenset[str]:
         """Tells the endpoints of these services, and of no other; the services that differ."""
         before, self._named = self._named, services if self.member.endpoints else frozenset()
         return self._settle({key for key in before ^ self._named if key in self._declared})
@@ -114,7 +113,7 @@ class Cluster:
 
     def _settle(self, dirty: set[str]) -> frozenset[str]:
         found = ((key, self._shard(key)) for key in dirty)
-        differing = {key: facts for key, facts in found if facts != self.shards.get(key)}
+        differing = {key: told for key, told in found if told != self.shards.get(key)}
         if differing:
             self.shards = self.shards.put(differing)
         return frozenset(differing)
@@ -133,8 +132,8 @@ class Cluster:
 
     def _endpoints(self, key: str) -> tuple[facts.Endpoint, ...] | None:
         """Each backend once, at its IPv4 address where it has one; None where that is not told."""
-        current = self._current(key)
-        if any(one.legacy for one in current):
+        current = [one for one in self._current(key) if isinstance(one, Placed)]
+        if len(current) < len(self._current(key)):
             return None
         found: dict[int, facts.Endpoint] = {}
         for one in sorted(current, key=lambda one: any(":" in address for address in one.addresses)):
@@ -144,7 +143,9 @@ class Cluster:
                     found[backend.identity] = self._endpoint(backend, address, one.ports)
         return tuple(sorted(found.values()))
 
-    def _endpoint(self, backend: Endpoint, address: str, ports: tuple[tuple[str, int], ...]) -> facts.Endpoint:
+    def _endpoint(
+        self, backend: Endpoint, address: str, ports: tuple[tuple[str, int], ...]
+    ) -> facts.Endpoint:
         zone = backend.zone or self._zone_of(backend.node)
         return facts.Endpoint(address, ports, zone, backend.ready, backend.serving, backend.terminating)
 

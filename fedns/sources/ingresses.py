@@ -1,4 +1,4 @@
-"""What the fleet's objects say about HTTP routing, put together: Ingresses, classes, and the Secrets they name.
+"""What the fleet says about HTTP routing, put together: Ingresses, classes, and the Secrets they name.
 
 Law: pure. A Secret that no Ingress names is not kept, not even in memory. What an object said stays while it
 cannot be read, which its reader sees to.
@@ -35,7 +35,9 @@ KINDS = (Ingress, IngressClass, Secret)
 def limited(told: Said) -> Said:
     """With the Secrets alone that are named."""
     named = frozenset(_named(told.ingresses))
-    return Said(told.ingresses, told.classes, {key: told.secrets[key] for key in sorted(named & told.secrets.keys())})
+    return Said(
+        told.ingresses, told.classes, {key: told.secrets[key] for key in sorted(named & told.secrets.keys())}
+    )
 
 
 def kept(before: Said, now: Said) -> Said:

@@ -114,9 +114,9 @@ class Member:
             if version
         )
 
-    def name(self, services: frozenset[str], publish: Publish) -> None:
+    def detail(self, services: frozenset[str], publish: Publish) -> None:
         """Publishes the endpoints of these services, and of no other."""
-        self._touch(self._ledger.cluster.name(services))
+        self._touch(self._ledger.cluster.detail(services))
         if self._whole:
             self._look(publish, late=False)
 

@@ -75,12 +75,13 @@ class Directory:
             publish(MemberChange(book.facts, None if first else touched))
         self._tell(publish)
 
-    def name(self, services: frozenset[str], publish: Publish) -> None:
+    def detail(self, services: frozenset[str], publish: Publish) -> None:
         """Publishes the endpoints of these services, and of no other."""
         book = self._ledger
-        touched = book.cluster.name(services)
+        touched = book.cluster.detail(services)
         if book.read_at and touched:
-            publish(MemberChange(book.facts, book.admit(touched, self._clock(), self._untold)))
+            told = book.admit(touched, self._clock(), self._untold)
+            publish(MemberChange(book.facts, told))
 
     async def _read(self, hints: watch.Hints) -> cluster.Touched:
         """Read what the hints name; the services whose published facts differ."""

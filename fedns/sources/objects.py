@@ -138,12 +138,16 @@ class Endpoint(Struct, frozen=True, gc=False):
 
 
 class Slice(Struct, frozen=True, gc=False):
-    """Backends of one service from one EndpointSlice (`legacy` False) or Endpoints object. Where they are
-    told one by one: `addresses`, one of each, and the `ports` of all by name."""
+    """Backends of one service from one EndpointSlice (`legacy` False) or Endpoints object."""
 
     key: str
     endpoints: tuple[Endpoint, ...]
     legacy: bool = False
+
+
+class Placed(Slice, frozen=True, gc=False):
+    """One that tells where its backends are: an address of each, and the ports of all by name."""
+
     addresses: tuple[str, ...] = ()
     ports: tuple[tuple[str, int], ...] = ()
 

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from fedns.errors import Problem
+from fedns.model.ingress import Said
 from fedns.model.policy import (
     HealthSettings,
     OnAllUnhealthy,
@@ -22,8 +23,8 @@ from fedns.model.policy import (
     TrafficPolicy,
     Ttl,
 )
-from fedns.sources import catalog, objects, watch
-from fedns.sources.change import PolicyChange, ProblemsChange, Publish
+from fedns.sources import catalog, entries, ingresses, objects, watch
+from fedns.sources.change import IngressChange, PolicyChange, ProblemsChange, Publish
 
 SWEEP_S = 30.0
 """Seconds between looks at everything, in case the kernel dropped news."""
@@ -124,14 +125,23 @@ class Fleet:
         known: Mapping[str, TrafficPolicy] | None = None,
     ) -> None:
         self._path, self._watcher = path, watcher
-        self._catalog = catalog.Catalog(path, kinds(defaults, probe))
+        self._kinds = kinds(defaults, probe)
+        self._catalog = catalog.Catalog(path, self._kinds)
         self._known = known or {}
+        self._before: Said | None = None
+        self._said: Said | None = None
         self._policies: Policies | None = None
         self._problems: tuple[Problem, ...] | None = None
+
+    def route(self, known: Said) -> None:
+        """Reads Ingresses too. `known`: what they said before a restart, which stays likewise."""
+        self._before = known
+        self._catalog = catalog.Catalog(self._path, {**self._kinds, **entries.KINDS})
 
     async def run(self, publish: Publish) -> None:
         if not self._path:
             publish(PolicyChange({}, None))
+            publish(IngressChange(Said()))
             await asyncio.Event().wait()
         ear = self._watcher.listen(self._path)
         try:
@@ -148,18 +158,30 @@ class Fleet:
             what = f"the directory cannot be read: {error.strerror}"
             if self._problems is None:
                 publish(PolicyChange({}, frozenset(), whole=False))
+                publish(IngressChange(Said(), whole=False))
             lost = Problem(self._path, what, "the last known policies stay in use")
             self._tell((lost, *self._catalog.problems()), publish)
             return
         for path in (*difference.changed, *difference.removed):
             self._catalog.read(path)
-        policies, rivals = chosen(self._catalog.values())
+        if self._before is not None:
+            self._route(self._before, publish)
+        values = ((key, value) for key, value in self._catalog.values() if isinstance(value, Aimed))
+        policies, rivals = chosen(values)
         if self._catalog.blind:
             policies = {**self._known, **policies}
         if policies != self._policies:
             publish(PolicyChange(policies, touched(self._policies, policies)))
             self._policies = policies
         self._tell((*rivals, *self._catalog.problems()), publish)
+
+    def _route(self, before: Said, publish: Publish) -> None:
+        said = ingresses.said(self._catalog.values())
+        if self._catalog.blind:
+            said = ingresses.kept(before, said)
+        if said != self._said:
+            self._said = said
+            publish(IngressChange(said))
 
     def _tell(self, problems: Iterable[Problem], publish: Publish) -> None:
         found = tuple(sorted(problems))

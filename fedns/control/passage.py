@@ -1,0 +1,94 @@
+"""What the gateway's workers read: Ingresses compiled to routes, and the pools that the routes lead to.
+
+Law: routes are compiled when what the fleet says about them differs, a pool when its service was touched or
+its time has come: the very services whose answers the turn compiles. The turn publishes both at once.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from fedns.errors import Problem
+from fedns.gateway import compile, endpoints, route
+from fedns.gateway.endpoints import Wanted
+from fedns.gateway.failback import Held
+from fedns.model.ingress import Said
+from fedns.model.snapshot import Snapshot
+
+Entries = dict[bytes, bytes | None]
+OWN = (route.SERVICE, route.CERTIFICATE)
+"""Beginnings of keys that nobody else writes."""
+
+
+class Passage:
+    """`there` tells the entries that are published. `named` are the services that routes lead to, `wake_at`
+    when time alone changes a pool (Unix seconds; None: never)."""
+
+    def __init__(self, there: Callable[[], Iterable[tuple[bytes, bytes]]]) -> None:
+        self.named: frozenset[str] = frozenset()
+        self._there = there
+        self._said: Said | None = None
+        self._output = compile.table(compile.Input(), compile.Settings())
+        self._pools: Mapping[str, list[Wanted]] = {}
+        self._held: dict[bytes, Held | None] = {}
+        self._wakes: dict[bytes, float] = {}
+        self._doubts: dict[bytes, list[Problem]] = {}
+        self._stale = True
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        doubts = (problem for found in self._doubts.values() for problem in found)
+        return tuple(sorted({*self._output.problems, *doubts}))
+
+    @property
+    def wake_at(self) -> float | None:
+        return min(self._wakes.values(), default=None)
+
+    def compile(self, said: Said) -> bool:
+        """Takes up what the fleet says; whether it is news."""
+        if said is self._said:
+            return False
+        given = compile.Input(said.ingresses, said.classes, said.secrets)
+        self._said, self._output = said, compile.table(given, compile.Settings())
+        pools: dict[str, list[Wanted]] = {}
+        for wanted in self._output.wanted.values():
+            pools.setdefault(wanted.service, []).append(wanted)
+        self._pools, self.named, self._stale = pools, frozenset(pools), True
+        return True
+
+    def entries(self, snapshot: Snapshot, touched: frozenset[str] | None, now: float) -> Entries:
+        """What is to be published of services that were `touched` (None: all), and of routes if they differ.
+        What could not be published is made again: say `published` when it was."""
+        whole, self._stale = self._stale or touched is None, True
+        if whole:
+            return self._whole(snapshot, now)
+        due = {key for key, at in self._wakes.items() if at <= now}
+        wanted = [each for key in (touched or frozenset()) & self.named for each in self._pools[key]]
+        wanted += [self._output.wanted[key] for key in due]
+        return dict(self._made(wanted, snapshot, now))
+
+    def published(self) -> None:
+        self._stale = False
+
+    def _whole(self, snapshot: Snapshot, now: float) -> Entries:
+        output = self._output
+        for table in (self._held, self._wakes, self._doubts):
+            for key in table.keys() - output.wanted.keys():
+                del table[key]
+        found: Entries = {key: None for key, _ in self._there() if key.startswith(OWN)}
+        found[route.ROUTES] = route.encode(output.table)
+        for name, certificate in output.certificates.items():
+            found[route.CERTIFICATE + name] = route.encode(certificate)
+        found.update(self._made(output.wanted.values(), snapshot, now))
+        return found
+
+    def _made(
+        self, wanted: Iterable[Wanted], snapshot: Snapshot, now: float
+    ) -> Iterator[tuple[bytes, bytes]]:
+        for each in wanted:
+            seen = endpoints.Seen(snapshot.services.get(each.service), snapshot.members)
+            made = endpoints.pool(each, seen, now, self._held.get(each.key))
+            self._held[each.key] = made.held
+            self._wakes.pop(each.key, None)
+            if made.wake is not None:
+                self._wakes[each.key] = made.wake
+            self._doubts[each.key] = endpoints.doubts([each], snapshot)
+            yield route.SERVICE + each.key, route.encode(made.pool)
