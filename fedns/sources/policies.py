@@ -141,7 +141,7 @@ class Fleet:
     async def run(self, publish: Publish) -> None:
         if not self._path:
             publish(PolicyChange({}, None))
-            publish(IngressChange(Said()))
+            self._mute(publish, whole=True)
             await asyncio.Event().wait()
         ear = self._watcher.listen(self._path)
         try:
@@ -158,7 +158,7 @@ class Fleet:
             what = f"the directory cannot be read: {error.strerror}"
             if self._problems is None:
                 publish(PolicyChange({}, frozenset(), whole=False))
-                publish(IngressChange(Said(), whole=False))
+                self._mute(publish, whole=False)
             lost = Problem(self._path, what, "the last known policies stay in use")
             self._tell((lost, *self._catalog.problems()), publish)
             return
@@ -174,6 +174,11 @@ class Fleet:
             publish(PolicyChange(policies, touched(self._policies, policies)))
             self._policies = policies
         self._tell((*rivals, *self._catalog.problems()), publish)
+
+    def _mute(self, publish: Publish, whole: bool) -> None:
+        """A first word of Ingresses, where there is nothing to be said."""
+        if self._before is not None:
+            publish(IngressChange(Said(), whole))
 
     def _route(self, before: Said, publish: Publish) -> None:
         said = ingresses.said(self._catalog.values())

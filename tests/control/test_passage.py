@@ -1,0 +1,61 @@
+"""Ingresses and a snapshot become entries of the gateway's tables, and no more of them than differ."""
+
+from fedns.control import passage
+from fedns.gateway import route
+from fedns.model import facts, snapshot
+from fedns.model.ingress import Said
+from fedns.model.policy import TrafficPolicy
+from tests.gateway.ingresses import NS, ingress, one, path
+
+KEY = f"{NS}/web"
+
+
+def shard(member: str, *ready: str) -> snapshot.Shard:
+    told = tuple(facts.Endpoint(address, (("http", 8080),)) for address in ready)
+    rows = (facts.ZoneReadiness("", len(ready), len(ready), 0, len(ready)),)
+    known = facts.ShardFacts(("192.0.2.1",), (), (facts.Port("http", "tcp", 80),), rows, told)
+    return snapshot.Shard(member, "", (), known, ("192.0.2.1",), snapshot.Verdict("healthy"))
+
+
+def fleet(*shards: snapshot.Shard) -> snapshot.Snapshot:
+    ports = (facts.Port("http", "tcp", 80),)
+    members = {
+        each.member: snapshot.Member(each.member, "", (), {}, (), "reachable", 0.0, 0.0) for each in shards
+    }
+    service = snapshot.Service(NS, "web", TrafficPolicy(), shards, ports)
+    return snapshot.Snapshot(1.0, members, {KEY: service})
+
+
+def said(host: str) -> Said:
+    return Said((ingress("web", one(host, path("/", "web"))),))
+
+
+def members(entry: bytes | None) -> set[str]:
+    assert entry is not None
+    return {part.member for tier in route.pool(entry).tiers for part in tier.parts}
+
+
+def test_everything_at_first_then_pools_of_touched_services_alone() -> None:
+    made = passage.Passage(lambda: [(route.SERVICE + b"old", b""), (b"terms", b"")])
+    assert made.compile(said("a.example"))
+    assert made.named == {KEY}
+    world = fleet(shard("east", "10.0.0.1"), shard("west", "10.1.0.1"))
+    first = made.entries(world, frozenset(), 1.0)
+    pool = next(key for key, value in first.items() if value and key.startswith(route.SERVICE))
+    assert members(first[pool]) == {"east", "west"}
+    assert first[route.SERVICE + b"old"] is None and b"terms" not in first
+    assert made.entries(world, frozenset(), 1.0) == first  # it was not published
+    made.published()
+    assert made.entries(world, frozenset({"else/where"}), 2.0) == {}
+    made.published()
+    less = made.entries(fleet(shard("east"), shard("west", "10.1.0.1")), frozenset({KEY}), 3.0)
+    assert less.keys() == {pool} and members(less[pool]) == {"west"}
+
+
+def test_a_route_to_nothing_is_a_problem_until_it_leads_somewhere() -> None:
+    made = passage.Passage(lambda: ())
+    made.compile(said("a.example"))
+    made.entries(snapshot.Snapshot(), None, 1.0)
+    assert "is in no member" in str(made.problems)
+    made.entries(fleet(shard("east", "10.0.0.1")), None, 1.0)
+    assert made.problems == ()
