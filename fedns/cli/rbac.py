@@ -63,7 +63,8 @@ def clusters(settings: config.Config) -> list[Cluster]:
     found: dict[Any, Cluster] = {}
     place = fleet.where(settings.fleet)
     if place is not None:
-        found[place] = Cluster((FLEET,), str(place), rights.Needs(fleet=True, status=settings.fleet.status))
+        needs = rights.Needs(fleet=True, status=settings.fleet.status, gateway=bool(settings.gateway.listen))
+        found[place] = Cluster((FLEET,), str(place), needs)
     for member in settings.members:
         at = fleet.where(member)
         if at is None:

@@ -60,8 +60,9 @@ class Doors:
             if self._routes:
                 directory.route(said)
             return directory
-        wanted = fleets.Wanted(policies.kinds(defaults, probe), settings.fleet.namespace)
-        return fleets.Fleet(self._source(self.asked), wanted, fleets.Before(bool(known), members or {}))
+        wanted = fleets.Wanted(policies.kinds(defaults, probe), settings.fleet.namespace, self._routes)
+        before = fleets.Before(bool(known), members or {}, said)
+        return fleets.Fleet(self._source(self.asked), wanted, before)
 
     def _source(self, where: access.Where, wish: subjects.Wish = ALL) -> kubernetes.Source:
         return kubernetes.Source(client.Client(where, self._gate), self.register, wish)

@@ -1,8 +1,9 @@
 """Who needs which rights, given what is configured: one table, for `rbac`, `join`, and the test of `deploy/`.
 
 Law: pure, and least possible: no right that no line of code uses, no verb `*`, no Secret outside the fleet's
-namespace. A member is only read, but for what it takes to know which cluster it is. Rights on kinds that a
-cluster does not have do no harm, so they are not asked for.
+namespace unless a gateway shows the certificates of Ingresses (RBAC knows no types of Secrets). A member is
+only read, but for what it takes to know which cluster it is. Rights on kinds that a cluster does not have do
+no harm, so they are not asked for.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,7 +37,8 @@ class Right(NamedTuple):
 class Needs(Struct, frozen=True):
     """What one cluster is to us. `member`: its services are federated, `exports`: those with a ServiceExport,
     `namespaces`: those in namespaces with certain labels; `legacy`: it has no EndpointSlices. `fleet`: it has
-    the fleet-wide objects; `status`: how they fare is written back to them."""
+    the fleet-wide objects; `status`: how they fare is written back to them; `gateway`: HTTP is served as its
+    Ingresses say."""
 
     member: bool = False
     exports: bool = False
@@ -44,6 +46,7 @@ class Needs(Struct, frozen=True):
     legacy: bool = False
     fleet: bool = False
     status: bool = False
+    gateway: bool = False
 
 
 class Account(NamedTuple):
@@ -65,6 +68,7 @@ class Grant(NamedTuple):
 
 
 IDENTITY = Right("", "namespaces", ("get",), "its UID tells which cluster this is", ("kube-system",))
+NETWORKING = "networking.k8s.io"
 MULTICLUSTER, GROUP = "multicluster.x-k8s.io", "fedns.io"
 LEASES = Right("coordination.k8s.io", "leases", ("create",), "one replica writes at a time", local=True)
 
@@ -84,6 +88,9 @@ TABLE: tuple[tuple[tuple[str, ...], Right], ...] = (
     (("fleet",), Right(GROUP, "trafficpolicies", READ, "how services are judged and served")),
     (("fleet",), Right(GROUP, "memberclusters", READ, "which clusters are members")),
     (("fleet",), Right("", "secrets", READ, "the credentials of the members", local=True)),
+    (("fleet", "gateway"), Right(NETWORKING, "ingresses", READ, "what the gateway routes")),
+    (("fleet", "gateway"), Right(NETWORKING, "ingressclasses", READ, "which Ingresses are its own")),
+    (("fleet", "gateway"), Right("", "secrets", READ, "the certificates that Ingresses name")),
     (("fleet", "status"), Right(GROUP, "memberclusters/status", ("patch",), "how each member fares")),
     (("fleet", "status"), Right(GROUP, "trafficpolicies/status", ("patch",), "whether it was accepted")),
     (("fleet", "status"), LEASES),

@@ -14,7 +14,8 @@ from typing import NamedTuple, Protocol
 from fedns.errors import Problem
 from fedns.kube import client, informer
 from fedns.kube.resource import Resource
-from fedns.sources import identity, kubernetes, manifests, objects, policies, reachability, registry
+from fedns.model import ingress
+from fedns.sources import identity, kubernetes, manifests, objects, policies, reachability, registry, routing
 from fedns.sources.change import PolicyChange, ProblemsChange, Publish
 from fedns.sources.registrations import Registered
 
@@ -53,10 +54,12 @@ class Chapter(Protocol):
 
 
 class Wanted(NamedTuple):
-    """`kinds` as `policies.kinds` makes them; `namespace` has the Secrets of members."""
+    """`kinds` as `policies.kinds` makes them; `namespace` has the Secrets of members; `routes`: Ingresses
+    are read too."""
 
     kinds: Mapping[tuple[str, str], objects.Kind]
     namespace: str = NAMESPACE
+    routes: bool = False
 
 
 class Before(NamedTuple):
@@ -64,6 +67,7 @@ class Before(NamedTuple):
 
     policies: bool = False
     members: Mapping[str, Registered] = {}
+    said: ingress.Said = ingress.NOTHING
 
 
 NOTHING = Before()
@@ -89,6 +93,8 @@ class Fleet:
             Policies(source.api, informer.Subject(POLICIES, decode), ears, before.policies, pace),
             registry.Registry(source.api, ears, wanted.namespace, before.members, pace),
         )
+        if wanted.routes:
+            self.chapters += (routing.Routing(source.api, ears, before.said, pace),)
         self._silent = list(self.chapters)
         self._problems: tuple[Problem, ...] | None = None
 

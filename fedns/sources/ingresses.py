@@ -1,7 +1,7 @@
 """What the fleet says about HTTP routing, put together: Ingresses, classes, and the Secrets they name.
 
-Law: pure. A Secret that no Ingress names is not kept, not even in memory. What an object said stays while it
-cannot be read, which its reader sees to.
+Law: pure. A Secret that no Ingress names goes no further. What an object said stays while it cannot be read,
+which its reader sees to.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

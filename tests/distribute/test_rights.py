@@ -35,6 +35,10 @@ def test_a_member_is_only_read() -> None:
         (Needs(member=True, legacy=True), {"endpoints"}),
         (Needs(member=True, exports=True), {"serviceexports", "clusterproperties"}),
         (Needs(member=True, fleet=True), {"trafficpolicies", "memberclusters", "secrets"}),
+        (
+            Needs(member=True, fleet=True, gateway=True),
+            {"trafficpolicies", "memberclusters", "secrets", "ingresses", "ingressclasses"},
+        ),
     ],
 )
 def test_more_only_where_it_is_configured(needs: Needs, more: set[str]) -> None:
@@ -64,7 +68,8 @@ def test_only_a_fleet_with_status_is_written_to() -> None:
 def test_never_everything_and_no_secret_but_our_own(needs: Needs) -> None:
     found = told(needs)
     assert not any("*" in (grant.group, grant.resource, grant.verb) for grant in found)
-    assert all(grant.local for grant in found if grant.resource == "secrets")
+    certificates = needs.fleet and needs.gateway
+    assert certificates or all(grant.local for grant in found if grant.resource == "secrets")
     assert (needs.status and needs.fleet) or all(grant.verb in ("get", *rights.READ) for grant in found)
     given = rights.rights(needs)
     assert len(set(given)) == len(given) and all(right.why for right in given)

@@ -72,7 +72,10 @@ SERVED: Mapping[str, Mapping[str, Kind]] = {
     "discovery.k8s.io/v1": {"endpointslices": Kind("EndpointSlice")},
     "discovery.k8s.io/v1beta1": {"endpointslices": Kind("EndpointSlice")},
     "apps/v1": {"deployments": Kind("Deployment", status=True, counted=True, keys={**EVERYWHERE, **POD})},
-    "networking.k8s.io/v1": {"ingresses": Kind("Ingress", status=True, counted=True)},
+    "networking.k8s.io/v1": {
+        "ingresses": Kind("Ingress", status=True, counted=True),
+        "ingressclasses": Kind("IngressClass", False),
+    },
     "coordination.k8s.io/v1": {"leases": Kind("Lease", blind=False)},
     "rbac.authorization.k8s.io/v1": _RBAC,
     "authorization.k8s.io/v1": {"selfsubjectaccessreviews": Kind("SelfSubjectAccessReview", False)},

@@ -68,6 +68,7 @@ class Selector(NamedTuple):
         meta = found["metadata"]
         labels = meta.get("labels") or {}
         fields = {f"metadata.{name}": meta.get(name, "") for name in ("name", "namespace")}
+        fields |= {"type": found.get("type", "")}
         return _all(self.labels, labels) and _all(self.fields, fields)
 
 
