@@ -75,7 +75,7 @@ class Desk:
             orders=len(parts.operator.orders),
             secondaries=views.secondaries(self._counters(), parts.turn.zones, now),
             fleet=[views.watch(feed, now) for feed in parts.roster.feeds.get(fleet.NAME, ())],
-            writer=None if parts.scribe is None else api.Writer(*parts.scribe.told()),
+            writer=None if parts.scribe is None else parts.scribe.told(),
         )
 
     def members(self) -> Iterable[api.Member]:
@@ -146,7 +146,7 @@ class Desk:
             signed=signatures.measured(self._parts.keys.held),
             problems={source: len(found) for source, found in self._problems().items() if found},
             watches=tuple(views.watched(self._parts.roster.feeds, time.time())),
-            writer=None if self._parts.scribe is None else self._parts.scribe.told().counted,
+            writer=None if self._parts.scribe is None else _counted(self._parts.scribe.told()),
         )
 
     def workers(self) -> measures.Workers:
@@ -201,6 +201,10 @@ class _From(client.Client):
 
     def address(self) -> bytes:
         return self._address
+
+
+def _counted(writer: api.Writer) -> measures.Writer:
+    return measures.Writer(writer.held, {"written": writer.written, "failed": writer.failed})
 
 
 def flaps(before: snapshot.Snapshot, after: snapshot.Snapshot) -> int:

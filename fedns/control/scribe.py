@@ -6,35 +6,16 @@ SIGTERM the Lease is let go, so that another process writes at once.
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
-from fedns import metrics
 from fedns.distribute import rights, shelf, writer
 from fedns.errors import Problem
 from fedns.kube import client, election, lease
+from fedns.servers import api as admin
 from fedns.sources.change import ProblemsChange, Publish
 
 LOOK = 0.5
 """Seconds between two looks at what is wrong."""
 SOURCE = "writer"
-
-
-class Told(NamedTuple):
-    """How it stands. `process`: this one; `holder`: who holds the Lease, as far as is known; `off`: the
-    refusal that keeps this process from taking part."""
-
-    process: str
-    holder: str
-    held: bool
-    transitions: int
-    off: str
-    trouble: str
-    written: int
-    failed: int
-
-    @property
-    def counted(self) -> metrics.Writer:
-        return metrics.Writer(self.held, {"written": self.written, "failed": self.failed})
 
 
 class Scribe:
@@ -50,9 +31,10 @@ class Scribe:
         """Something may be judged otherwise."""
         self._writer.news.set()
 
-    def told(self) -> Told:
+    def told(self) -> admin.Writer:
+        """How it stands."""
         counts = self._writer.outcomes
-        return Told(
+        return admin.Writer(
             self._process,
             self._lease.holder,
             self._lease.held,
