@@ -59,7 +59,8 @@ class _Member(NamedTuple):
 
 
 class _Turn(NamedTuple):
-    """What building any service of this turn needs. `ruled`: members that an order is about."""
+    """What building any service of this turn needs. `ruled`: members that an order is about; `verdicts`: all
+    of this turn, for most shards of a fleet are judged alike and can share one."""
 
     previous: Snapshot
     world: World
@@ -67,6 +68,7 @@ class _Turn(NamedTuple):
     orders: health.Index
     ruled: frozenset[str]
     now: float
+    verdicts: dict[Verdict, Verdict]
 
 
 def assemble(
@@ -76,7 +78,7 @@ def assemble(
     else differs."""
     members = {name: _member(previous, world.members[name]) for name in sorted(world.members)}
     orders = health.index(world.orders, now)
-    turn = _Turn(previous, world, members, orders, frozenset(_ruled(members, orders)), now)
+    turn = _Turn(previous, world, members, orders, frozenset(_ruled(members, orders)), now, {})
     seen = {name: member.seen for name, member in members.items()}
     moved = _moved(previous.members, seen)
     services: dict[str, Service | None] = {}
@@ -311,7 +313,8 @@ def _shard(turn: _Turn, key: str, member: _Member, case: _Case) -> tuple[Shard, 
         case.facts.readiness, policy.min_ready, probe, passive, member.nodes, order, seen.read_at
     )
     previous = health.NEW if case.before is None else case.before.verdict
-    verdict = health.judge(evidence, previous, policy.health, now)
+    judged = health.judge(evidence, previous, policy.health, now)
+    verdict = turn.verdicts.setdefault(judged, judged)
     wakes = list(_wakes(turn, member, evidence, policy)) if turn.orders or passive else []
     if verdict.pending:
         wakes.append(_nearing(verdict.held_until, policy.ttl, now))
