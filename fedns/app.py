@@ -82,6 +82,7 @@ class Control:
         self.turn = turn.Turn(self.writer, config.naming(settings), previous, self._server(), copies)
         if settings.gateway.listen:
             self.turn.passage = passage.Passage(lambda: self.writer.items("gateway"))
+            self.turn.passage.restore(self.writer.items("state"))
         home = vault.Vault(os.path.join(settings.state, "keys"))
         self.keys = keys.Keeper(home, settings.dns.dnssec, self.writer.get("dns", tables.SIGNING))
         # edges

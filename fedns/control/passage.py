@@ -4,7 +4,10 @@ Law: routes are compiled when what the fleet says about them differs, a pool whe
 its time has come: the very services whose answers the turn compiles. The turn publishes both at once.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import msgspec
 
 from fedns.errors import Problem
 from fedns.gateway import compile, endpoints, route
@@ -14,21 +17,26 @@ from fedns.model.ingress import Said
 from fedns.model.snapshot import Snapshot
 
 Entries = dict[bytes, bytes | None]
+HELD = b"held/"
+"""Beginning of keys in db `state`: which level of a pool serves, and since when better ones could."""
 OWN = (route.SERVICE, route.CERTIFICATE)
 """Beginnings of keys that nobody else writes."""
+_held = msgspec.msgpack.Decoder(Held)
 
 
 class Passage:
     """`there` tells the entries that are published. `named` are the services that routes lead to, `wake_at`
-    when time alone changes a pool (Unix seconds; None: never)."""
+    when time alone changes a pool (Unix seconds; None: never), `unsaved` are entries of db `state` to
+    write."""
 
     def __init__(self, there: Callable[[], Iterable[tuple[bytes, bytes]]]) -> None:
         self.named: frozenset[str] = frozenset()
+        self.unsaved: Entries = {}
         self._there = there
         self._said: Said | None = None
         self._output = compile.table(compile.Input(), compile.Settings())
         self._pools: Mapping[str, list[Wanted]] = {}
-        self._held: dict[bytes, Held | None] = {}
+        self._held: dict[bytes, Held] = {}
         self._wakes: dict[bytes, float] = {}
         self._doubts: dict[bytes, list[Problem]] = {}
         self._stale = True
@@ -41,6 +49,13 @@ class Passage:
     @property
     def wake_at(self) -> float | None:
         return min(self._wakes.values(), default=None)
+
+    def restore(self, items: Iterable[tuple[bytes, bytes]]) -> None:
+        """Takes back what `unsaved` once held; what cannot be read begins anew."""
+        for key, value in items:
+            if key.startswith(HELD):
+                with contextlib.suppress(msgspec.MsgspecError):
+                    self._held[key.removeprefix(HELD)] = _held.decode(value)
 
     def compile(self, said: Said) -> bool:
         """Takes up what the fleet says; whether it is news."""
@@ -67,9 +82,12 @@ class Passage:
 
     def published(self) -> None:
         self._stale = False
+        self.unsaved = {}
 
     def _whole(self, snapshot: Snapshot, now: float) -> Entries:
         output = self._output
+        for key in self._held.keys() - output.wanted.keys():
+            self.unsaved[HELD + key] = None
         for table in (self._held, self._wakes, self._doubts):
             for key in table.keys() - output.wanted.keys():
                 del table[key]
@@ -85,8 +103,11 @@ class Passage:
     ) -> Iterator[tuple[bytes, bytes]]:
         for each in wanted:
             seen = endpoints.Seen(snapshot.services.get(each.service), snapshot.members)
-            made = endpoints.pool(each, seen, now, self._held.get(each.key))
-            self._held[each.key] = made.held
+            before = self._held.get(each.key)
+            made = endpoints.pool(each, seen, now, before)
+            if made.held is not None and made.held != before:
+                self._held[each.key] = made.held
+                self.unsaved[HELD + each.key] = msgspec.msgpack.encode(made.held)
             self._wakes.pop(each.key, None)
             if made.wake is not None:
                 self._wakes[each.key] = made.wake

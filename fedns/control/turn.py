@@ -251,6 +251,7 @@ class Turn:
         if self.passage is not None:
             touched = None if before is None else self.snapshot.touched
             changes["gateway"] = self.passage.entries(self.snapshot, touched, now)
+            changes["state"] = chain(kept, (known.unsaved, self.passage.unsaved))
         outcome = Outcome(*self._writer.renew(changes, now, self._head(now)))
         if self.passage is not None:
             self.passage.published()

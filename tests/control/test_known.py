@@ -1,7 +1,7 @@
 """What is known survives a restart, and a source that cannot speak takes nothing back."""
 
 from fedns.control import known
-from fedns.model import assemble
+from fedns.model import assemble, ingress
 from fedns.model.policy import ProbeSpec, TrafficPolicy
 from fedns.sources import change
 
@@ -80,3 +80,17 @@ def test_touched_services_are_told_once() -> None:
     world, touched, _ = cell_.take()
     assert touched == {"shop/web"} and world.policies == {"shop/web": POLICY}
     assert cell_.take()[1] == frozenset()
+
+
+def test_what_ingresses_say_comes_back_and_outlives_a_source_that_is_mute() -> None:
+    tls = {"shop/cert": ingress.Secret("shop", "cert", "kubernetes.io/tls", {"tls.key": b"\0key"})}
+    web = ingress.Ingress("shop", "web", rules=(ingress.Rule("a.example"),), annotations={"a/b": "c"})
+    said = ingress.Said((web,), (ingress.IngressClass("fedns", "fedns.io/gateway", True),), tls)
+    before = cell()
+    before.put(change.IngressChange(said))
+    after = restored(before)
+    assert after.said == said
+    after.put(change.IngressChange(ingress.NOTHING, whole=False))
+    assert after.said == said and not after.unsaved
+    after.put(change.IngressChange(ingress.NOTHING))
+    assert restored(before, after).said == ingress.NOTHING

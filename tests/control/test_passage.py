@@ -59,3 +59,23 @@ def test_a_route_to_nothing_is_a_problem_until_it_leads_somewhere() -> None:
     assert "is in no member" in str(made.problems)
     made.entries(fleet(shard("east", "10.0.0.1")), None, 1.0)
     assert made.problems == ()
+
+
+def test_a_level_that_came_back_rests_over_a_restart() -> None:
+    notes = {"fedns.io/clusters": "east;west", "fedns.io/failback": "60s"}
+    told = Said((ingress("web", one("a.example", path("/", "web")), annotations=notes),))
+    both = fleet(shard("east", "10.0.0.1"), shard("west", "10.1.0.1"))
+    saved: dict[bytes, bytes | None] = {}
+    serving = []
+    for now, world in ((1.0, both), (2.0, fleet(shard("west", "10.1.0.1"))), (3.0, both), (63.0, both)):
+        made = passage.Passage(lambda: ())
+        made.restore((key, value) for key, value in saved.items() if value is not None)
+        made.compile(told)
+        entries = made.entries(world, None, now)
+        saved |= made.unsaved
+        made.published()
+        pool = next(
+            route.pool(value) for key, value in entries.items() if value and key.startswith(route.SERVICE)
+        )
+        serving.append((pool.tiers[0].parts[0].member, made.wake_at))
+    assert serving == [("east", None), ("west", None), ("west", 63.0), ("east", None)]

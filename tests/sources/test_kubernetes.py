@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fedns.model.facts import MemberFacts, ShardFacts
+from fedns.model.facts import Endpoint, MemberFacts, ShardFacts
 from fedns.sources import cluster, identity, kubernetes, subjects
 from fedns.sources.change import MemberChange, ProblemsChange
 from tests.fakes import kubecluster
@@ -337,3 +337,26 @@ def test_what_is_not_needed_is_not_asked_for(server: kubecluster.Cluster, tmp_pa
     assert not problems(watched(server, tmp_path, nothing))
     asked = "".join(server.log())
     assert "serviceexports" not in asked and "clusterproperties" not in asked and "namespaces?" not in asked
+
+
+def test_endpoints_are_told_of_named_services(server: kubecluster.Cluster, tmp_path: Path) -> None:
+    wish, about = subjects.Wish(endpoints=True), cluster.Member("m", endpoints=True)
+    made: list[kubernetes.Member] = []
+
+    def make() -> kubernetes.Member:
+        source = asking.source(server, tmp_path, wish)
+        made.append(kubernetes.Member(about, source, None, asking.REACH, asking.PACE))
+        return made[0]
+
+    async def test(listener: Listener) -> None:
+        assert facts(listener).shards["mynamespace/web"].endpoints is None
+        made[0].detail(frozenset({"mynamespace/web"}), listener)
+        assert listener.last(MemberChange).touched == {"mynamespace/web"}
+        assert facts(listener).shards["mynamespace/web"].endpoints == (Endpoint("10.0.0.1", (), "r1-a"),)
+        await asking.act(server.put, kubecluster.endpoints("web", "r1-a", ready=False))
+        gone = (Endpoint("10.0.0.1", (), "r1-a", False, False),)
+        await listener.until(lambda: facts(listener).shards["mynamespace/web"].endpoints == gone)
+        made[0].detail(frozenset(), listener)
+        assert facts(listener).shards["mynamespace/web"].endpoints is None
+
+    asking.beside(make, MemberChange, test)
