@@ -16,7 +16,7 @@ MemberArgument = Annotated[str, typer.Argument(help="A member of the demo fleet,
 PortOption = Annotated[int, typer.Option("--port", help="Port of the demo's backends.")]
 
 TRY = """\
-The demo fleet runs: 4 members, DNS on {dns}, admin API on http://{admin}
+The demo fleet runs: 4 members, DNS on {dns}, HTTP on {gateway}, admin API on http://{admin}
 Its files are in {directory} and are watched: edit one and see.
 
 Try, in another terminal:
@@ -26,6 +26,7 @@ Try, in another terminal:
   dig @{dns.host} -p {dns.port} {name}.europe-west1-b.{domain} AAAA
   dig @{dns.host} -p {dns.port} _http._tcp.{name}.europe-west1.{domain} SRV
   dig @{dns.host} -p {dns.port} eu.nginx.acme.com
+  curl -H 'Host: {host}' http://{gateway}/    # the cluster that answers, by turns
   {fedns} status --watch{option}
   {fedns} explain {name}.europe-west1.{domain}{option}
   {fedns} demo fail gce-europe-west1{backend}    # within 3 seconds: a CNAME to the global name
@@ -88,6 +89,8 @@ def guide(directory: str, ports: demo_fleet.Ports) -> str:
     return TRY.format(
         dns=ports.dns,
         admin=ports.admin,
+        gateway=ports.gateway,
+        host=demo_fleet.HOST,
         directory=os.path.join(directory, ""),
         name=name,
         domain=demo_fleet.DOMAIN,

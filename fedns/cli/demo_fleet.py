@@ -12,6 +12,8 @@ from fedns import config, values
 
 FEDERATION, DOMAIN = "myfederation", "example.com"
 NAMESPACE, SERVICE = "mynamespace", "nginx"
+HOST = "shop.example.com"
+"""What the gateway serves."""
 
 
 class Site(NamedTuple):
@@ -38,6 +40,11 @@ class Ports(NamedTuple):
     dns: values.Address = values.Address("127.0.0.1", 5300)
     admin: values.Address = values.address(config.ADMIN)
     backend: int = 8080
+
+    @property
+    def gateway(self) -> values.Address:
+        """The port of the backends, which have addresses of their own."""
+        return values.Address("127.0.0.1", self.backend)
 
 
 MEMBER = """\
@@ -102,6 +109,20 @@ spec:
   probe: {{kind: http, port: {port}, path: /healthz, interval: 1s, timeout: 500ms, fall: 2, rise: 2}}
 """
 
+INGRESS = """\
+# What the gateway routes.
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {{name: {service}, namespace: {namespace}}}
+spec:
+  ingressClassName: fedns
+  rules:
+  - host: {host}
+    http:
+      paths:
+      - {{path: /, pathType: Prefix, backend: {{service: {{name: {service}, port: {{name: http}}}}}}}}
+"""
+
 CONFIG = """\
 # The demo fleet, written by `fedns demo start`.
 federation: {federation}
@@ -113,10 +134,14 @@ fleet: {{manifests: fleet/}}
 members:
 {members}dns: {{listen: ["{ports.dns}"], workers: 2, ttl: {{min: 5, max: 30}}}}
 admin: {{listen: "{ports.admin}"}}
+# The pods of the demo do not exist, so members are entered at their load balancers (`gateway: addresses`).
+gateway: {{listen: ["{ports.gateway}"], workers: 2}}
 # A shard that flaps is held for a minimum time, doubling with each flap. The default first hold is
 # 30s; the demo's is shorter, so that failing and healing twice in a row can be watched.
 health: {{hold: 5s, hold_max: 60s, hold_reset: 60s}}
 """
+
+MEMBER_OF = "- {{name: {0}, manifests: members/{0}/, gateway: addresses}}\n"
 
 ZONE = resources.files("fedns.cli").joinpath("acme.com.zone").read_text(encoding="utf-8")
 """The worked example of `zones/`: an outside zone with names that point into the federation."""
@@ -134,9 +159,10 @@ def files(ports: Ports) -> dict[str, str]:
             federation=FEDERATION,
             domain=DOMAIN,
             ports=ports,
-            members="".join(f"- {{name: {one.member}, manifests: members/{one.member}/}}\n" for one in SITES),
+            members="".join(MEMBER_OF.format(one.member) for one in SITES),
         ),
         "fleet/policies.yaml": POLICY.format(service=SERVICE, namespace=NAMESPACE, port=ports.backend),
+        "fleet/ingresses.yaml": INGRESS.format(service=SERVICE, namespace=NAMESPACE, host=HOST),
         "zones/acme.com.zone": ZONE,
     }
     for index, one in enumerate(SITES):

@@ -1,5 +1,6 @@
 """The demo as a new user meets it: what `demo start` prints is true, fails move names, Ctrl-C ends all."""
 
+import contextlib
 import http.client
 import os
 import re
@@ -108,6 +109,24 @@ def test_a_failed_backend_moves_its_region_to_the_global_name_and_back(demo: Dem
     assert "- gce-europe-west1" in told.stdout
     assert demo.run("demo", "heal", "gce-europe-west1", "--port", str(demo.backend)).returncode == 0
     world.until(lambda: demo.ask(region) == ["A 127.0.0.12"], "the region serves again")
+
+
+def test_the_gateway_leaves_a_failed_backend_out_and_takes_it_back(demo: Demo) -> None:
+    def get() -> tuple[int, str]:
+        client = http.client.HTTPConnection("127.0.0.1", demo.backend, timeout=world.LONG)
+        with contextlib.closing(client):
+            client.request("GET", "/", headers={"Host": "shop.example.com"})
+            reply = client.getresponse()
+            return reply.status, reply.read().decode()
+
+    theirs = (200, "hello from gce-europe-west1\n")
+    world.until(lambda: theirs in [get() for _ in range(20)], "the gateway goes to all members")
+    assert demo.run("demo", "fail", "gce-europe-west1", "--port", str(demo.backend)).returncode == 0
+    world.until(lambda: {get()[0] for _ in range(20)} == {200}, "only healthy members are gone to")
+    assert demo.ask(f"{NAME}.example.com").count("A 127.0.0.12") == 0
+    assert theirs not in [get() for _ in range(20)]
+    assert demo.run("demo", "heal", "gce-europe-west1", "--port", str(demo.backend)).returncode == 0
+    world.until(lambda: theirs in [get() for _ in range(20)], "the healed one serves again")
 
 
 def test_a_drained_member_leaves_at_once_and_comes_back(demo: Demo) -> None:
