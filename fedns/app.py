@@ -18,7 +18,7 @@ import time
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
-from fedns import config, fleet, logs, metrics, stamps, tables
+from fedns import config, fleet, logs, metrics, portal, stamps, tables
 from fedns.control import (
     aims,
     certificates,
@@ -36,6 +36,7 @@ from fedns.control import (
 )
 from fedns.dns import client as asker
 from fedns.errors import Problem, StateError
+from fedns.gateway import terms
 from fedns.kube import client
 from fedns.model import snapshot, state
 from fedns.model.facts import ProbeCount
@@ -68,7 +69,7 @@ class Control:
         self.started = time.time()
         # what is known
         awaited = ["zones", "orders", *(["geodata"] if settings.geo.database else [])]
-        awaited += ["ingresses"] if settings.gateway.listen else []
+        awaited += ["ingresses"] if settings.gateway.serves else []
         self.known = known.Known(config.world(settings), awaited)
         self.known.problems["config"] = problems
         # what is served
@@ -80,9 +81,10 @@ class Control:
         )
         copies = settings.transfer
         self.turn = turn.Turn(self.writer, config.naming(settings), previous, self._server(), copies)
-        if settings.gateway.listen:
+        if settings.gateway.serves:
             self.turn.passage = passage.Passage(lambda: self.writer.items("gateway"))
             self.turn.passage.restore(self.writer.items("state"))
+        self.turn.terms = terms.encode(portal.agreed(settings.gateway)) if settings.gateway.serves else None
         home = vault.Vault(os.path.join(settings.state, "keys"))
         self.keys = keys.Keeper(home, settings.dns.dnssec, self.writer.get("dns", tables.SIGNING))
         # edges

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, NamedTuple
 from msgspec import Struct, structs
 
 from fedns import fleet as fleets
-from fedns import geography, hosts, keyring, replicas, schema, values
+from fedns import geography, hosts, keyring, portal, replicas, schema, values
 from fedns.dns import atlas, client, names, rate
 from fedns.errors import Problem
 from fedns.model import assemble, policy
@@ -108,13 +108,6 @@ class Dns(Struct, frozen=True):
     dnssec: keyring.Settings = keyring.Settings()
 
 
-class Gateway(Struct, frozen=True):
-    """Where HTTP is served as the fleet's Ingresses say; nowhere unless told."""
-
-    listen: tuple[Listen, ...] = ()
-    workers: Count = 2
-
-
 class Admin(Struct, frozen=True):
     listen: Listen = values.address(ADMIN)
 
@@ -147,7 +140,7 @@ class Config(Struct, frozen=True):
     places: tuple[geography.Place, ...] = ()
     geo: geography.Geo = geography.Geo()
     dns: Dns = Dns()
-    gateway: Gateway = Gateway()
+    gateway: portal.Gateway = portal.Gateway()
     admin: Admin = Admin()
     transfer: replicas.Transfer = replicas.Transfer()
     health: Health = Health()

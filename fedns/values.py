@@ -13,6 +13,9 @@ ALGORITHMS = {13: "ecdsap256sha256", 15: "ed25519"}
 """Numbers and names of the DNSSEC algorithms that RFC 8624 recommends to sign with."""
 
 
+_UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
 class Address(NamedTuple):
     """Where to listen; port 0 takes any free one."""
 
@@ -97,6 +100,14 @@ def per_second(text: str, reader: schema.Reader) -> int:
     return int(text)
 
 
+def amount(text: str, reader: schema.Reader) -> int:
+    """Octets or other things in number; 0: no limit."""
+    digits, unit = (text[:-1], text[-1:].lower()) if text[-1:].lower() in _UNITS else (text, "")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 12):
+        raise schema.Bad(f"{text!r} is no amount", "as in 8192, 64k or 1m; 0 is no limit")
+    return int(digits) * _UNITS.get(unit, 1)
+
+
 def slip(text: str, reader: schema.Reader) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 2 and int(text) <= 10):
         raise schema.Bad(f"{text!r} is not a number from 0 to 10", "2: every second limited reply; 0: none")
@@ -156,6 +167,7 @@ Algorithm = Annotated[int, algorithm]
 Count = Annotated[int, count]
 Secret = Annotated[str, secret]
 Rate = Annotated[int, per_second]
+Amount = Annotated[int, amount]
 Bits4 = Annotated[int, bits4]
 Bits6 = Annotated[int, bits6]
 Slip = Annotated[int, slip]

@@ -63,7 +63,7 @@ def clusters(settings: config.Config) -> list[Cluster]:
     found: dict[Any, Cluster] = {}
     place = fleet.where(settings.fleet)
     if place is not None:
-        needs = rights.Needs(fleet=True, status=settings.fleet.status, gateway=bool(settings.gateway.listen))
+        needs = rights.Needs(fleet=True, status=settings.fleet.status, gateway=settings.gateway.serves)
         found[place] = Cluster((FLEET,), str(place), needs)
     for member in settings.members:
         at = fleet.where(member)

@@ -1,4 +1,4 @@
-"""`fedns serve`: one command that runs the control process and the DNS workers, until it is told to stop."""
+"""`fedns serve`: one command that runs the control process and all workers, until it is told to stop."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fedns import config, logs
+from fedns import config, logs, portal
 from fedns.cli import codes, output
 from fedns.errors import FednsError
 from fedns.servers import supervisor
@@ -17,6 +17,7 @@ class Role(StrEnum):
     all = "all"
     control = "control"
     dns = "dns"
+    gateway = "gateway"
 
 
 def serve(
@@ -50,18 +51,20 @@ def plan(settings: config.Config, control: tuple[str, ...], role: Role = Role.al
     """What the supervisor is told: sockets, workers, the state directory, and control's command line."""
     listen = tuple((one.host, one.port) for one in settings.dns.listen)
     return supervisor.Plan(
-        () if role is Role.control else listen,
+        listen if role in (Role.all, Role.dns) else (),
         settings.dns.workers,
         settings.state,
-        () if role is Role.dns else control,
+        control if role in (Role.all, Role.control) else (),
         tls=_tls(settings.dns.tls),
-        gateway=None if role is Role.control else _gateway(settings.gateway),
+        gateway=_gateway(settings.gateway) if role in (Role.all, Role.gateway) else None,
     )
 
 
-def _gateway(told: config.Gateway) -> supervisor.Gateway | None:
-    listen = tuple((one.host, one.port) for one in told.listen)
-    return supervisor.Gateway(listen, told.workers) if listen else None
+def _gateway(told: portal.Gateway) -> supervisor.Gateway | None:
+    if not told.serves:
+        return None
+    listen, tls = (tuple((one.host, one.port) for one in each) for each in (told.listen, told.tls))
+    return supervisor.Gateway(listen, tls, told.workers)
 
 
 def _tls(told: config.Tls) -> supervisor.Tls | None:

@@ -27,7 +27,7 @@ class Doors:
     def __init__(self, settings: config.Config, watcher: watch.Watcher, learns: bool = True) -> None:
         self._settings, self._watcher = settings, watcher
         self._gate = asyncio.Semaphore(client.AT_ONCE)
-        self._routes = bool(settings.gateway.listen)
+        self._routes = settings.gateway.serves
         self.register = identity.Register(os.path.join(settings.state, "identities"), learns)
 
     @property

@@ -30,6 +30,7 @@ from fedns.dns import (
     zones,
 )
 from fedns.errors import Problem
+from fedns.gateway import terms
 from fedns.model import assemble, snapshot, state
 from fedns.model.facts import Order
 from fedns.sources import change
@@ -75,6 +76,8 @@ class Turn:
         self.aliases = aliases.Aliases(settings.aliases, self._held, writer.items("state"))
         self.signing: bytes | None = None
         """What signs which zones (`signing.encode`)."""
+        self.terms: bytes | None = None
+        """On what terms the gateway serves (`terms.encode`); None: there is none."""
         self.layout = names.layout(settings, ())
         self.zones: tuple[node.Zone, ...] = ()
         self.problems: dict[str, tuple[Problem, ...]] = {}
@@ -250,7 +253,8 @@ class Turn:
         changes: dict[str, Changes | Iterator[Changes]] = {"dns": dns, "state": chain(kept, (known.unsaved,))}
         if self.passage is not None:
             touched = None if before is None else self.snapshot.touched
-            changes["gateway"] = self.passage.entries(self.snapshot, touched, now)
+            agreed: Changes = {terms.TERMS: self.terms}
+            changes["gateway"] = {**self.passage.entries(self.snapshot, touched, now), **agreed}
             changes["state"] = chain(kept, (known.unsaved, self.passage.unsaved))
         outcome = Outcome(*self._writer.renew(changes, now, self._head(now)))
         if self.passage is not None:

@@ -98,6 +98,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--counters", required=True, help="directory of the workers' counters")
     parser.add_argument("--name", default="gateway-0", help="which worker this is, in logs and counters")
     parser.add_argument("--http-fd", type=int, action="append", default=[], help="an inherited listener")
+    parser.add_argument("--https-fd", type=int, action="append", default=[], help="the same, for TLS")
     return parser.parse_args(arguments)
 
 

@@ -1,8 +1,8 @@
-"""The sockets DNS is served from, opened by the supervisor and inherited by the workers.
+"""The sockets we serve from, opened by the supervisor and inherited by the workers.
 
 Law: per address one UDP socket for each worker (SO_REUSEPORT: the kernel spreads clients over them) and
-one TCP listener for all; DNS over TLS has a listener of its own. SO_REUSEPORT would also let a second
-fedns share the port in silence, so the port is first tried without it.
+one TCP listener for all; DNS over TLS has a listener of its own, the gateway one for each worker.
+SO_REUSEPORT would also let a second fedns share the port in silence, so it is first tried without it.
 """
 
 import contextlib
@@ -58,6 +58,33 @@ def open_stream(address: tuple[str, int]) -> Address:
     return Address((host, tcp.getsockname()[1]), (), tcp)
 
 
+@dataclass(frozen=True)
+class Shared:
+    """One open address with a listener per worker: the kernel spreads connections over them."""
+
+    address: tuple[str, int]
+    each: tuple[socket.socket, ...]
+
+    def close(self) -> None:
+        for sock in self.each:
+            sock.close()
+
+
+def open_shared(address: tuple[str, int], workers: int) -> Shared:
+    """Opens `address` for connections, once for each worker. Raises ListenError."""
+    host, port = address
+    family = _family(host)
+    with contextlib.ExitStack() as undo:
+        try:
+            with _tcp(family, address) as trial:
+                bound = (host, trial.getsockname()[1])
+            socks = tuple(undo.enter_context(_tcp(family, bound, shared=True)) for _ in range(workers))
+        except OSError as error:
+            raise ListenError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+        undo.pop_all()
+    return Shared(bound, socks)
+
+
 def _open(host: str, port: int, workers: int) -> Address:
     family = _family(host)
     with contextlib.ExitStack() as undo:
@@ -75,10 +102,12 @@ def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-def _tcp(family: int, bound: tuple[str, int]) -> socket.socket:
+def _tcp(family: int, bound: tuple[str, int], shared: bool = False) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         _only_v6(sock)
         sock.bind(bound)
         sock.listen(BACKLOG)

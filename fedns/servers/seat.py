@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from fedns.errors import StateError
 
+KINDS = ("dns", "gateway")
 SEATS = 1000  # far more instances than one directory ever has: a bound for the search
 
 
@@ -31,17 +32,13 @@ class Seat:
         """The file that tells who runs in this seat."""
         return os.path.join(self.state, f"serve{self.suffix}.json")
 
-    def worker(self, index: int) -> str:
+    def worker(self, index: int, kind: str = "dns") -> str:
         """The name of a worker in logs and among the counters."""
-        return f"dns{self.suffix}-{index}"
-
-    def gateway(self, index: int) -> str:
-        """The same of a worker of the gateway."""
-        return f"gateway{self.suffix}-{index}"
+        return f"{kind}{self.suffix}-{index}"
 
     def owns(self, name: str) -> bool:
         """Whether a counter file of this name is from this seat."""
-        return name.rpartition("-")[0] in (f"dns{self.suffix}", f"gateway{self.suffix}")
+        return name.rpartition("-")[0] in [kind + self.suffix for kind in KINDS]
 
     def leave(self) -> None:
         for lock in self.locks:

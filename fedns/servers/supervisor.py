@@ -1,4 +1,4 @@
-"""`fedns serve`: opens the sockets, starts control and the DNS workers, replaces whatever dies.
+"""`fedns serve`: opens the sockets, starts control and the workers, replaces whatever dies.
 
 Law: single thread, woken by signals and process descriptors only. The supervisor owns the sockets, so
 what is queued for a dead worker waits for its successor. Tables are verified in a child before anyone
@@ -39,10 +39,11 @@ class Tls:
 
 @dataclass(frozen=True)
 class Gateway:
-    """Where HTTP is served, by how many workers, and their command line."""
+    """Where HTTP is served, and by how many workers."""
 
     listen: tuple[tuple[str, int], ...]
-    workers: int
+    tls: tuple[tuple[str, int], ...] = ()
+    workers: int = 2
     worker: tuple[str, ...] = (sys.executable, "-m", "fedns.servers.gateway_worker")
 
 
@@ -56,8 +57,8 @@ class Plan:
     control: tuple[str, ...] = ()
     verify: float = 600.0  # seconds between looks at tables in use: rot is found although nobody died of it
     tls: Tls | None = None
-    worker: tuple[str, ...] = (sys.executable, "-m", "fedns.servers.dns_worker")
     gateway: Gateway | None = None
+    worker: tuple[str, ...] = (sys.executable, "-m", "fedns.servers.dns_worker")
 
 
 class Supervisor:
@@ -71,7 +72,7 @@ class Supervisor:
         self._children: list[child.Child] = []
         self._sockets: list[listen.Address] = []
         self._private: list[listen.Address] = []  # DNS over TLS
-        self._doors: list[listen.Address] = []  # HTTP
+        self._doors: list[tuple[str, listen.Shared]] = []  # the gateway's, with the worker's flag
         self._seat = seat.take(plan.state, bool(plan.control))
         self._stopping = False
 
@@ -83,7 +84,7 @@ class Supervisor:
             if self._plan.tls and self._sockets:
                 self._private = [listen.open_stream(each) for each in self._plan.tls.listen]
             if self._plan.gateway:
-                self._doors = [listen.open_stream(each) for each in self._plan.gateway.listen]
+                self._open_doors(self._plan.gateway)
             self._forget_counters()
             self._check_tables()
             self._start()
@@ -93,8 +94,10 @@ class Supervisor:
         finally:
             for each in self._children:
                 each.kill()
-            for address in (*self._sockets, *self._private, *self._doors):
+            for address in (*self._sockets, *self._private):
                 address.close()
+            for _, door in self._doors:
+                door.close()
             _remove(self._seat.told)
             self._seat.leave()
 
@@ -113,22 +116,23 @@ class Supervisor:
             passed = tuple(fd for _, fd in fds)
             self._children.append(child.Child(f"dns worker {index}", (*plan.worker, *options), passed))
         if plan.gateway:
-            self._children += self._gateways(plan.gateway)
+            self._children += [self._gateway_worker(plan.gateway, at) for at in range(plan.gateway.workers)]
         if plan.control:
             self._children.append(child.Child("control", plan.control, ()))
         for each in self._children:
             self._spawn(each)
 
-    def _gateways(self, told: Gateway) -> list[child.Child]:
-        """All of them take connections from the same listeners, so nobody waits for one that died."""
-        passed = tuple(each.tcp.fileno() for each in self._doors)
-        options = [word for fd in passed for word in ("--http-fd", str(fd))]
+    def _open_doors(self, told: Gateway) -> None:
+        for flag, addresses in (("--http-fd", told.listen), ("--https-fd", told.tls)):
+            self._doors += [(flag, listen.open_shared(each, told.workers)) for each in addresses]
+
+    def _gateway_worker(self, told: Gateway, index: int) -> child.Child:
+        fds = [(flag, door.each[index].fileno()) for flag, door in self._doors]
+        options = [word for flag, fd in fds for word in (flag, str(fd))]
         options += ["--table", self._tables, "--counters", self._counters]
-        names = [self._seat.gateway(index) for index in range(told.workers)]
-        return [
-            child.Child(f"gateway worker {index}", (*told.worker, *options, "--name", name), passed)
-            for index, name in enumerate(names)
-        ]
+        options += ["--name", self._seat.worker(index, "gateway")]
+        passed = tuple(fd for _, fd in fds)
+        return child.Child(f"gateway worker {index}", (*told.worker, *options), passed)
 
     def _spawn(self, each: child.Child) -> None:
         try:
@@ -201,7 +205,7 @@ class Supervisor:
             else:
                 self._stopping = True
 
-    def _signal(self, names: tuple[str, ...], number: int) -> None:
+    def _signal(self, names: str | tuple[str, ...], number: int) -> None:
         for each in self._children:
             if each.name.startswith(names):
                 each.signal(number)
@@ -223,7 +227,7 @@ class Supervisor:
             "pid": os.getpid(),
             "listen": [list(each.address) for each in self._sockets],
             "tls": [list(each.address) for each in self._private],
-            "gateway": [list(each.address) for each in self._doors],
+            "gateway": [list(door.address) for _, door in self._doors],
             "children": {each.name: each.pid for each in self._children if each.alive},
         }
         path = self._seat.told

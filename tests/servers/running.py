@@ -27,6 +27,7 @@ plan = supervisor.Plan(
     listen=tuple(map(tuple, told["listen"])), workers=told["workers"],
     state=told["state"], control=tuple(told["control"]), verify=told["verify"],
     tls=supervisor.Tls((("127.0.0.1", 0),), *told["tls"]) if told["tls"] else None,
+    gateway=supervisor.Gateway((("127.0.0.1", 0),), (), told["gateway"]) if told["gateway"] else None,
 )
 sys.exit(supervisor.Supervisor(plan).run())
 """
@@ -122,9 +123,10 @@ def serving(
     hosts: tuple[str, ...] = ("127.0.0.1",),
     verify: float = 600.0,
     tls: tuple[str, ...] = (),
+    gateway: int = 0,
 ) -> Iterator[Running]:
     plan = {"listen": [(h, 0) for h in hosts], "workers": workers, "state": str(state), "control": control}
-    plan |= {"verify": verify, "tls": tls}
+    plan |= {"verify": verify, "tls": tls, "gateway": gateway}
     process = subprocess.Popen([sys.executable, "-c", _SERVE, json.dumps(plan)])
     try:
         yield Running(process, state)

@@ -44,3 +44,11 @@ def test_connections_alone_need_no_udp() -> None:
 def test_a_foreign_address_is_a_clear_error() -> None:
     with pytest.raises(listen.ListenError, match=r"192\.0\.2\.1"):
         listen.open_address(("192.0.2.1", 0), 1)
+
+
+def test_each_worker_has_a_listener_of_its_own() -> None:
+    opened = listen.open_shared(("127.0.0.1", 0), 3)
+    assert [sock.getsockname() for sock in opened.each] == [opened.address] * 3
+    with pytest.raises(listen.ListenError, match=f"port {opened.address[1]}"):
+        listen.open_shared(opened.address, 2)
+    opened.close()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -151,3 +152,19 @@ def _is_zombie(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
         return True
+
+
+def test_gateway_workers_are_replaced_and_who_connects_meanwhile_waits(tmp_path: Path) -> None:
+    running.publish(tmp_path)
+    with running.serving(tmp_path, gateway=2) as serve:
+        host, port = serve.told()["gateway"][0]
+        asked = b"GET / HTTP/1.1\r\nHost: nobody\r\nConnection: close\r\n\r\n"
+        for name in ("gateway worker 0", "gateway worker 1"):
+            old = serve.child(name)
+            os.kill(old, signal.SIGKILL)
+            for _ in range(8):  # some of them come to the listener of the one that died
+                with socket.create_connection((host, port), running.LONG) as sock:
+                    sock.sendall(asked)
+                    assert sock.recv(100).startswith(b"HTTP/1.1 404 ")
+            serve.replaced(name, old)
+        assert {"gateway-0.traffic", "gateway-1.seen"} <= set(os.listdir(tmp_path / "counters"))
