@@ -6,8 +6,10 @@ Bounded per endpoint; nothing is opened in advance.
 
 import asyncio
 from time import monotonic
+from typing import Any
 
 from fedns.servers.outbound import Key, Outbound
+from fedns.servers.seals import Seals
 
 IDLE = 4.0  # seconds: servers are known to close after 5 (Node.js), and a request must not meet that
 KEPT = 64  # idle connections per endpoint and worker
@@ -16,8 +18,8 @@ KEPT = 64  # idle connections per endpoint and worker
 class Depot:
     """All connections of one worker to backends."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self, loop: asyncio.AbstractEventLoop, seals: Seals) -> None:
+        self._loop, self._seals = loop, seals
         self._idle: dict[Key, list[Outbound]] = {}
         self.opened = 0
 
@@ -32,8 +34,16 @@ class Depot:
 
     async def open(self, key: Key, patience: float) -> Outbound:
         """OSError, or TimeoutError."""
+        options: dict[str, Any] = {}
+        if key.upstream is not None:
+            context = self._seals.toward_backend(key.upstream)
+            if context is None:
+                raise ConnectionError("there is nothing to check the backend by")
+            options = {"ssl": context, "server_hostname": key.name}
         async with asyncio.timeout(patience):
-            _, made = await self._loop.create_connection(lambda: Outbound(self, key), *key)
+            _, made = await self._loop.create_connection(
+                lambda: Outbound(self, key), key.address, key.port, **options
+            )
         self.opened += 1
         return made
 

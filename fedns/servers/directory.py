@@ -114,6 +114,11 @@ class Directory:
         """Whether a pool has endpoints."""
         return bool(self.service(key).balancer.levels)
 
+    def certificate(self, name: bytes) -> route.Certificate | None:
+        """The one of this name (empty: the default one)."""
+        raw = self.get(route.CERTIFICATE + name)
+        return route.certificate(raw) if raw else None
+
     def get(self, key: bytes) -> bytes | None:
         """One entry."""
         if self._reader is None:

@@ -9,13 +9,13 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from fedns.gateway import balance, decide
+from fedns.gateway import balance, decide, normal, variables
 from fedns.gateway import head as heads
 from fedns.gateway.normal import Rejected
 from fedns.gateway.route import Endpoint
-from fedns.servers import accesslog, framing, identity, onward, tally
+from fedns.servers import accesslog, credential, framing, identity, onward, tally
 from fedns.servers.directory import Service
-from fedns.servers.outbound import Outbound
+from fedns.servers.outbound import Key, Outbound
 from fedns.servers.relay import Relay
 from fedns.servers.request import Request
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fedns.servers.inbound import Inbound
 
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))  # RFC 9110 section 9.2.2
+SEALED = frozenset(("https", "grpcs"))
 AHEAD = 64 << 10  # octets of a body that are read before there is somebody to take them
 GONE = 499  # nginx's number for a client that did not wait
 
@@ -74,6 +75,9 @@ class Exchange(Relay):
         self._begun = monotonic()
         try:
             decision = self._decide()
+        except credential.Elsewhere as page:
+            self.say(302, ((b"Location", page.url),))
+            return
         except Rejected as no:
             hall.tally.count(f"refused_{no.status}")
             self.request.keep = False
@@ -102,6 +106,8 @@ class Exchange(Relay):
         self._head = head
         self._request_id = request_id = request_id or b"%032x" % hall.bits(128)
         directory = hall.directory
+        if inbound.asked is not None:
+            lines = self._vouched(head, lines)
         self._decision = decision = decide.decide(directory.look(), head, hall.draw(), directory.alive)
         if decision.options is not None:
             self.options = decision.options
@@ -112,6 +118,13 @@ class Exchange(Relay):
             if 0 < self._limit < request.length:
                 raise Rejected(413, "the body is too long")
         return decision
+
+    def _vouched(self, head: heads.Head, lines: bytes) -> bytes:
+        """With what a host wants to be told of its client's certificate."""
+        asked = self.inbound.hall.seals.asked(head.host)
+        if not asked.clients or asked.verify not in ("on", "optional"):
+            return lines
+        return lines + b"\r\n" + credential.lines(asked, self.inbound.asked, self.inbound.shown, head)
 
     @property
     def _limit(self) -> int:
@@ -166,14 +179,24 @@ class Exchange(Relay):
         self._tries += 1
         self._endpoint = endpoint
         hall.tally.saw(endpoint.member, self._service.key, tally.TRIES)
-        key = (endpoint.address, endpoint.port)
+        key = Key(endpoint.address, endpoint.port)
+        if self.options.upstream.protocol in SEALED:
+            key = self._sealed(key)
         outbound = None if self.request.websocket else hall.depot.take(key)
         if outbound is not None:
             self._use(outbound)
         else:
             self._opening = hall.loop.create_task(self._open(key))
 
-    async def _open(self, key: tuple[str, int]) -> None:
+    def _sealed(self, key: Key) -> Key:
+        """Over TLS, to the name that the backend is checked for."""
+        upstream, head = self.options.upstream, self._head
+        assert head is not None
+        host = variables.fill(upstream.vhost, head) if upstream.vhost else head.host
+        name = (upstream.name or normal.host(host)).decode("latin-1")
+        return Key(key.address, key.port, upstream, name if upstream.sni or upstream.verify else "")
+
+    async def _open(self, key: Key) -> None:
         try:
             outbound = await self.inbound.hall.depot.open(key, self.options.timeouts.connect)
         except OSError as error:

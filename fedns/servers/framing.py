@@ -34,6 +34,10 @@ HOP = frozenset(
 ABOUT = frozenset(
     (
         b"forwarded",
+        b"ssl-client-cert",
+        b"ssl-client-issuer-dn",
+        b"ssl-client-subject-dn",
+        b"ssl-client-verify",
         b"x-forwarded-for",
         b"x-forwarded-host",
         b"x-forwarded-port",
@@ -107,6 +111,7 @@ REASONS = {
     413: b"Content Too Large",
     414: b"URI Too Long",
     417: b"Expectation Failed",
+    421: b"Misdirected Request",
     429: b"Too Many Requests",
     431: b"Request Header Fields Too Large",
     500: b"Internal Server Error",

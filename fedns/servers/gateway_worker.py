@@ -2,7 +2,7 @@
 
 Law: single thread, one uvloop. It never waits for anyone: while the tables are absent it answers 404 and
 looks again every second; damaged tables end it with exit code 65, for the supervisor to sort out. SIGTERM: no
-new connections, what is under way ends, exit 0.
+new connections, what is under way ends, exit 0; the same when connections are to begin otherwise.
 """
 
 import argparse
@@ -21,6 +21,7 @@ import uvloop
 
 from fedns import logs, tables
 from fedns.servers.directory import Directory
+from fedns.servers.doorman import Doorman
 from fedns.servers.hall import Hall
 from fedns.servers.inbound import Inbound
 from fedns.servers.tally import Tally
@@ -39,11 +40,15 @@ class Worker:
     def __init__(self, loop: asyncio.AbstractEventLoop, directory: Directory, tally: Tally) -> None:
         self.hall = Hall(loop, directory, tally)
         self._loop = loop
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server | Doorman] = []
+        self._proxied = directory.terms.proxied
         self._looked = 0.0
 
-    async def listen(self, sock: socket.socket) -> None:
+    async def listen(self, sock: socket.socket, secure: bool = False) -> None:
         hall = self.hall
+        if secure or self._proxied:
+            self._servers.append(Doorman(hall, hall.seals, sock, secure))
+            return
         made = await self._loop.create_server(lambda: Inbound(hall), sock=sock, backlog=BACKLOG)
         self._servers.append(made)
 
@@ -66,7 +71,7 @@ class Worker:
         stop = asyncio.Event()
         self._loop.add_signal_handler(signal.SIGTERM, stop.set)
         self._loop.add_signal_handler(signal.SIGINT, lambda: None)  # the supervisor's to pass on
-        while not stop.is_set():
+        while not stop.is_set() and self.hall.terms.proxied == self._proxied:
             self.tick()
             try:
                 async with asyncio.timeout(TICK):
@@ -109,6 +114,8 @@ async def serve(options: argparse.Namespace) -> None:
     worker = Worker(asyncio.get_running_loop(), Directory(options.table), tally)
     for fd in options.http_fd:
         await worker.listen(socket.socket(fileno=fd))
+    for fd in options.https_fd:
+        await worker.listen(socket.socket(fileno=fd), secure=True)
     gc.collect()
     gc.freeze()  # what was loaded stays: later collections need not look at it
     await worker.run()

@@ -15,6 +15,7 @@ from fedns.gateway.terms import Terms
 from fedns.servers.accesslog import Log
 from fedns.servers.depot import Depot
 from fedns.servers.directory import Directory
+from fedns.servers.seals import Seals
 from fedns.servers.tally import Tally
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class Hall:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, directory: Directory, tally: Tally) -> None:
         self.loop, self.directory, self.tally = loop, directory, tally
-        self.depot = Depot(loop)
+        self.seals = Seals(directory)
+        self.depot = Depot(loop, self.seals)
         self.log: Log | None = None
         chance = random.Random()
         self.draw: Callable[[], float] = chance.random

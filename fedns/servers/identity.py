@@ -23,6 +23,9 @@ class Peer(NamedTuple):
     secure: bool
 
 
+UNKNOWN = Peer("", 0, False)
+
+
 class Told(NamedTuple):
     """What goes on: `lines` for the backend, without those about host and request id."""
 

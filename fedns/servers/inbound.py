@@ -7,12 +7,14 @@ What cannot be understood is answered in its turn, and ends the connection.
 
 import asyncio
 import re
+import ssl
 from collections import deque
 from typing import cast
 
 import httptools
 
 from fedns.gateway.normal import Rejected
+from fedns.gateway.options import Tls
 from fedns.servers import framing, identity
 from fedns.servers.exchange import Exchange
 from fedns.servers.hall import Hall
@@ -25,7 +27,7 @@ _METHOD = re.compile(rb"(?:\r\n)*[A-Z][A-Z-]{0,31} ")
 
 
 class Inbound(asyncio.Protocol):
-    """`due` is when patience ends, for whatever is waited for now."""
+    """`due` is when patience ends, for whatever is waited for now; `asked` how TLS was opened, if it was."""
 
     __slots__ = (
         "_deaf",
@@ -39,6 +41,7 @@ class Inbound(asyncio.Protocol):
         "_tunnel",
         "_url",
         "_waiting",
+        "asked",
         "clogged",
         "due",
         "exchange",
@@ -49,8 +52,8 @@ class Inbound(asyncio.Protocol):
         "trusted",
     )
 
-    def __init__(self, hall: Hall) -> None:
-        self.hall = hall
+    def __init__(self, hall: Hall, peer: identity.Peer = identity.UNKNOWN, asked: Tls | None = None) -> None:
+        self.hall, self.asked = hall, asked
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.exchange: Exchange | None = None
         self._parser = httptools.HttpRequestParser(self)
@@ -61,19 +64,18 @@ class Inbound(asyncio.Protocol):
         self._headers: list[framing.Field] = []
         self.clogged = self._deaf = self._eof = self._held = False
         self._heading = True
-        self.peer, self.identity, self.trusted = identity.Peer("", 0, False), b"", False
+        self.peer, self.identity, self.trusted = peer, b"", False
         self.due = hall.now + hall.terms.head_time
 
     # What the transport says.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        secure = transport.get_extra_info("sslcontext") is not None
-        self._introduce(identity.Peer(peer[0].partition("%")[0] if peer else "", own[1], secure))
-
-    def _introduce(self, peer: identity.Peer) -> None:
-        self.peer, self.identity = peer, identity.own(peer)
+        peer = self.peer
+        if peer is identity.UNKNOWN:
+            there, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+            peer = self.peer = identity.Peer(there[0].partition("%")[0] if there else "", own[1], False)
+        self.identity = identity.own(peer)
         self.trusted = identity.trusts(self.hall.terms.trusted, peer.address)
         status = self.hall.enter(self, peer.address, self.trusted)
         if status:
@@ -81,6 +83,12 @@ class Inbound(asyncio.Protocol):
             self._deaf = True
             self.transport.write(framing.own(status, (), framing.REASONS[status] + b"\n", False))
             self.transport.close()
+
+    @property
+    def shown(self) -> ssl.SSLObject | None:
+        """The client's side of TLS."""
+        found: ssl.SSLObject | None = self.transport.get_extra_info("ssl_object")
+        return found
 
     @property
     def idles(self) -> bool:

@@ -7,10 +7,11 @@ and the parser goes with it.
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 import httptools
 
+from fedns.gateway.options import Upstream
 from fedns.servers import framing
 
 if TYPE_CHECKING:
@@ -20,7 +21,14 @@ MAX_HEAD = 64 << 10  # octets of the head of an answer, and of its trailers
 MAX_FIELDS = 200
 MAX_INTERIM = 16  # answers of 1xx before the final one: a backend may not keep us busy with them
 
-Key = tuple[str, int]
+
+class Key(NamedTuple):
+    """Where a connection leads; `upstream` where it is over TLS, and the `name` that is asked for then."""
+
+    address: str
+    port: int
+    upstream: Upstream | None = None
+    name: str = ""
 
 
 class Broken(Exception):

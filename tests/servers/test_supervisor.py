@@ -160,7 +160,7 @@ def test_gateway_workers_are_replaced_and_who_connects_meanwhile_waits(tmp_path:
         host, port = serve.told()["gateway"][0]
         asked = b"GET / HTTP/1.1\r\nHost: nobody\r\nConnection: close\r\n\r\n"
         for name in ("gateway worker 0", "gateway worker 1"):
-            old = serve.child(name)
+            old = serve.replaced(name, 0)
             os.kill(old, signal.SIGKILL)
             for _ in range(8):  # some of them come to the listener of the one that died
                 with socket.create_connection((host, port), running.LONG) as sock:
