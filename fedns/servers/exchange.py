@@ -115,7 +115,7 @@ class Exchange(Relay):
         if not decision.status:
             sender = onward.Sender(lines, host, request_id, peer, terms.forwarded)
             self._wire = onward.head(request, head, decision.target, self.options, sender)
-            if 0 < self._limit < request.length:
+            if 0 < self._limit < max(request.length, _octets(self.pieces)):
                 raise Rejected(413, "the body is too long")
         return decision
 

@@ -16,7 +16,7 @@ _FIXED = 16
 _ADDRESSES = {1: (4, 12), 2: (16, 36)}
 """Family -> octets of one address, and of both with their ports."""
 _RECORD = struct.Struct(">BHH")
-_HANDSHAKE, _CLIENT_HELLO = 22, 1
+_HANDSHAKE = 22
 _SERVER_NAME = 0
 
 
@@ -48,7 +48,7 @@ def proxied(data: bytes) -> Proxied | None:
         return Proxied(end + 2, "", 0)
     if len(words) != 6 or words[1] not in ("TCP4", "TCP6") or not (words[4] + words[5]).isdigit():
         raise Broken("the PROXY header cannot be read")
-    return Proxied(end + 2, _address(words[2]), int(words[5]))
+    return Proxied(end + 2, _address(words[2]), int(words[4]))
 
 
 def _binary(data: bytes) -> Proxied | None:
@@ -67,7 +67,7 @@ def _binary(data: bytes) -> Proxied | None:
     if length < needed:
         raise Broken("the PROXY header cannot be read")
     source = ip_address(data[_FIXED : _FIXED + octets])
-    port = int.from_bytes(data[_FIXED + needed - 2 : _FIXED + needed], "big")
+    port = int.from_bytes(data[_FIXED + 2 * octets : _FIXED + 2 * octets + 2], "big")
     return Proxied(_FIXED + length, str(source), port)
 
 
@@ -99,7 +99,7 @@ def _handshake(data: bytes) -> bytes | None:
         if kind != _HANDSHAKE or not 0 < length <= MAX_HELLO:
             raise Broken("no TLS")
         body += data[at + _RECORD.size : at + _RECORD.size + length]
-        if body[0] != _CLIENT_HELLO:
+        if body[:1] not in (b"", b"\x01"):
             raise Broken("no ClientHello")
         if len(body) >= 4:
             wanted = int.from_bytes(body[1:4], "big")

@@ -90,6 +90,10 @@ GATEWAY_MAY_LOAD = {
     "fedns.servers.outbound",
     "fedns.servers.relay",
     "fedns.servers.request",
+    "fedns.servers.credential",
+    "fedns.servers.doorman",
+    "fedns.servers.hello",
+    "fedns.servers.seals",
     "fedns.servers.tally",
     "fedns.tables",
 }

@@ -43,7 +43,7 @@ def table(*asked: options.Options) -> route.Table:
 class Gateway:
     """One worker process, and the writer of its tables."""
 
-    def __init__(self, state: Path, agreed: Terms) -> None:
+    def __init__(self, state: Path, agreed: Terms, secure: bool = False) -> None:
         self.counters = str(state / "counters")
         self.writer = tables.Writer(str(state / "tables"))
         self.writer.publish({"gateway": {terms.TERMS: terms.encode(agreed)}}, time.time())
@@ -51,7 +51,7 @@ class Gateway:
         self.port: int = self.listener.getsockname()[1]
         fd = self.listener.fileno()
         command = [sys.executable, "-m", "fedns.servers.gateway_worker", "--table", str(state / "tables")]
-        command += ["--counters", self.counters, "--http-fd", str(fd)]
+        command += ["--counters", self.counters, "--https-fd" if secure else "--http-fd", str(fd)]
         self.process = subprocess.Popen(command, pass_fds=(fd,), env={**os.environ})
 
     def publish(self, routes: route.Table, **pools: route.Pool) -> None:
@@ -99,8 +99,8 @@ class Client(Wire):
 
 
 @contextmanager
-def running(state: Path, agreed: Terms = USUAL) -> Iterator[Gateway]:
-    made = Gateway(state, agreed)
+def running(state: Path, agreed: Terms = USUAL, secure: bool = False) -> Iterator[Gateway]:
+    made = Gateway(state, agreed, secure)
     try:
         yield made
     finally:
