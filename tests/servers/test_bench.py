@@ -1,0 +1,61 @@
+"""Who sits out, and for how long."""
+
+from fedns.gateway.route import Endpoint, Part, Pool, Tier
+from fedns.servers import bench
+
+A, B, C, D = (
+    Endpoint(f"10.0.0.{n}", 80, member, b"%d" % n) for n, member in enumerate(("c1", "c1", "c1", "c2"))
+)
+POOL = Pool((Tier(1.0, (Part("c1", 0.75, (A, B, C)), Part("c2", 0.25, (D,)))),))
+
+
+def test_who_cannot_be_reached_sits_out_at_once_and_longer_each_time() -> None:
+    made, now, lasted = bench.Bench(), 100.0, []
+    made.missed(A, POOL, now)
+    for _ in range(7):
+        assert made.due(made.out[A.tag].until - 0.01) == []
+        lasted.append(made.out[A.tag].until - now)
+        now = made.out[A.tag].until
+        assert made.due(now) == [A] and made.due(now) == []
+        made.away(A, now)
+    assert lasted == [1, 2, 4, 8, 16, 30, 30]
+    made.back(A)
+    assert not made.out and not made.clean
+    made.missed(A, POOL, now)
+    assert made.out[A.tag].until - now == 30
+    made.back(A)
+    made.answered(A)
+    assert made.clean
+    made.missed(A, POOL, now)
+    assert made.out[A.tag].until - now == 1
+
+
+def test_two_of_a_member_take_it_with_them_but_not_one_after_a_while() -> None:
+    made = bench.Bench()
+    made.missed(A, POOL, 100.0)
+    made.missed(B, POOL, 101.5)
+    assert made.out.keys() == {A.tag, B.tag}
+    made.missed(C, POOL, 101.6)
+    other = bench.Bench()
+    other.missed(A, POOL, 100.0)
+    other.missed(B, POOL, 100.1)
+    assert other.out.keys() == {A.tag, B.tag, C.tag}
+
+
+def test_who_stumbles_once_stays() -> None:
+    made = bench.Bench()
+    assert not made.stumbled(A, 100.0)
+    made.answered(A)
+    assert not made.stumbled(A, 101.0)
+    assert made.stumbled(A, 102.0)
+    assert made.out.keys() == {A.tag}
+
+
+def test_who_left_the_pool_is_forgotten() -> None:
+    made = bench.Bench()
+    made.missed(A, POOL, 100.0)
+    made.due(200.0)
+    made.keep(Pool((Tier(1.0, (Part("c2", 1.0, (D,)),)),)))
+    assert not made.out and made.clean
+    made.missed(A, POOL, 300.0)
+    assert made.due(400.0) == [A]
