@@ -6,12 +6,16 @@ read last stays good while they are replaced.
 """
 
 import logging
+import random
+from collections import Counter
+from collections.abc import Iterator
 from time import monotonic
 
 from fedns import logs, tables
 from fedns.errors import StateError
 from fedns.gateway import balance, route, terms
 from fedns.gateway.terms import Terms
+from fedns.servers.bench import Bench
 
 DB = "gateway"
 
@@ -19,21 +23,43 @@ _log = logging.getLogger("fedns.gateway")
 
 
 class Service:
-    """One pool as this worker has it. `active` and `retrying` count what is under way."""
+    """One pool as this worker has it. `active` and `retrying` count what is under way, `busy` by endpoint's
+    tag where that matters."""
 
-    __slots__ = ("active", "balancer", "key", "raw", "retrying", "seen")
+    __slots__ = ("active", "balancer", "bench", "busy", "key", "pool", "raw", "retrying", "seen")
 
     def __init__(self, key: bytes) -> None:
         self.key = key
         self.raw: bytes | None = None
-        self.balancer = balance.prepare(route.Pool())
+        self.pool = route.Pool()
+        self.bench = Bench()
+        self.busy: Counter[bytes] = Counter()
         self.active = self.retrying = 0
         self.seen = -1
+        self.arrange()
 
     def take(self, raw: bytes | None) -> None:
         if raw != self.raw:
             self.raw = raw
-            self.balancer = balance.prepare(route.pool(raw) if raw else route.Pool())
+            self.pool = route.pool(raw) if raw else route.Pool()
+            self.bench.keep(self.pool)
+            self.arrange()
+
+    def arrange(self) -> None:
+        """Without those who sit out; rounds do not begin at the same place in all workers."""
+        self.balancer = balance.prepare(self.pool, self.bench.out.keys())
+        self.balancer.turns = random.random()
+
+    def held_against(self, endpoint: route.Endpoint, taken: bool, now: float) -> bool:
+        """It failed; `taken`: after it could be reached. Whether it sits out now."""
+        if taken:
+            sits = self.bench.stumbled(endpoint, now)
+        else:
+            self.bench.missed(endpoint, self.pool, now)
+            sits = True
+        if sits:
+            self.arrange()
+        return sits
 
 
 class Directory:
@@ -128,6 +154,10 @@ class Directory:
             return view.get(key)
         finally:
             view.close()
+
+    def benched(self) -> Iterator[Service]:
+        """Pools of which somebody sits out."""
+        return (each for each in self._services.values() if each.bench.out)
 
     def forget(self) -> None:
         """Lets go of pools that are gone and that nobody uses."""

@@ -20,7 +20,8 @@ from time import monotonic
 import uvloop
 
 from fedns import logs, tables
-from fedns.servers.directory import Directory
+from fedns.gateway.route import Endpoint
+from fedns.servers.directory import Directory, Service
 from fedns.servers.doorman import Doorman
 from fedns.servers.hall import Hall
 from fedns.servers.inbound import Inbound
@@ -28,6 +29,7 @@ from fedns.servers.tally import Tally
 
 TICK = 0.1  # seconds: how precise deadlines are
 LOOK = 1.0  # seconds between looks at the tables' file
+REACH = 1.0  # seconds for a connection to who sits out
 FINISH = 8.0  # seconds that exchanges get after SIGTERM; the supervisor waits 10
 BACKLOG = 4096
 
@@ -43,6 +45,7 @@ class Worker:
         self._servers: list[asyncio.Server | Doorman] = []
         self._proxied = directory.terms.proxied
         self._looked = 0.0
+        self._visits: set[asyncio.Task[None]] = set()
 
     async def listen(self, sock: socket.socket, secure: bool = False) -> None:
         hall = self.hall
@@ -58,6 +61,11 @@ class Worker:
         for each in [each for each in hall.clients if each.due < now]:
             each.expire()
         hall.directory.look()
+        for service in hall.directory.benched():
+            for endpoint in service.bench.due(now):
+                visit = self._loop.create_task(self._visit(service, endpoint))
+                self._visits.add(visit)
+                visit.add_done_callback(self._visits.discard)
         if now - self._looked >= LOOK:
             self._looked = now
             hall.directory.open()
@@ -66,6 +74,20 @@ class Worker:
             hall.depot.sweep(now)
             if hall.log is not None:
                 hall.log.flush()
+
+    async def _visit(self, service: Service, endpoint: Endpoint) -> None:
+        """Sees whether somebody who sits out can be reached again."""
+        try:
+            async with asyncio.timeout(REACH):
+                transport, _ = await self._loop.create_connection(
+                    asyncio.Protocol, endpoint.address, endpoint.port
+                )
+        except OSError:
+            service.bench.away(endpoint, self.hall.now)
+            return
+        transport.close()
+        service.bench.back(endpoint)
+        service.arrange()
 
     async def run(self) -> None:
         stop = asyncio.Event()

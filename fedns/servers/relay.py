@@ -5,6 +5,7 @@ what breaks then is broken off, so that the client sees it. Neither side is read
 takes it.
 """
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from fedns.gateway.options import Options
@@ -23,14 +24,16 @@ _TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
 
 class Relay:
     """`ended`: the request came whole. `started`: of the answer something went out; `sent` counts octets.
-    `status` is the answer's."""
+    `status` is the answer's. `plain`: nothing about it is changed."""
 
     __slots__ = (
+        "_until",
         "ended",
         "head_only",
         "inbound",
         "options",
         "outbound",
+        "plain",
         "request",
         "sent",
         "started",
@@ -45,10 +48,18 @@ class Relay:
         self.outbound: Outbound | None = None
         self.status = self.sent = 0
         self.ended = self.started = self.tunnel = False
+        self.plain, self._until = True, inf
 
     def patience(self, seconds: float) -> None:
         """Something moved; the next thing has to within so long."""
-        self.inbound.due = self.inbound.hall.now + seconds
+        due = self.inbound.hall.now + seconds
+        self.inbound.due = due if due < self._until else self._until
+
+    def limit(self, seconds: float) -> None:
+        """It may take so long as a whole; 0: any time."""
+        if seconds:
+            self._until = self.inbound.hall.now + seconds
+        self.patience(self.options.timeouts.read)
 
     def write(self, data: bytes) -> None:
         """Octets for the client."""
@@ -68,6 +79,9 @@ class Relay:
         parts: list[bytes] = []
         if outbound.fresh:
             outbound.fresh = False
+            if self.options.retry.statuses and self.unwanted(outbound):
+                return
+            self.answered()
             if outbound.status == 101:
                 outbound.fail("switched without being asked")
                 return
@@ -92,7 +106,19 @@ class Relay:
         shape = framing.Shape(
             outbound.unbounded and not old, not outbound.unbounded and status != 204, request.keep, old
         )
-        return framing.answer(b"%d %b" % (status, outbound.reason), outbound.headers, shape)
+        headers = outbound.headers if self.plain else self.dressed(outbound.headers)
+        return framing.answer(b"%d %b" % (status, outbound.reason), headers, shape)
+
+    def dressed(self, headers: list[framing.Field]) -> list[framing.Field]:
+        """Fields of the backend's answer as the location wants them."""
+        return headers
+
+    def answered(self) -> None:
+        """The backend's answer has begun."""
+
+    def unwanted(self, outbound: Outbound) -> bool:
+        """Whether somebody else is asked instead."""
+        return False
 
     def interim(self, outbound: Outbound) -> None:
         """100 and 103 go on to who understands them."""
@@ -107,7 +133,7 @@ class Relay:
             outbound.fail("switched without being asked")
             return
         self.started = self.tunnel = True
-        outbound.ended = False
+        outbound.ended, self._until = False, inf
         self.status, self.request.keep = 101, False
         self.patience(self.inbound.hall.terms.quiet)
         head = framing.switched(b"101 " + outbound.reason, outbound.headers)

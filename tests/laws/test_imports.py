@@ -94,6 +94,9 @@ GATEWAY_MAY_LOAD = {
     "fedns.servers.doorman",
     "fedns.servers.hello",
     "fedns.servers.seals",
+    "fedns.servers.bench",
+    "fedns.servers.dressing",
+    "fedns.servers.journey",
     "fedns.servers.tally",
     "fedns.tables",
 }

@@ -30,8 +30,11 @@ def pool(*tiers: list[Backend]) -> route.Pool:
 
 
 def _part(backend: Backend, beside: int) -> route.Part:
-    end = route.Endpoint("127.0.0.1", backend.port, backend.name, backend.name.encode())
-    return route.Part(backend.name, 1 / beside, (end,))
+    return route.Part(backend.name, 1 / beside, (endpoint(backend, backend.name),))
+
+
+def endpoint(backend: Backend, member: str) -> route.Endpoint:
+    return route.Endpoint("127.0.0.1", backend.port, member, backend.name.encode())
 
 
 def table(*asked: options.Options) -> route.Table:

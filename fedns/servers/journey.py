@@ -1,0 +1,271 @@
+"""The way of a request to a backend: tried, and tried elsewhere until an answer begins.
+
+Law: another try needs all that was sent to be still here. What was not sent may always be tried again; what a
+backend may have taken only where twice is as good as once, or where somebody says so. Hosts and members that
+were tried are not tried again while there are others, and further tries are a small part of all.
+"""
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from fedns.gateway import balance, normal, variables
+from fedns.gateway.balance import Tried, Want
+from fedns.gateway.decide import Decision
+from fedns.gateway.head import Head
+from fedns.gateway.route import Endpoint
+from fedns.servers import framing, tally
+from fedns.servers.directory import Service
+from fedns.servers.outbound import Key, Outbound
+from fedns.servers.relay import Relay
+from fedns.servers.request import Request
+
+if TYPE_CHECKING:
+    from fedns.servers.inbound import Inbound
+
+IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))  # RFC 9110 section 9.2.2
+LEAST = "least"  # of `Options.balance`: only then is it counted who is busy
+SEALED = frozenset(("https", "grpcs"))
+_ENDED = 0  # of `Retry.tries`: as many as there are endpoints
+
+
+class Journey(Relay):
+    """`pieces`: body that came and was not sent on yet; `wire`: the head as backends get it. `tries` were
+    made so far, the last one at `endpoint`."""
+
+    __slots__ = (
+        "_done",
+        "_kept",
+        "_opening",
+        "_retrying",
+        "_service",
+        "_tried",
+        "begun",
+        "decision",
+        "endpoint",
+        "head",
+        "pieces",
+        "received",
+        "trailers",
+        "tries",
+        "wire",
+    )
+
+    def __init__(self, inbound: "Inbound", request: Request) -> None:
+        super().__init__(inbound, request)
+        self.pieces: list[bytes] = []
+        self.trailers: list[framing.Field] = []
+        self.received = self.tries = 0
+        self.begun = 0.0
+        self.wire = b""
+        self.head: Head | None = None
+        self.decision: Decision | None = None
+        self.endpoint: Endpoint | None = None
+        self._service: Service | None = None
+        self._tried: Tried | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._kept: list[bytes] | None = []
+        self._done = self._retrying = False
+
+    def set_out(self, decision: Decision) -> None:
+        """To the pool that was decided on."""
+        self._service = service = self.inbound.hall.directory.service(decision.pool)
+        service.active += 1
+        self._try()
+
+    def body(self) -> bytes:
+        """The next octets of the body for the backend, kept as long as another try may need them."""
+        pieces = self.pieces
+        self.received += sum(map(len, pieces))
+        if self.request.length == framing.CHUNKED:
+            pieces = [framing.chunk(piece) for piece in pieces]
+            if self.ended and not self._done:
+                pieces.append(framing.last(self.trailers))
+        self._done = self.ended
+        data = b"".join(pieces)
+        self.pieces = []
+        if self._kept is not None:
+            if self.received > self.inbound.hall.terms.replay:
+                self._kept = None
+            else:
+                self._kept.append(data)
+        return data
+
+    # One try.
+
+    def _try(self) -> None:
+        """To the endpoint that is next."""
+        assert self._service is not None
+        hall = self.inbound.hall
+        endpoint = self._choice(self._service)
+        if endpoint is None:
+            self.say(502 if self.tries else 503)
+            return
+        self.tries += 1
+        self.endpoint = endpoint
+        if self.options.balance == LEAST:
+            self._service.busy[endpoint.tag] += 1
+        hall.tally.saw(endpoint.member, self._service.key, tally.TRIES)
+        key = Key(endpoint.address, endpoint.port)
+        if self.options.upstream.protocol in SEALED:
+            key = self._sealed(key)
+        outbound = None if self.request.websocket else hall.depot.take(key)
+        if outbound is not None:
+            self._use(outbound)
+        else:
+            self._opening = hall.loop.create_task(self._open(key))
+
+    def _choice(self, service: Service) -> Endpoint | None:
+        balancer, tried, draw = service.balancer, self._tried, self.inbound.hall.draw
+        assert self.decision is not None
+        want, kind = self.decision.want, self.options.balance
+        if tried is not None and self.options.retry.leave == "off" and self.endpoint is not None:
+            want = Want(self.endpoint.member, True)
+        if want is not None:
+            return balance.choose(balancer, want, draw(), tried)
+        if tried is not None or kind == "random":
+            return balance.pick(balancer, draw(), tried)
+        if kind == LEAST:
+            return balance.lighter(balancer, draw(), service.busy)
+        return balance.pick(balancer, balance.turn(balancer))
+
+    def _sealed(self, key: Key) -> Key:
+        """Over TLS, to the name that the backend is checked for."""
+        upstream = self.options.upstream
+        assert self.head is not None
+        host = variables.fill(upstream.vhost, self.head) if upstream.vhost else self.head.host
+        name = (upstream.name or normal.host(host)).decode("latin-1")
+        return Key(key.address, key.port, upstream, name if upstream.sni or upstream.verify else "")
+
+    async def _open(self, key: Key) -> None:
+        try:
+            outbound = await self.inbound.hall.depot.open(key, self.options.timeouts.connect)
+        except OSError as error:
+            self._opening = None
+            self._failed(tally.SILENT if isinstance(error, TimeoutError) else tally.REFUSED, False)
+            return
+        self._opening = None
+        self._use(outbound)
+
+    def _use(self, outbound: Outbound) -> None:
+        self.outbound = outbound
+        outbound.taker = self
+        self.patience(self.options.timeouts.read)
+        if self.request.bare:
+            outbound.transport.write(self.wire)
+            return
+        before = self._kept or ()
+        outbound.transport.write(b"".join((self.wire, *before, self.body())))
+        self.inbound.go_on()
+
+    # What may go wrong with it.
+
+    def lost(self, outbound: Outbound, why: str) -> None:
+        """The backend is gone before its answer ended."""
+        self.outbound = None
+        hall = self.inbound.hall
+        if self.tunnel:
+            self.released()
+            self.inbound.done(self)
+        elif self.started:
+            hall.tally.count("broken_off")
+            self.released()
+            self.inbound.abort()
+        elif outbound.used and not outbound.headed and self._kept is not None and self._repeatable():
+            hall.tally.count("stale")
+            self._opening = hall.loop.create_task(self._open(outbound.key))
+        else:
+            self._failed(tally.RESET, True)
+
+    def silent(self) -> bool:
+        """The backend did not answer in time. Whether it is tried elsewhere."""
+        outbound, self.outbound = self.outbound, None
+        if outbound is None:
+            return False
+        outbound.taker = None
+        outbound.transport.abort()
+        self._failed(tally.SILENT, True)
+        return True
+
+    def unwanted(self, outbound: Outbound) -> bool:
+        if outbound.status not in self.options.retry.statuses or not self._again(True):
+            return False
+        self.outbound = outbound.taker = None
+        outbound.transport.abort()
+        self._elsewhere(True)
+        return True
+
+    def _failed(self, column: int, taken: bool) -> None:
+        """A try came to nothing, in the way that `tally` counts there. `taken`: the backend may have seen
+        some of it."""
+        assert self._service is not None and self.endpoint is not None
+        hall, service = self.inbound.hall, self._service
+        hall.tally.saw(self.endpoint.member, service.key, column)
+        if service.held_against(self.endpoint, taken, hall.now):
+            hall.tally.count("ejections")
+        asked = self.options.retry
+        if (asked.timeout if column == tally.SILENT else asked.error) and self._again(taken):
+            self._elsewhere(taken)
+        else:
+            self.say(504 if column == tally.SILENT else 502)
+
+    def _elsewhere(self, taken: bool) -> None:
+        """Another try."""
+        assert self._service is not None and self.endpoint is not None
+        self.inbound.hall.tally.count("retries")
+        if self._tried is None:
+            self._tried = Tried(set(), set())
+        self._tried.hosts.add(self.endpoint.tag)
+        self._left(self._service, self.endpoint)
+        if not taken or self._repeatable():
+            self._tried.members.add(self.endpoint.member)
+        if not self._retrying:
+            self._retrying = True
+            self._service.retrying += 1
+        self._try()
+
+    def _again(self, taken: bool) -> bool:
+        """Whether another try is allowed."""
+        assert self._service is not None
+        hall, service, asked = self.inbound.hall, self._service, self.options.retry
+        if self._kept is None or (asked.tries != _ENDED and self.tries >= asked.tries):
+            return False
+        if asked.within and monotonic() - self.begun >= asked.within:
+            return False
+        if taken and not self._repeatable():
+            return False
+        bound = max(hall.terms.least_budget, hall.terms.budget * service.active)
+        allowed = self._retrying or service.retrying < bound
+        if not allowed:
+            hall.tally.count("budget_spent")
+        return allowed
+
+    def _repeatable(self) -> bool:
+        request = self.request
+        if request.websocket:
+            return False
+        if request.method in IDEMPOTENT or self.options.retry.unsafe:
+            return True
+        return any(name == b"idempotency-key" for name, _ in request.headers)
+
+    def answered(self) -> None:
+        if self._service is not None and self.endpoint is not None and not self._service.bench.clean:
+            self._service.bench.answered(self.endpoint)
+
+    def released(self) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
+            self._opening = None
+        service, self._service = self._service, None
+        if service is not None:
+            service.active -= 1
+            service.retrying -= self._retrying
+            if self.endpoint is not None:
+                self._left(service, self.endpoint)
+
+    def _left(self, service: Service, endpoint: Endpoint) -> None:
+        """The endpoint has nothing more to do with it."""
+        if self.options.balance == LEAST:
+            service.busy[endpoint.tag] -= 1
+            if service.busy[endpoint.tag] <= 0:
+                del service.busy[endpoint.tag]
