@@ -39,7 +39,7 @@ def endpoint(backend: Backend, member: str) -> route.Endpoint:
 
 def table(*asked: options.Options) -> route.Table:
     """One host with one rule, which the last options are for; everything else is 404."""
-    shop = route.Location(b"ns/shop shop.example.com/", b"/", POOL, options=len(asked))
+    shop = route.Location(b"ns/shop shop.example.com/", b"/", POOL, b"shop", options=len(asked))
     return route.Table(hosts={HOST: route.Host(prefix={b"": shop})}, options=(options.Options(), *asked))
 
 
