@@ -207,9 +207,5 @@ class Policies:
         yield from kubernetes.complaints(self._feed, MISSING, where)
 
     def _hear(self, changes: informer.Changes) -> None:
-        for key, value in changes:
-            if value is None:
-                self._values.pop(key, None)
-            else:
-                self._values[key] = value
+        kubernetes.follow(self._values, changes)
         self._ears.changed(())

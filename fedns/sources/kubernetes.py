@@ -304,6 +304,15 @@ def _subject(kind: subjects.Kind, resource: Resource, wish: subjects.Wish) -> in
     return found._replace(optional=kind.optional, name=kind.name)
 
 
+def follow(values: dict[informer.Key, Any], changes: informer.Changes) -> None:
+    """Keeps `values` as what a watch told."""
+    for key, value in changes:
+        if value is None:
+            values.pop(key, None)
+        else:
+            values[key] = value
+
+
 def decoding(name: str, kind: objects.Kind) -> informer.Decode:
     """How an object of a kind is read: its identity at any rate, then what we take of it."""
     shape = msgspec.json.Decoder(kind.shape)

@@ -82,11 +82,7 @@ class Routing:
         return ingresses.kept(before, said)
 
     def _hear(self, changes: informer.Changes) -> None:
-        for key, value in changes:
-            if value is None:
-                self._values.pop(key, None)
-            else:
-                self._values[key] = value
+        kubernetes.follow(self._values, changes)
         self._ears.changed(())
 
 
