@@ -139,15 +139,30 @@ def pick(balancer: Balancer, draw: float, tried: Tried | None = None) -> Endpoin
     return endpoints[min(bisect_right(sums, draw * sums[-1]), len(endpoints) - 1)]
 
 
-def lighter(
-    balancer: Balancer, draw: float, busy: Mapping[bytes, int], tried: Tried | None = None
-) -> Endpoint | None:
-    """Of two drawn endpoints the one with fewer requests; `busy` counts them by tag."""
-    one = pick(balancer, draw, tried)
-    other = pick(balancer, (draw * 7919.0 + GOLDEN) % 1.0, tried)
-    if one is None or other is None or busy.get(one.tag, 0) <= busy.get(other.tag, 0):
-        return one
-    return other
+def lighter(balancer: Balancer, draw: float, busy: Mapping[bytes, int]) -> Endpoint | None:
+    """Of two different endpoints the one with fewer requests; `busy` counts them by tag."""
+    level = balancer.first
+    if level is None:
+        if not balancer.levels:
+            return None
+        level, draw = _share(balancer.levels, draw)
+    at, beside = _two(level, draw, (draw * 7919.0 + GOLDEN) % 1.0)
+    one, other = level.endpoints[at], level.endpoints[beside]
+    return one if busy.get(one.tag, 0) <= busy.get(other.tag, 0) else other
+
+
+def _two(level: Level, draw: float, another: float) -> tuple[int, int]:
+    """Two different places, drawn by weight; the same one twice where there is only one."""
+    count, sums = len(level.endpoints), level.sums
+    if not sums:
+        at = int(draw * count)
+        return at, (at + 1 + int(another * (count - 1))) % count
+    at = min(bisect_right(sums, draw * sums[-1]), count - 1)
+    start = sums[at - 1] if at else 0.0
+    found = another * (sums[-1] - sums[at] + start)
+    if found >= start:  # what is drawn already is cut out
+        found += sums[at] - start
+    return at, min(bisect_right(sums, found), count - 1)
 
 
 def _share(levels: list[Level], draw: float) -> tuple[Level, float]:

@@ -79,7 +79,18 @@ def test_the_lighter_of_two() -> None:
     picks = Counter(
         (balance.lighter(ready, n / 100, busy) or Endpoint("", 0, "", b"")).tag for n in range(100)
     )
-    assert picks[b"a1"] > 60 and balance.lighter(balance.prepare(Pool()), 0.5, busy) is None
+    assert picks == {b"a1": 100} and balance.lighter(balance.prepare(Pool()), 0.5, busy) is None
+
+
+def test_the_two_are_different_and_drawn_by_weight() -> None:
+    ready = balance.prepare(Pool((Tier(1.0, (part("a", 3.0, 3), part("b", 1.0, 2))),)))
+    picks = Counter(
+        (balance.lighter(ready, n / 7000, {b"a0": 1}) or Endpoint("", 0, "", b"")).tag for n in range(7000)
+    )
+    assert set(picks) == {b"a1", b"a2", b"b0", b"b1"}
+    assert picks[b"a1"] > picks[b"b0"] and picks[b"a2"] > picks[b"b1"]
+    alone = balance.prepare(Pool((Tier(1.0, (part("a", 1.0, 1),)),)))
+    assert (balance.lighter(alone, 0.7, {b"a0": 5}) or Endpoint("", 0, "", b"")).tag == b"a0"
 
 
 def test_who_is_ejected_serves_only_when_nobody_else_is_there() -> None:
