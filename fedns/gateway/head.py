@@ -67,6 +67,13 @@ def _crumb(value: bytes, name: bytes) -> bytes | None:
 def read(method: bytes, target: bytes, headers: Fields, secure: bool = False, old: bool = False) -> Head:
     """The head of a request; normal.Rejected where it is ambiguous. `old`: HTTP/1.0, where Host may lack."""
     hosts = [value for name, value in headers if name == b"host"]
+    made = asked(method, target, hosts, old)
+    made.headers, made.secure = headers, secure
+    return made
+
+
+def asked(method: bytes, target: bytes, hosts: Sequence[bytes], old: bool) -> Head:
+    """As `read`, for who knows the values of Host already. Fields and client are to be filled in."""
     if len(hosts) != 1 and (hosts or not old):
         raise normal.Rejected(400, "a request has one Host header")
     found = normal.target(target)
@@ -78,4 +85,4 @@ def read(method: bytes, target: bytes, headers: Fields, secure: bool = False, ol
         host = named
     if found.path == b"*" and method != b"OPTIONS":
         raise normal.Rejected(400, "only OPTIONS may be asked of *")
-    return Head(method, host, found.path, found.sent, found.query, headers, secure)
+    return Head(method, host, found.path, found.sent, found.query, ())

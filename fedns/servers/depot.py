@@ -21,6 +21,7 @@ class Depot:
     def __init__(self, loop: asyncio.AbstractEventLoop, seals: Seals) -> None:
         self._loop, self._seals = loop, seals
         self._idle: dict[Key, list[Outbound]] = {}
+        self._now = monotonic()
         self.opened = 0
 
     def take(self, key: Key) -> Outbound | None:
@@ -49,13 +50,15 @@ class Depot:
 
     def give(self, outbound: Outbound) -> None:
         """Takes one back after an exchange that left nothing open."""
-        idle = self._idle.setdefault(outbound.key, [])
+        idle = self._idle.get(outbound.key)
+        if idle is None:
+            idle = self._idle[outbound.key] = []
         if len(idle) >= KEPT or outbound.lost:
             outbound.transport.close()
             return
         outbound.used += 1
-        outbound.until = monotonic() + IDLE
-        outbound.begin(None)
+        outbound.until = self._now + IDLE
+        outbound.begin()
         idle.append(outbound)
 
     def gone(self, outbound: Outbound) -> None:
@@ -66,6 +69,7 @@ class Depot:
 
     def sweep(self, now: float) -> None:
         """Closes those that waited long enough."""
+        self._now = now
         for key, idle in list(self._idle.items()):
             late = [each for each in idle if each.until <= now]
             for each in late:

@@ -52,18 +52,16 @@ class Exchange(Journey):
         hall = inbound.hall
         if request.refusal is not None:
             raise request.refusal
-        peer, directory = inbound.peer, hall.directory
-        terms = directory.terms
-        client, secure = peer.address, peer.secure
-        lines, host, request_id = inbound.identity, b"", b""
+        directory, sender = hall.directory, inbound.sender
+        self.head = head = heads.asked(request.method, request.target, request.hosts, request.old)
+        head.headers, head.client, head.secure = request.headers, sender.peer.address, sender.peer.secure
         if inbound.trusted:
-            client, secure, host, request_id, lines = identity.told(peer, terms.trusted, request.marked)
-        self.head = head = heads.read(request.method, request.target, request.headers, secure, request.old)
-        head.client = client
-        self._request_id = request_id = request_id or b"%032x" % hall.bits(128)
+            sender = self._told(head)
+        if not self._request_id:
+            self._request_id = hall.request_id()
         table = directory.look()
         if inbound.asked is not None:
-            lines = self._vouched(head, lines)
+            sender = self._vouched(head, sender)
         self.decision = decision = decide.decide(table, head, hall.draw(), directory.alive)
         if decision.options is not None:
             self.options = decision.options
@@ -72,18 +70,27 @@ class Exchange(Journey):
             raise Rejected(503, "nobody can be asked for credentials yet")
         self.limit(self.options.timeouts.whole)
         if not decision.status:
-            sender = onward.Sender(lines, host, request_id, peer, terms.forwarded)
-            self.wire = onward.head(request, head, decision.target, self.options, sender)
-            if 0 < self._most < max(request.length, _octets(self.pieces)):
+            told = onward.head(request, head, decision.target, self.options, sender)
+            self.wire = b"%bx-request-id: %b\r\n\r\n" % (told, self._request_id)
+            if not request.bare and 0 < self._most < max(request.length, _octets(self.pieces)):
                 raise Rejected(413, "the body is too long")
         return decision
 
-    def _vouched(self, head: heads.Head, lines: bytes) -> bytes:
+    def _told(self, head: heads.Head) -> onward.Sender:
+        """Who asks, in the words of a trusted peer."""
+        inbound = self.inbound
+        terms, peer = inbound.hall.terms, inbound.peer
+        told = identity.told(peer, terms.trusted, self.request.marked)
+        head.client, head.secure, self._request_id = told.client, told.secure, told.request_id
+        return onward.Sender(told.lines, told.host, peer, terms.forwarded)
+
+    def _vouched(self, head: heads.Head, sender: onward.Sender) -> onward.Sender:
         """With what a host wants to be told of its client's certificate."""
         asked = self.inbound.hall.seals.asked(head.host)
         if not asked.clients or asked.verify not in ("on", "optional"):
-            return lines
-        return lines + b"\r\n" + credential.lines(asked, self.inbound.asked, self.inbound.shown, head)
+            return sender
+        lines = credential.lines(asked, self.inbound.asked, self.inbound.shown, head)
+        return sender._replace(lines=sender.lines + b"\r\n" + lines)
 
     @property
     def _most(self) -> int:
@@ -107,13 +114,13 @@ class Exchange(Journey):
         elif _octets(self.pieces) > AHEAD:
             self.inbound.hold()
 
-    def dressed(self, headers: list[framing.Field]) -> list[framing.Field]:
+    def dressed(self, lines: list[bytes]) -> list[bytes]:
         assert self.decision is not None and self.head is not None and self.endpoint is not None
         way = dressing.Way(self.decision, self.head, self.endpoint, self.tries > 1, time())
-        headers = dressing.answer(headers, self.options, way)
+        dressed = framing.written(dressing.answer(framing.pairs(lines), self.options, way))
         if self.inbound.trusted and self.head.get(ROUTE) is not None:
-            headers = [*headers, (b"X-Fedns-Route", dressing.route(way, self.tries))]
-        return headers
+            dressed.append(b"X-Fedns-Route: " + dressing.route(way, self.tries))
+        return dressed
 
     # The end.
 

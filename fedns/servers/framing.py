@@ -6,9 +6,7 @@ a request are lower case, those of an answer as the backend wrote them. Nothing 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
-
-from fedns.gateway.normal import Rejected
+from itertools import product
 
 Field = tuple[bytes, bytes]
 
@@ -53,6 +51,7 @@ ABOUT = frozenset(
 _MARKED = HOP | ABOUT | {b"host", b"expect"}
 _GUARDED = _MARKED | {b"authorization", b"cookie", b"origin", b"content-type", b"x-original-url"}
 _USUAL = frozenset((b"", b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings"))
+_NOBODY: frozenset[bytes] = frozenset()
 _FRAMES = (b"contentlength", b"transferencoding")
 _LETTERS = b"abcdefghijklmnopqrstuvwxyz"
 _OTHERS = bytes(each for each in range(256) if each not in _LETTERS)
@@ -123,45 +122,10 @@ REASONS = {
 }
 
 
-class Sorted(NamedTuple):
-    """Fields of a request: `lines` go on as they came; `marked` are looked at, and written anew if at all."""
-
-    lines: list[bytes]
-    marked: list[Field]
-
-
-def sort(headers: Sequence[Field]) -> Sorted:
-    """Rejected where a field may be taken for one that frames the body."""
-    kinds, lines, marked = KINDS, [], []
-    for field in headers:
-        kind = kinds[field[0]]
-        if not kind:
-            lines.append(field[0] + b": " + field[1])
-        elif kind == MARKED:
-            marked.append(field)
-        else:
-            raise Rejected(400, "a field looks like one that frames the body")
-    return Sorted(lines, marked)
-
-
-def length(marked: Sequence[Field], old: bool) -> int:
-    """How a request's body ends; llhttp has refused what contradicts itself. `old`: HTTP/1.0."""
-    found, coded = NO_BODY, False
-    for name, value in marked:
-        if name == b"content-length":
-            found = int(value)
-        elif name == b"transfer-encoding":
-            coding = value.strip(b" \t").lower()
-            if old or coded or (coding != b"chunked" and b"chunked" in coding):
-                raise Rejected(400, "a transfer coding that is not just chunked")
-            if coding != b"chunked":
-                raise Rejected(501, "the one transfer coding known is chunked")
-            coded = True
-    return CHUNKED if coded else found
-
-
-def nominated(values: Iterable[bytes]) -> frozenset[bytes]:
+def nominated(values: Sequence[bytes]) -> frozenset[bytes]:
     """Lower-case names of fields that these values of Connection keep on the connection, beyond the usual."""
+    if _USUAL.issuperset(map(bytes.lower, values)):
+        return _NOBODY
     tokens = {token.strip() for value in values for token in value.lower().split(b",")}
     return frozenset(tokens - _USUAL - _GUARDED)
 
@@ -190,61 +154,46 @@ def last(trailers: Sequence[Field]) -> bytes:
     return b"\r\n".join((b"0", *lines, b"", b""))
 
 
-class Shape(NamedTuple):
-    """How an answer is told: `chunked`, or `sized` by the backend's own Content-Length (also where no body
-    follows); `keep`: the connection persists; `old`: to a client of HTTP/1.0."""
-
-    chunked: bool
-    sized: bool
-    keep: bool
-    old: bool
+def answer(status: bytes, lines: Iterable[bytes], end: bytes) -> bytes:
+    """The head of an answer. `status`: code and reason; `end`: as `ending` has it."""
+    return b"\r\n".join((b"HTTP/1.1 " + status, *lines, end))
 
 
-def answer(status: bytes, headers: Sequence[Field], shape: Shape) -> bytes:
-    """The head of a backend's answer, as the client gets it. `status`: code and reason."""
-    lines, hop = [b"HTTP/1.1 " + status], HOP
-    gone: list[bytes] = []
-    for name, value in headers:
-        lower = name.lower()
-        if lower not in hop:
-            lines.append(name + b": " + value)
-        elif lower == b"connection":
-            gone.append(value)
-        elif lower == b"content-length" and shape.sized:
-            lines.append(name + b": " + value)
-    names = nominated(gone) if gone else None
-    if names:
-        lines[1:] = without(lines[1:], names)
-    if shape.chunked:
-        lines.append(b"Transfer-Encoding: chunked")
-    if not shape.keep:
-        lines.append(b"Connection: close")
-    elif shape.old:
-        lines.append(b"Connection: keep-alive")
-    lines.append(b"\r\n")
-    return b"\r\n".join(lines)
+def ending(chunked: bool, keep: bool, old: bool) -> bytes:
+    """How a head ends. `keep`: the connection persists; `old`: to a client of HTTP/1.0."""
+    return _ENDINGS[chunked, keep, old]
 
 
-def interim(status: bytes, headers: Sequence[Field]) -> bytes:
-    """A whole answer of 1xx."""
-    lines = [b"HTTP/1.1 " + status]
-    lines += [name + b": " + value for name, value in headers if name.lower() not in HOP]
-    return b"\r\n".join((*lines, b"", b""))
-
-
-def switched(status: bytes, headers: Sequence[Field]) -> bytes:
-    """The head of 101, for a WebSocket."""
-    lines = [b"HTTP/1.1 " + status, b"Connection: Upgrade", b"Upgrade: " + WEBSOCKET]
-    lines += [name + b": " + value for name, value in headers if name.lower() not in HOP]
-    return b"\r\n".join((*lines, b"", b""))
-
-
-def own(status: int, fields: Sequence[Field], text: bytes, keep: bool) -> bytes:
-    """A whole answer of our own."""
-    lines = [b"HTTP/1.1 %d %b" % (status, REASONS.get(status, b"Unknown"))]
-    lines += [name + b": " + value for name, value in fields]
-    if status != 204:
-        lines.append(b"Content-Length: %d" % len(text))
+def _ending(chunked: bool, keep: bool, old: bool) -> bytes:
+    said = b"Transfer-Encoding: chunked\r\n" if chunked else b""
     if not keep:
-        lines.append(b"Connection: close")
-    return b"\r\n".join(lines) + b"\r\n\r\n" + text
+        said += b"Connection: close\r\n"
+    elif old:
+        said += b"Connection: keep-alive\r\n"
+    return said + b"\r\n"
+
+
+_ENDINGS = {case: _ending(*case) for case in product((False, True), repeat=3)}
+
+
+def pairs(lines: Iterable[bytes]) -> list[Field]:
+    """Lines of fields, taken apart."""
+    return [(name, value) for name, _, value in (line.partition(b": ") for line in lines)]
+
+
+def written(fields: Iterable[Field]) -> list[bytes]:
+    return [name + b": " + value for name, value in fields]
+
+
+def switched(status: bytes, lines: Iterable[bytes]) -> bytes:
+    """The head of 101, for a WebSocket."""
+    return answer(status, (b"Connection: Upgrade", b"Upgrade: " + WEBSOCKET, *lines), b"\r\n")
+
+
+def own(status: int, fields: Iterable[Field], text: bytes, keep: bool) -> bytes:
+    """A whole answer of our own."""
+    said = written(fields)
+    if status != 204:
+        said.append(b"Content-Length: %d" % len(text))
+    reason = b"%d %b" % (status, REASONS.get(status, b"Unknown"))
+    return answer(reason, said, ending(False, keep, False)) + text

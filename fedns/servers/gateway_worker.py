@@ -61,6 +61,7 @@ class Worker:
         for each in [each for each in hall.clients if each.due < now]:
             each.expire()
         hall.directory.look()
+        hall.renew()
         for service in hall.directory.benched():
             for endpoint in service.bench.due(now):
                 visit = self._loop.create_task(self._visit(service, endpoint))
@@ -70,7 +71,6 @@ class Worker:
             self._looked = now
             hall.directory.open()
             hall.directory.forget()
-            hall.renew()
             hall.depot.sweep(now)
             if hall.log is not None:
                 hall.log.flush()

@@ -11,7 +11,6 @@ from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from fedns.gateway import access, affinity
-from fedns.gateway.terms import Terms
 from fedns.servers.accesslog import Log
 from fedns.servers.depot import Depot
 from fedns.servers.directory import Directory
@@ -35,25 +34,28 @@ class Hall:
         self.log: Log | None = None
         chance = random.Random()
         self.draw: Callable[[], float] = chance.random
-        self.bits: Callable[[int], int] = chance.getrandbits
         self.now = monotonic()
         self.draining = False
         self.clients: set[Inbound] = set()
         self._crowd: Counter[tuple[int, int]] = Counter()
+        self.terms = directory.terms
         self._dated = (0, b"")
+        self._prefix, self._count = b"%016x" % chance.getrandbits(64), chance.getrandbits(32)
         self.renew()
-
-    @property
-    def terms(self) -> Terms:
-        return self.directory.terms
 
     def renew(self) -> None:
         """Follows the terms."""
+        self.terms = self.directory.terms
         terms, log = self.terms, self.log
         if ((log.kind, log.path) if log else ("", "")) != (terms.log, terms.log_path if terms.log else ""):
             if log:
                 log.close()
             self.log = Log(terms.log, terms.log_path) if terms.log else None
+
+    def request_id(self) -> bytes:
+        """One that nobody else has."""
+        self._count += 1
+        return b"%b%016x" % (self._prefix, self._count)
 
     def date(self) -> bytes:
         """Now, as HTTP writes it."""

@@ -15,13 +15,14 @@ import httptools
 
 from fedns.gateway.normal import Rejected
 from fedns.gateway.options import Tls
-from fedns.servers import framing, identity
+from fedns.servers import framing, identity, onward
 from fedns.servers.exchange import Exchange
 from fedns.servers.hall import Hall
 from fedns.servers.outbound import Outbound
 from fedns.servers.relay import Relay
 from fedns.servers.request import Request
 
+KINDS = framing.KINDS
 _BAD_METHOD = "Invalid method"
 _METHOD = re.compile(rb"(?:\r\n)*[A-Z][A-Z-]{0,31} ")
 
@@ -33,21 +34,20 @@ class Inbound(asyncio.Protocol):
         "_deaf",
         "_eof",
         "_fed",
-        "_headers",
         "_heading",
         "_held",
         "_parser",
         "_parsing",
+        "_request",
         "_tunnel",
-        "_url",
         "_waiting",
         "asked",
         "clogged",
         "due",
         "exchange",
         "hall",
-        "identity",
         "peer",
+        "sender",
         "transport",
         "trusted",
     )
@@ -60,11 +60,10 @@ class Inbound(asyncio.Protocol):
         self._waiting: deque[Exchange] = deque()
         self._parsing: Exchange | None = None
         self._tunnel: Outbound | None = None
-        self._url, self._fed = b"", 0
-        self._headers: list[framing.Field] = []
+        self._request, self._fed = Request(), 0
         self.clogged = self._deaf = self._eof = self._held = False
         self._heading = True
-        self.peer, self.identity, self.trusted = peer, b"", False
+        self.peer, self.sender, self.trusted = peer, onward.Sender(b"", b"", peer, False), False
         self.due = hall.now + hall.terms.head_time
 
     # What the transport says.
@@ -75,7 +74,7 @@ class Inbound(asyncio.Protocol):
         if peer is identity.UNKNOWN:
             there, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
             peer = self.peer = identity.Peer(there[0].partition("%")[0] if there else "", own[1], False)
-        self.identity = identity.own(peer)
+        self.sender = onward.Sender(identity.own(peer), b"", peer, self.hall.terms.forwarded)
         self.trusted = identity.trusts(self.hall.terms.trusted, peer.address)
         status = self.hall.enter(self, peer.address, self.trusted)
         if status:
@@ -154,21 +153,28 @@ class Inbound(asyncio.Protocol):
     # What the parser says.
 
     def on_message_begin(self) -> None:
-        self._url, self._headers = b"", []
-        self._parsing = None
+        self._request, self._parsing = Request(), None
 
     def on_url(self, text: bytes) -> None:
-        self._url += text
+        self._request.target += text
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._parsing is None:
-            self._headers.append((name.lower(), value))
-        else:
+        if self._parsing is not None:
             self._parsing.trailers.append((name, value))
+            return
+        request, name = self._request, name.lower()
+        kind = KINDS[name]
+        if kind == framing.PASSES:
+            request.lines.append(name + b": " + value)
+        elif kind == framing.MARKED:
+            request.marked.append((name, value))
+        else:
+            request.lookalike = True
+        request.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        parser = self._parser
-        request = Request(parser.get_method(), self._url, self._headers)
+        parser, request = self._parser, self._request
+        request.method = parser.get_method()
         request.keep = parser.should_keep_alive()
         try:
             self._bounded(request)
@@ -231,7 +237,7 @@ class Inbound(asyncio.Protocol):
             status = 501
         if parsing is not None and not parsing.ended and self._waiting:
             self._waiting.pop()
-        request = Request(b"", b"", [])
+        request = Request()
         request.refusal = Rejected(status, why)
         self._waiting.append(Exchange(self, request))
 

@@ -16,27 +16,32 @@ _SOCKET = (b"connection: upgrade", b"upgrade: websocket")
 
 
 class Sender(NamedTuple):
-    """Who asks: `lines` about it, the host it says it asked for (empty: the request's), and the request's id.
-    `peer` is who is connected; `forwarded`: to be told by that field too."""
+    """Who asks: `lines` about it, and the host it says it asked for (empty: the request's). `peer` is who is
+    connected; `forwarded`: to be told by that field too."""
 
     lines: bytes
     host: bytes
-    request_id: bytes
     peer: identity.Peer
     forwarded: bool
 
 
 def head(request: Request, asked: Head, target: bytes, options: Options, sender: Sender) -> bytes:
-    """Rejected where something is expected that nobody knows."""
-    host = request.value(b"host") or asked.host
+    """All but its end. Rejected where something is expected that nobody knows."""
+    host = request.hosts[0] if request.hosts else asked.host
     named = variables.fill(options.upstream.vhost, asked) if options.upstream.vhost else host
-    lines = [request.method + b" " + target + b" HTTP/1.1", b"host: " + named, sender.lines]
-    lines.append(b"x-forwarded-host: " + (sender.host or host))
-    names = request.kept_back()
-    passing = framing.without(request.lines, names) if names else request.lines
+    passing = request.lines
+    if request.connections:
+        names = framing.nominated(request.connections)
+        passing = framing.without(passing, names) if names else passing
     if options.request is not None:
         passing = _changed(options, passing)
-    lines += passing
+    lines = [
+        request.method + b" " + target + b" HTTP/1.1",
+        b"host: " + named,
+        sender.lines,
+        b"x-forwarded-host: " + (sender.host or host),
+        *passing,
+    ]
     if request.length != framing.NO_BODY:
         lines.append(framing.body(request.length))
         expectation = request.expectation()
@@ -48,12 +53,11 @@ def head(request: Request, asked: Head, target: bytes, options: Options, sender:
         lines.append(b"x-forwarded-prefix: " + options.prefix)
     if sender.forwarded:
         lines.append(identity.forwarded(request.marked, sender.peer, host))
-    lines.append(b"x-request-id: " + sender.request_id + b"\r\n\r\n")
+    lines.append(b"")
     return b"\r\n".join(lines)
 
 
 def _changed(options: Options, lines: list[bytes]) -> list[bytes]:
     assert options.request is not None
-    pairs = [(name, value) for name, _, value in (line.partition(b": ") for line in lines)]
-    changed = fields.changed(options.request, pairs)
+    changed = fields.changed(options.request, framing.pairs(lines))
     return [name + b": " + value for name, value in changed if name.lower() not in framing.HOP]

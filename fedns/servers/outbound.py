@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_HEAD = 64 << 10  # octets of the head of an answer, and of its trailers
 MAX_FIELDS = 200
+HOP = framing.HOP
 MAX_INTERIM = 16  # answers of 1xx before the final one: a backend may not keep us busy with them
 
 
@@ -50,7 +51,8 @@ class Taker(Protocol):
 
 
 class Outbound(asyncio.Protocol):
-    """`pieces` and `ended` are what came since they were taken; `length` frames the answer's body."""
+    """`pieces` and `ended` are what came since they were taken; `length` frames the answer's body. `lines` go
+    on, `marked` stay on this connection."""
 
     __slots__ = (
         "_fed",
@@ -61,10 +63,11 @@ class Outbound(asyncio.Protocol):
         "ended",
         "fresh",
         "headed",
-        "headers",
         "key",
         "length",
+        "lines",
         "lost",
+        "marked",
         "persists",
         "pieces",
         "reason",
@@ -79,19 +82,19 @@ class Outbound(asyncio.Protocol):
 
     def __init__(self, depot: "Depot", key: Key) -> None:
         self.depot, self.key = depot, key
-        self.taker: Taker | None = None
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.used, self.until = 0, 0.0
         self.lost = self._tunnel = False
         self._parser = httptools.HttpResponseParser(self)
         self._fed = self._interim = 0
-        self.begin(None)
+        self.begin()
 
-    def begin(self, taker: Taker | None) -> None:
+    def begin(self) -> None:
         """Ready for the next answer."""
-        self.taker = taker
+        self.taker: Taker | None = None
         self.status, self.reason = 0, b""
-        self.headers: list[framing.Field] = []
+        self.lines: list[bytes] = []
+        self.marked: list[framing.Field] = []
         self.trailers: list[framing.Field] = []
         self.pieces: list[bytes] = []
         self.length, self.unbounded = framing.NO_BODY, False
@@ -168,7 +171,11 @@ class Outbound(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self.headed:
-            self.headers.append((name, value))
+            lower = name.lower()
+            if lower in HOP:
+                self.marked.append((lower, value))
+            else:
+                self.lines.append(name + b": " + value)
             return
         self.trailers.append((name, value))
         self._fed += len(name) + len(value)
@@ -181,7 +188,7 @@ class Outbound(asyncio.Protocol):
             return
         self.headed = self.fresh = True
         self.persists = self._parser.should_keep_alive()
-        if len(self.headers) > MAX_FIELDS:
+        if len(self.lines) + len(self.marked) > MAX_FIELDS:
             raise Broken("too many fields")
         self.length = length = self._framed(status)
         self.unbounded = length in (framing.CHUNKED, framing.TO_THE_END)
@@ -202,21 +209,27 @@ class Outbound(asyncio.Protocol):
             raise Broken("too many interim answers")
         if self.taker is not None and self.status != 101:
             self.taker.interim(self)
-        self.headers, self.reason = [], b""
+        self.lines, self.marked, self.reason = [], [], b""
 
     def _framed(self, status: int) -> int:
-        """How the body ends. llhttp has refused what contradicts itself."""
-        if status in (101, 204, 304) or (self.taker is not None and self.taker.head_only):
-            return framing.NO_BODY
-        length, coded = framing.TO_THE_END, False
-        for name, value in self.headers:
-            lower = name.lower()
-            if lower == b"content-length":
+        """How the body ends, as the marked fields say; llhttp has refused what contradicts itself."""
+        length, coded, gone = framing.TO_THE_END, False, []
+        for name, value in self.marked:
+            if name == b"content-length":
                 length = int(value)
-            elif lower == b"transfer-encoding":
+                if status != 204:
+                    self.lines.append(b"Content-Length: " + value)
+            elif name == b"connection":
+                gone.append(value)
+            elif name == b"transfer-encoding":
                 if coded or value.strip().lower() != b"chunked":
                     raise Broken("a transfer coding that is not chunked")
                 coded = True
+        names = framing.nominated(gone) if gone else None
+        if names:
+            self.lines = framing.without(self.lines, names)
+        if status in (101, 204, 304) or (self.taker is not None and self.taker.head_only):
+            return framing.NO_BODY
         return framing.CHUNKED if coded else length
 
     def _spent(self) -> None:

@@ -103,15 +103,13 @@ class Relay:
         old = request.old
         if not self.ended or request.websocket or (old and outbound.unbounded) or self.inbound.hall.draining:
             request.keep = False
-        shape = framing.Shape(
-            outbound.unbounded and not old, not outbound.unbounded and status != 204, request.keep, old
-        )
-        headers = outbound.headers if self.plain else self.dressed(outbound.headers)
-        return framing.answer(b"%d %b" % (status, outbound.reason), headers, shape)
+        end = framing.ending(outbound.unbounded and not old, request.keep, old)
+        lines = outbound.lines if self.plain else self.dressed(outbound.lines)
+        return framing.answer(b"%d %b" % (status, outbound.reason), lines, end)
 
-    def dressed(self, headers: list[framing.Field]) -> list[framing.Field]:
+    def dressed(self, lines: list[bytes]) -> list[bytes]:
         """Fields of the backend's answer as the location wants them."""
-        return headers
+        return lines
 
     def answered(self) -> None:
         """The backend's answer has begun."""
@@ -124,11 +122,11 @@ class Relay:
         """100 and 103 go on to who understands them."""
         if not self.request.old and not self.started:
             said = b"%d %b" % (outbound.status, outbound.reason)
-            self.write(framing.interim(said, outbound.headers))
+            self.write(framing.answer(said, outbound.lines, b"\r\n"))
 
     def switched(self, outbound: Outbound, rest: bytes) -> None:
         """From here on octets are octets, if that is what was asked for."""
-        agreed = [value.lower() for name, value in outbound.headers if name.lower() == b"upgrade"]
+        agreed = [value.lower() for name, value in outbound.marked if name == b"upgrade"]
         if not self.request.websocket or agreed != [framing.WEBSOCKET]:
             outbound.fail("switched without being asked")
             return
@@ -136,7 +134,7 @@ class Relay:
         outbound.ended, self._until = False, inf
         self.status, self.request.keep = 101, False
         self.patience(self.inbound.hall.terms.quiet)
-        head = framing.switched(b"101 " + outbound.reason, outbound.headers)
+        head = framing.switched(b"101 " + outbound.reason, outbound.lines)
         self.write(head + rest)
         self.inbound.tunnel(outbound)
 

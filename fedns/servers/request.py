@@ -10,15 +10,19 @@ _BARRED = frozenset((b"CONNECT", b"TRACE"))
 
 
 class Request:
-    """`length` frames the body; `keep`: the client wants the connection to persist; `old`: HTTP/1.0;
-    `websocket`: it asks for one; `refusal`: why nothing is done about it. `lines` and `marked` as framing
-    sorts them."""
+    """Filled in while it is parsed. `headers` are all fields, `lines` those that go on as they came, `marked`
+    those that are looked at, and written anew if at all. `length` frames the body; `keep`: the client wants
+    the connection to persist; `old`: HTTP/1.0; `websocket`: it asks for one; `refusal`: why nothing is done
+    about it."""
 
     __slots__ = (
+        "connections",
         "headers",
+        "hosts",
         "keep",
         "length",
         "lines",
+        "lookalike",
         "marked",
         "method",
         "old",
@@ -27,12 +31,15 @@ class Request:
         "websocket",
     )
 
-    def __init__(self, method: bytes, target: bytes, headers: list[framing.Field]) -> None:
-        self.method, self.target, self.headers = method, target, headers
-        self.keep, self.old, self.websocket = True, False, False
-        self.length = framing.NO_BODY
+    def __init__(self) -> None:
+        self.method = self.target = b""
+        self.headers: list[framing.Field] = []
         self.lines: list[bytes] = []
         self.marked: list[framing.Field] = []
+        self.hosts: list[bytes] = []
+        self.connections: list[bytes] = []
+        self.keep, self.old, self.websocket, self.lookalike = True, False, False, False
+        self.length = framing.NO_BODY
         self.refusal: Rejected | None = None
 
     @property
@@ -41,19 +48,43 @@ class Request:
         return self.length in (framing.NO_BODY, 0)
 
     def read(self, version: str, upgrade: bool) -> None:
-        """Takes the fields apart. `upgrade`: llhttp sees another protocol asked for, and stops."""
-        if version not in ("1.1", "1.0"):
-            raise Rejected(505, "HTTP/1.1 is spoken here")
-        self.old = old = version == "1.0"
+        """All fields are there. `upgrade`: llhttp sees another protocol asked for, and stops. Rejected where
+        they say nothing, or two things; llhttp has refused what contradicts itself."""
+        if version != "1.1":
+            if version != "1.0":
+                raise Rejected(505, "HTTP/1.1 is spoken here")
+            self.old = True
         if self.method in _BARRED:
             raise Rejected(405, "the method is not for gateways")
-        self.lines, self.marked = framing.sort(self.headers)
-        self.length = framing.length(self.marked, old)
+        if self.lookalike:
+            raise Rejected(400, "a field looks like one that frames the body")
+        coding = None
+        for name, value in self.marked:
+            if name == b"host":
+                self.hosts.append(value)
+            elif name == b"content-length":
+                self.length = int(value)
+            elif name == b"connection":
+                self.connections.append(value)
+            elif name == b"transfer-encoding":
+                coding = value if coding is None else b"chunked, " + value
+        if coding is not None:
+            self._coded(coding.strip(b" \t").lower())
         if upgrade:
-            if not self.bare:
-                raise Rejected(400, "a body, and another protocol asked for")
-            asked = self.value(b"upgrade")
-            self.websocket = self.method == b"GET" and not old and asked.lower() == framing.WEBSOCKET
+            self._upgraded()
+
+    def _coded(self, coding: bytes) -> None:
+        if self.old or (coding != b"chunked" and b"chunked" in coding):
+            raise Rejected(400, "a transfer coding that is not just chunked")
+        if coding != b"chunked":
+            raise Rejected(501, "the one transfer coding known is chunked")
+        self.length = framing.CHUNKED
+
+    def _upgraded(self) -> None:
+        if not self.bare:
+            raise Rejected(400, "a body, and another protocol asked for")
+        asked = self.value(b"upgrade").lower()
+        self.websocket = self.method == b"GET" and not self.old and asked == framing.WEBSOCKET
 
     def value(self, name: bytes) -> bytes:
         """The first marked field of this name; empty where there is none."""
@@ -70,8 +101,3 @@ class Request:
         if asked.lower() != b"100-continue":
             raise Rejected(417, "100-continue is all that can be expected")
         return b"expect: 100-continue"
-
-    def kept_back(self) -> frozenset[bytes]:
-        """Names of fields that Connection keeps on the connection."""
-        values = [value for name, value in self.marked if name == b"connection"]
-        return framing.nominated(values) if values else frozenset()

@@ -2,16 +2,14 @@
 
 import pytest
 
-from fedns.gateway.normal import Rejected
 from fedns.servers import framing
 
-_KEPT = framing.Shape(chunked=False, sized=True, keep=True, old=False)
 
-
-def test_fields_are_sorted_into_those_that_pass_and_those_that_are_looked_at() -> None:
-    found = framing.sort([(b"host", b"a"), (b"accept", b"*/*"), (b"connection", b"close"), (b"x-y", b"")])
-    assert found.lines == [b"accept: */*", b"x-y: "]
-    assert found.marked == [(b"host", b"a"), (b"connection", b"close")]
+def test_fields_pass_or_are_looked_at() -> None:
+    names = (b"host", b"accept", b"connection", b"x-y", b"content-length")
+    kinds = [framing.KINDS[name] for name in names]
+    passes, marked = framing.PASSES, framing.MARKED
+    assert kinds == [marked, passes, marked, passes, marked]
 
 
 @pytest.mark.parametrize(
@@ -19,8 +17,7 @@ def test_fields_are_sorted_into_those_that_pass_and_those_that_are_looked_at() -
     [b"content_length", b"contentlength", b"transfer.encoding", b"transfer-encoding!", b"-content-length"],
 )
 def test_a_name_that_looks_like_one_that_frames_is_refused(name: bytes) -> None:
-    with pytest.raises(Rejected):
-        framing.sort([(name, b"1")])
+    assert framing.KINDS[name] == framing.LOOKALIKE
 
 
 def test_kinds_that_are_remembered_are_bounded() -> None:
@@ -30,54 +27,21 @@ def test_kinds_that_are_remembered_are_bounded() -> None:
     assert len(kinds) == framing.KNOWN
 
 
-@pytest.mark.parametrize(
-    ("fields", "length"),
-    [
-        ([], framing.NO_BODY),
-        ([(b"content-length", b"0")], 0),
-        ([(b"content-length", b"12 ")], 12),
-        ([(b"transfer-encoding", b" Chunked\t")], framing.CHUNKED),
-        ([(b"transfer-encoding", b"gzip, chunked")], 400),
-        ([(b"transfer-encoding", b"\x0bchunked")], 400),
-        ([(b"transfer-encoding", b"chunked")] * 2, 400),
-        ([(b"transfer-encoding", b"gzip")], 501),
-    ],
-)
-def test_how_a_body_ends(fields: list[framing.Field], length: int) -> None:
-    if length < 400:
-        assert framing.length(fields, False) == length
-        return
-    with pytest.raises(Rejected) as no:
-        framing.length(fields, False)
-    assert no.value.status == length
-
-
-def test_http_1_0_knows_no_transfer_codings() -> None:
-    with pytest.raises(Rejected):
-        framing.length([(b"transfer-encoding", b"chunked")], True)
-
-
 def test_connection_keeps_back_what_it_names_but_never_what_others_rely_on() -> None:
     said = [b"close, X-Own", b"Host,content-length , Authorization,x-forwarded-for, cookie"]
     assert framing.nominated(said) == {b"x-own"}
 
 
-def test_an_answer_loses_what_was_about_its_connection() -> None:
-    headers = [
-        (b"X-A", b"1"),
-        (b"Connection", b"X-B"),
-        (b"x-b", b"2"),
-        (b"Keep-Alive", b"9"),
-        (b"Content-Length", b"3"),
-    ]
-    assert (
-        framing.answer(b"200 OK", headers, _KEPT) == b"HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 3\r\n\r\n"
-    )
-    chunked = _KEPT._replace(chunked=True, sized=False, keep=False)
-    told = framing.answer(b"200 OK", headers, chunked)
-    assert told == b"HTTP/1.1 200 OK\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
-    old = framing.answer(b"200 OK", [], _KEPT._replace(old=True))
+def test_how_the_head_of_an_answer_ends() -> None:
+    lines = [b"X-A: 1", b"Content-Length: 3"]
+    sized = framing.answer(b"200 OK", lines, framing.ending(False, True, False))
+    assert sized == b"HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 3\r\n\r\n"
+    chunked = framing.answer(b"200 OK", lines[:1], framing.ending(True, False, False))
+    assert chunked == b"HTTP/1.1 200 OK\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    old = framing.answer(b"200 OK", [], framing.ending(False, True, True))
     assert old == b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n\r\n"
+    pairs = framing.pairs(lines)
+    assert pairs == [(b"X-A", b"1"), (b"Content-Length", b"3")] and framing.written(pairs) == lines
 
 
 def test_chunks() -> None:
