@@ -5,17 +5,18 @@ still. A look costs two words of shared memory. While there are no tables there 
 read last stays good while they are replaced.
 """
 
+import contextlib
 import logging
 import random
 from collections import Counter
 from collections.abc import Iterator
 from time import monotonic
 
-from fedns import logs, tables
-from fedns.errors import StateError
+from fedns import logs
 from fedns.gateway import balance, route, terms
 from fedns.gateway.terms import Terms
 from fedns.servers.bench import Bench
+from fedns.servers.current import Current
 
 DB = "gateway"
 
@@ -66,14 +67,11 @@ class Directory:
     """What `tables` at a path say now. `age` counts the changes that were seen."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
-        self._reader: tables.Reader | None = None
+        self._current = Current(path, _log)
         self._marks: memoryview | None = None
         self._first = self._second = 0
-        self._told = ""
         self._services: dict[bytes, Service] = {}
         self._raw: bytes | None = None
-        self._view: tables.View | None = None
         self.table = route.Table()
         self.terms = Terms()
         self.age = 0
@@ -82,23 +80,11 @@ class Directory:
 
     def open(self) -> None:
         """Opens the tables when they appear or were replaced."""
-        try:
-            if self._reader and self._reader.identity == tables.identity(self._path) and self.ready:
-                return
-        except OSError:
-            return  # moved aside: what is open stays good until there is something new
-        if self._reader:
-            self._reader.close()  # LMDB allows an environment once per process
-            self._reader = None
-        try:
-            self._reader = tables.Reader(self._path)
-            self._marks = self._reader.marks()
-            self._told = ""
+        if not self._current.look(again=not self.ready):
+            return
+        self._marks = self._current.marks
+        with contextlib.suppress(KeyError):  # tables of an earlier version
             self._renew()
-        except (StateError, KeyError) as error:
-            if str(error) != self._told:
-                self._told = str(error)
-                _log.info("waiting for tables", extra=logs.fields(error=self._told))
 
     def look(self) -> route.Table:
         """The routes as of now."""
@@ -108,11 +94,12 @@ class Directory:
         return self.table
 
     def _renew(self) -> None:
-        if self._reader is None:
+        reader = self._current.reader
+        if reader is None:
             return
         if self._marks is not None:  # before the view: what comes between is looked at again
             self._first, self._second = self._marks[0], self._marks[1]
-        view = self._reader.view(DB)
+        view = reader.view(DB)
         try:
             raw = view.get(route.ROUTES)
             self.terms = terms.decode(view.get(terms.TERMS))
@@ -147,9 +134,10 @@ class Directory:
 
     def get(self, key: bytes) -> bytes | None:
         """One entry."""
-        if self._reader is None:
+        reader = self._current.reader
+        if reader is None:
             return None
-        view = self._reader.view(DB)
+        view = reader.view(DB)
         try:
             return view.get(key)
         finally:

@@ -19,8 +19,8 @@ from time import monotonic, time
 
 from fedns import logs, tables
 from fedns.dns import client, rate, respond
-from fedns.errors import StateError
 from fedns.servers import copied, counters, dns_copy, dns_tcp, dns_udp, geodata, prompt, tls
+from fedns.servers.current import Current
 
 TICK = 1.0  # seconds between looks at the tables' file and at idle connections
 FINISH = 3.0  # seconds that TCP replies get to leave after SIGTERM
@@ -51,45 +51,28 @@ class Nothing:
 
 
 class Source:
-    """The tables as they are now: opened when they appear, opened anew when they were replaced."""
+    """What this worker answers from. `opened` is part of the stamp of what is remembered of them."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
-        self._reader: tables.Reader | None = None
-        self._told = ""  # why there are no tables, as last logged
+        self._current = Current(path, _log)
         self.opened = 0
-        self._marks: memoryview | None = None
         self.look()
 
     def view(self) -> tables.View | Nothing:
-        return self._reader.view() if self._reader else Nothing()
+        reader = self._current.reader
+        return reader.view() if reader else Nothing()
 
     def marks(self) -> memoryview | None:
         """As `tables.Reader` has them."""
-        return self._marks
+        return self._current.marks
 
     def snapshot(self) -> tables.Snapshot | None:
-        return self._reader.snapshot() if self._reader else None
+        reader = self._current.reader
+        return reader.snapshot() if reader else None
 
     def look(self) -> None:
-        try:
-            if self._reader and self._reader.identity == tables.identity(self._path):
-                return
-        except OSError:
-            return  # moved aside: what is open stays good until there is something new
-        if self._reader:
-            self._reader.close()  # LMDB allows an environment once per process
-            self._reader = None
-        self.opened += _OPENED
-        self._marks = None
-        try:
-            self._reader = tables.Reader(self._path)
-            self._marks = self._reader.marks()
-            self._told = ""
-        except StateError as error:
-            if str(error) != self._told:
-                self._told = str(error)
-                _log.info("waiting for tables", extra=logs.fields(error=self._told))
+        if self._current.look():
+            self.opened += _OPENED
 
 
 class Worker:
