@@ -113,7 +113,12 @@ INGRESS = """\
 # What the gateway routes.
 apiVersion: networking.k8s.io/v1
 kind: Ingress
-metadata: {{name: {service}, namespace: {namespace}}}
+metadata:
+  name: {service}
+  namespace: {namespace}
+  annotations:
+    # Who answers so is passed over at once, before its probes say anything.
+    nginx.ingress.kubernetes.io/proxy-next-upstream: error timeout http_503
 spec:
   ingressClassName: fedns
   rules:

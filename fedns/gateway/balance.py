@@ -191,6 +191,16 @@ def _again(balancer: Balancer, draw: float, tried: Tried) -> Endpoint | None:
     return None
 
 
+def left(balancer: Balancer, hosts: Set[bytes], member: str = "") -> bool:
+    """Whether anybody but `hosts` is there, sitting out or not; of this member if one is named."""
+    return any(
+        each.tag not in hosts and member in ("", each.member)
+        for tier in balancer.pool.tiers
+        for part in tier.parts
+        for each in part.endpoints
+    )
+
+
 def _fresh(endpoint: Endpoint, hosts: Set[bytes], members: Set[str]) -> bool:
     return endpoint.tag not in hosts and endpoint.member not in members
 

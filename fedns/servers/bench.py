@@ -1,8 +1,10 @@
 """Endpoints that sit out: those that just failed, as this worker saw it.
 
 Law: who cannot be reached sits out at once, who breaks off or keeps silent when it does so again; two of one
-member that cannot be reached take the whole member with them. Nobody's request finds out whether somebody is
-back: a connection of our own does. Each time lasts longer than the last, until an answer came.
+member that cannot be reached take the whole member with them. Who says again and again that it cannot serve
+(502, 503, 504) sits out too, but few do at a time: what all say is not one's fault. Nobody's request finds
+out whether somebody is back: a connection of our own does. Each time lasts longer than the last, until an
+answer came.
 """
 
 from typing import NamedTuple
@@ -12,6 +14,9 @@ from fedns.gateway.route import Endpoint, Pool
 FIRST, LONGEST = 1.0, 30.0  # seconds; doubled each time
 PATIENCE = 2  # times that an endpoint may break off or keep silent in a row
 TOGETHER = 2  # endpoints of a member that cannot be reached, after which it is the member
+SICK, MOST = 5, 0.1
+"""Answers of 502, 503 or 504 in a row, and the part of a pool that may sit out for them; one always may, the
+last never. The numbers are those that Envoy begins with."""
 WINDOW = 1.0  # seconds within which that counts
 
 
@@ -26,18 +31,19 @@ class Out(NamedTuple):
 class Bench:
     """Of one pool."""
 
-    __slots__ = ("_asked", "_missed", "_strikes", "out")
+    __slots__ = ("_asked", "_missed", "_sick", "_strikes", "out")
 
     def __init__(self) -> None:
         self.out: dict[bytes, Out] = {}
         self._strikes: dict[bytes, int] = {}
+        self._sick: dict[bytes, int] = {}
         self._missed: dict[str, dict[bytes, float]] = {}
         self._asked: set[bytes] = set()
 
     @property
     def clean(self) -> bool:
         """Nothing is held against anybody."""
-        return not self._strikes
+        return not self._strikes and not self._sick
 
     def missed(self, endpoint: Endpoint, pool: Pool, now: float) -> None:
         """It could not be reached."""
@@ -59,9 +65,22 @@ class Bench:
         self._sit(endpoint, now)
         return True
 
+    def sickened(self, endpoint: Endpoint, pool: Pool, now: float) -> bool:
+        """It answered that it cannot serve. Whether it sits out now."""
+        times = self._sick[endpoint.tag] = self._sick.get(endpoint.tag, 0) + 1
+        if times < SICK:
+            return False
+        count = len({each.tag for each in _endpoints(pool)})
+        if len(self.out) >= min(max(1, int(count * MOST)), count - 1):
+            return False
+        del self._sick[endpoint.tag]
+        self._sit(endpoint, now)
+        return True
+
     def answered(self, endpoint: Endpoint) -> None:
         """Nothing is held against it any more."""
         self._strikes.pop(endpoint.tag, None)
+        self._sick.pop(endpoint.tag, None)
         self._missed.pop(endpoint.member, None)
 
     def due(self, now: float) -> list[Endpoint]:
@@ -87,8 +106,9 @@ class Bench:
         tags = {each.tag for each in _endpoints(pool)}
         for tag in self.out.keys() - tags:
             del self.out[tag]
-        for tag in self._strikes.keys() - tags:
-            del self._strikes[tag]
+        for held in (self._strikes, self._sick):
+            for tag in held.keys() - tags:
+                del held[tag]
         self._asked &= tags
 
     def _sit(self, endpoint: Endpoint, now: float) -> None:

@@ -62,6 +62,13 @@ class Service:
             self.arrange()
         return sits
 
+    def sickened(self, endpoint: route.Endpoint, now: float) -> bool:
+        """It answered that it cannot serve. Whether it sits out now."""
+        if not self.bench.sickened(endpoint, self.pool, now):
+            return False
+        self.arrange()
+        return True
+
 
 class Directory:
     """What `tables` at a path say now. `age` counts the changes that were seen."""

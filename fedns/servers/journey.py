@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))  # RFC 9110 section 9.2.2
 LEAST = "least"  # of `Options.balance`: only then is it counted who is busy
+HARMLESS = frozenset((403, 404))
+"""Statuses that are held against nobody, as in nginx, though somebody else may be asked."""
 SEALED = frozenset(("https", "grpcs"))
 _ENDED = 0  # of `Retry.tries`: as many as there are endpoints
 
@@ -188,12 +190,26 @@ class Journey(Relay):
         return True
 
     def unwanted(self, outbound: Outbound) -> bool:
-        if outbound.status not in self.options.retry.statuses or not self._again(True):
+        """An answer that is reason enough to ask somebody else, if there is anybody."""
+        assert self._service is not None and self.endpoint is not None
+        if outbound.status not in self.options.retry.statuses:
+            return False
+        hall, service = self.inbound.hall, self._service
+        if outbound.status not in HARMLESS and service.held_against(self.endpoint, True, hall.now):
+            hall.tally.count("ejections")
+        if not self._again(True) or not self._others():
             return False
         self.outbound = outbound.taker = None
         outbound.transport.abort()
         self._elsewhere(True)
         return True
+
+    def _others(self) -> bool:
+        """Whether anybody is there who was not tried."""
+        assert self._service is not None and self.endpoint is not None
+        hosts = {self.endpoint.tag} | (self._tried.hosts if self._tried is not None else set())
+        within = self.endpoint.member if self.options.retry.leave == "off" else ""
+        return balance.left(self._service.balancer, hosts, within)
 
     def _failed(self, column: int, taken: bool) -> None:
         """A try came to nothing, in the way that `tally` counts there. `taken`: the backend may have seen
@@ -248,8 +264,13 @@ class Journey(Relay):
             return True
         return any(name == b"idempotency-key" for name, _ in request.headers)
 
-    def answered(self) -> None:
-        if self._service is not None and self.endpoint is not None and not self._service.bench.clean:
+    def answered(self, status: int) -> None:
+        if self._service is None or self.endpoint is None:
+            return
+        if 502 <= status <= 504:
+            if self._service.sickened(self.endpoint, self.inbound.hall.now):
+                self.inbound.hall.tally.count("ejections")
+        elif not self._service.bench.clean:
             self._service.bench.answered(self.endpoint)
 
     def released(self) -> None:

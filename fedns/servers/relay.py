@@ -81,7 +81,7 @@ class Relay:
             outbound.fresh = False
             if self.options.retry.statuses and self.unwanted(outbound):
                 return
-            self.answered()
+            self.answered(outbound.status)
             if outbound.status == 101:
                 outbound.fail("switched without being asked")
                 return
@@ -111,7 +111,7 @@ class Relay:
         """Fields of the backend's answer as the location wants them."""
         return lines
 
-    def answered(self) -> None:
+    def answered(self, status: int) -> None:
         """The backend's answer has begun."""
 
     def unwanted(self, outbound: Outbound) -> bool:

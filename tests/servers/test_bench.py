@@ -59,3 +59,18 @@ def test_who_left_the_pool_is_forgotten() -> None:
     assert not made.out and made.clean
     made.missed(A, POOL, 300.0)
     assert made.due(400.0) == [A]
+
+
+def test_few_sit_out_for_saying_that_they_cannot_serve() -> None:
+    made = bench.Bench()
+    assert [made.sickened(A, POOL, 100.0) for _ in range(bench.SICK)] == [False] * 4 + [True]
+    assert made.out.keys() == {A.tag}
+    assert not any(made.sickened(B, POOL, 101.0) for _ in range(20))
+    made.back(A)
+    made.answered(B)
+    assert not made.sickened(B, POOL, 102.0)
+    assert [made.sickened(A, POOL, 103.0) for _ in range(bench.SICK)][-1]
+    assert made.out[A.tag].until == 105.0
+    alone = Pool((Tier(1.0, (Part("c2", 1.0, (D,)),)),))
+    last = bench.Bench()
+    assert not any(last.sickened(D, alone, 100.0) for _ in range(20))

@@ -128,12 +128,38 @@ def test_a_status_may_be_reason_enough_to_ask_somebody_else(gateway: Gateway) ->
     asked = Options(retry=Retry(statuses=(503,)))
     with backends.running(("one", _sick), "two") as (one, two), gateway.client() as client:
         gateway.publish(gateways.table(asked), shop=gateways.pool([one], [two]))
-        for _ in range(3):
-            assert client.get().body == b"two"
-        client.send(_PUT)
-        assert client.message().body == b"two" and two.messages[-1].body == b"hello"
         client.send(_FIVE + b"\r\nhello")
         assert client.message().body == b"sick"
+        client.send(_PUT)
+        assert client.message().body == b"two" and two.messages[-1].body == b"hello"
+        for _ in range(3):
+            assert client.get().body == b"two"
+        assert len(one.messages) == 2, "after two answers that nobody wanted it sits out"
+
+
+def test_the_last_answer_is_passed_on_when_nobody_is_left(gateway: Gateway) -> None:
+    asked = Options(retry=Retry(statuses=(500, 503, 404), tries=0))
+
+    def broken(backend: backends.Backend, wire: backends.Wire) -> None:
+        while True:
+            backend.messages.append(wire.message())
+            wire.reply(b"broken", b"500 Internal Server Error")
+
+    with backends.running(("one", _sick), ("two", broken)) as made, gateway.client() as client:
+        gateway.publish(gateways.table(asked), shop=gateways.pool(*([each] for each in made)))
+        got = client.get()
+        assert (got.line, got.body) == (b"HTTP/1.1 500 Internal Server Error", b"broken")
+        client.send(_PUT)
+        assert client.message().body in (b"sick", b"broken")
+        assert [each.messages[1].body for each in made] == [b"hello", b"hello"]
+
+
+def test_who_says_again_and_again_that_it_cannot_serve_sits_out(gateway: Gateway) -> None:
+    with backends.running(("one", _sick), "two") as made, gateway.client() as client:
+        gateway.publish(gateways.table(), shop=gateways.pool(made))
+        bodies = [client.get().body for _ in range(40)]
+        assert 5 <= bodies.count(b"sick") < 20
+        assert gateway.counted("ejections")
 
 
 def test_who_says_so_is_tried_again_although_it_may_be_done_twice(gateway: Gateway) -> None:
