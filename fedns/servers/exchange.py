@@ -38,7 +38,19 @@ class Exchange(Journey):
             if decision.status:
                 self.say(decision.status, decision.fields)
             else:
-                self.set_out(decision)
+                self._depart(decision)
+
+    def _depart(self, decision: decide.Decision) -> None:
+        """On its way, and its copy too."""
+        hall, mirror = self.inbound.hall, self.options.mirror
+        if mirror is None or self.request.websocket or hall.draw() * 100 >= mirror.percent:
+            self.set_out(decision)
+            return
+        assert self.head is not None
+        self.copy = copy = hall.mirrors.copy(mirror, self.head, self.wire)
+        self.set_out(decision)
+        if copy is not None and self.request.bare:
+            copy.send()
 
     def refuse(self, status: int) -> None:
         """No request that can be served; what follows it is not believed."""
@@ -134,6 +146,8 @@ class Exchange(Journey):
         self.give_up(504 if self.ended else 408)
 
     def settle(self) -> None:
+        if self.copy is not None:
+            self.copy.drop()
         hall, decision, end = self.inbound.hall, self.decision, self.endpoint
         location = decision.location if decision is not None else None
         rule = location.rule if location is not None else b""

@@ -72,6 +72,7 @@ class Worker:
             hall.directory.open()
             hall.directory.forget()
             hall.depot.sweep(now)
+            hall.aside.depot.sweep(now)
             if hall.log is not None:
                 hall.log.flush()
 
@@ -114,6 +115,8 @@ class Worker:
                 each.transport.close()
             self.tick()
             await asyncio.sleep(TICK / 5)
+        hall.mirrors.close()
+        hall.aside.depot.close()
         hall.depot.close()
         if hall.log is not None:
             hall.log.close()

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 from fedns.gateway import access, affinity
 from fedns.servers.accesslog import Log
+from fedns.servers.aside import Aside
 from fedns.servers.depot import Depot
 from fedns.servers.directory import Directory
+from fedns.servers.mirrors import Mirrors
 from fedns.servers.seals import Seals
 from fedns.servers.tally import Tally
 
@@ -31,6 +33,8 @@ class Hall:
         self.loop, self.directory, self.tally = loop, directory, tally
         self.seals = Seals(directory)
         self.depot = Depot(loop, self.seals)
+        self.aside = Aside(loop, directory, self.seals)
+        self.mirrors = Mirrors(loop, self.aside, tally)
         self.log: Log | None = None
         chance = random.Random()
         self.draw: Callable[[], float] = chance.random

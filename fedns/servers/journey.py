@@ -16,6 +16,7 @@ from fedns.gateway.head import Head
 from fedns.gateway.route import Endpoint
 from fedns.servers import framing, tally
 from fedns.servers.directory import Service
+from fedns.servers.mirrors import Copy
 from fedns.servers.outbound import Key, Outbound
 from fedns.servers.relay import Relay
 from fedns.servers.request import Request
@@ -32,8 +33,8 @@ _ENDED = 0  # of `Retry.tries`: as many as there are endpoints
 
 
 class Journey(Relay):
-    """`pieces`: body that came and was not sent on yet; `wire`: the head as backends get it. `tries` were
-    made so far, the last one at `endpoint`."""
+    """`pieces`: body that came and was not sent on yet; `wire`: the head as backends get it; `copy`: for a
+    mirror. `tries` were made so far, the last one at `endpoint`."""
 
     __slots__ = (
         "_done",
@@ -43,6 +44,7 @@ class Journey(Relay):
         "_service",
         "_tried",
         "begun",
+        "copy",
         "decision",
         "endpoint",
         "head",
@@ -68,6 +70,7 @@ class Journey(Relay):
         self._opening: asyncio.Task[None] | None = None
         self._kept: list[bytes] | None = []
         self._done = self._retrying = False
+        self.copy: Copy | None = None
 
     def set_out(self, decision: Decision) -> None:
         """To the pool that was decided on."""
@@ -79,6 +82,10 @@ class Journey(Relay):
         """The next octets of the body for the backend, kept as long as another try may need them."""
         pieces = self.pieces
         self.received += sum(map(len, pieces))
+        if self.copy is not None:
+            self.copy.add(pieces)
+            if self.ended and not self._done:
+                self.copy.send()
         if self.request.length == framing.CHUNKED:
             pieces = [framing.chunk(piece) for piece in pieces]
             if self.ended and not self._done:

@@ -4,6 +4,7 @@ Law: everything about framing, connection and client is ours; what annotations c
 touch those. A usual request costs one join.
 """
 
+from collections.abc import Container, Iterable
 from typing import NamedTuple
 
 from fedns.gateway import fields, variables
@@ -55,6 +56,13 @@ def head(request: Request, asked: Head, target: bytes, options: Options, sender:
         lines.append(identity.forwarded(request.marked, sender.peer, host))
     lines.append(b"")
     return b"\r\n".join(lines)
+
+
+def altered(wire: bytes, line: bytes, without: Container[bytes], added: Iterable[framing.Field]) -> bytes:
+    """Such a head, whole, with another first line, without these fields (lower case), and with others."""
+    lines = wire.split(b"\r\n")[1:-2]
+    kept = [each for each in lines if each.partition(b":")[0].lower() not in without]
+    return b"\r\n".join((line, *kept, *framing.written(added), b"", b""))
 
 
 def _changed(options: Options, lines: list[bytes]) -> list[bytes]:
