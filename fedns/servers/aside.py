@@ -88,19 +88,21 @@ class Aside:
 
     async def ask(self, place: Place, wire: bytes, patience: float, repeat: bool = True) -> Answer:
         """OSError (TimeoutError) where nobody answers in time. `repeat`: it may be sent twice."""
-        tried = Tried(set(), set())
         async with asyncio.timeout(patience):
-            for left in reversed(range(TRIES)):
-                key = await self._key(place, tried)
-                try:
-                    return await self._once(key, wire)
-                except Taken:
-                    if not repeat or not left:
-                        raise
-                except OSError:
-                    if not left:
-                        raise
-        raise ConnectionError("nobody answers")
+            return await self._ask(place, wire, repeat)
+
+    async def _ask(self, place: Place, wire: bytes, repeat: bool) -> Answer:
+        tried = Tried(set(), set())
+        for _ in range(TRIES - 1):
+            key = await self._key(place, tried)
+            try:
+                return await self._once(key, wire)
+            except Taken:
+                if not repeat:
+                    raise
+            except OSError:
+                continue
+        return await self._once(await self._key(place, tried), wire)
 
     async def _once(self, key: Key, wire: bytes) -> Answer:
         outbound = self.depot.take(key)

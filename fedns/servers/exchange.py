@@ -4,17 +4,23 @@ Law: it is decided once, by the routes as they are when its head is whole, and k
 is answered before anybody behind hears of it.
 """
 
+from collections.abc import Sequence
 from time import monotonic, time
+
+from msgspec import structs
 
 from fedns.gateway import decide
 from fedns.gateway import head as heads
 from fedns.gateway.normal import Rejected
-from fedns.servers import accesslog, credential, dressing, framing, identity, onward, tally
+from fedns.gateway.options import Retry, Upstream
+from fedns.servers import accesslog, credential, dressing, framing, identity, onward, substitute, tally
 from fedns.servers.journey import Journey
+from fedns.servers.outbound import Outbound
 
 AHEAD = 64 << 10  # octets of a body that are read before there is somebody to take them
 ROUTE = b"x-fedns-route"
 """Who is trusted and says so is told which way it went."""
+_AFRESH, _PLAIN = Retry(tries=0), Upstream()
 GONE = 499  # nginx's number for a client that did not wait
 
 
@@ -51,6 +57,41 @@ class Exchange(Journey):
         self.set_out(decision)
         if copy is not None and self.request.bare:
             copy.send()
+
+    def say(self, status: int, fields: Sequence[framing.Field] = (), text: bytes = b"") -> None:
+        errors = self.options.errors
+        if self.stands_for:
+            status = self.stands_for
+        elif errors is not None and status in errors.statuses and not (fields or text or self.started):
+            self._replace(status, errors.pool)
+            return
+        super().say(status, fields, text)
+
+    def unwanted(self, outbound: Outbound) -> bool:
+        if super().unwanted(outbound):
+            return True
+        errors, end, decision = self.options.errors, self.endpoint, self.decision
+        if errors is None or outbound.status not in errors.statuses or end is None or decision is None:
+            return False
+        if outbound.status >= 500:
+            self.inbound.hall.tally.saw(end.member, decision.pool, tally.ERRORS)
+        self.answered(outbound.status)
+        self.outbound = outbound.taker = None
+        outbound.transport.abort()
+        self._replace(outbound.status, errors.pool)
+        return True
+
+    def _replace(self, status: int, pool: bytes) -> None:
+        """Has a default backend say it."""
+        assert self.head is not None and self.decision is not None
+        decision, self.stands_for = self.decision, status
+        told = self.wire or substitute.meant(self.request, self.head, self._request_id)
+        wire = substitute.wire(status, self.request, self.head, decision.location, told)
+        self.options = structs.replace(
+            self.options, errors=None, retry=_AFRESH, upstream=_PLAIN, affinity=None, balance="round"
+        )
+        self.limit(0)
+        self.start_over(structs.replace(decision, pool=pool, want=None, tag=b""), wire)
 
     def refuse(self, status: int) -> None:
         """No request that can be served; what follows it is not believed."""

@@ -34,7 +34,8 @@ _ENDED = 0  # of `Retry.tries`: as many as there are endpoints
 
 class Journey(Relay):
     """`pieces`: body that came and was not sent on yet; `wire`: the head as backends get it; `copy`: for a
-    mirror. `tries` were made so far, the last one at `endpoint`."""
+    mirror. `stands_for`: the status of an answer that somebody else is asked to replace. `tries` were made so
+    far, the last one at `endpoint`."""
 
     __slots__ = (
         "_done",
@@ -50,6 +51,7 @@ class Journey(Relay):
         "head",
         "pieces",
         "received",
+        "stands_for",
         "trailers",
         "tries",
         "wire",
@@ -59,7 +61,7 @@ class Journey(Relay):
         super().__init__(inbound, request)
         self.pieces: list[bytes] = []
         self.trailers: list[framing.Field] = []
-        self.received = self.tries = 0
+        self.received = self.tries = self.stands_for = 0
         self.begun = 0.0
         self.wire = b""
         self.head: Head | None = None
@@ -77,6 +79,14 @@ class Journey(Relay):
         self._service = service = self.inbound.hall.directory.service(decision.pool)
         service.active += 1
         self._try()
+
+    def start_over(self, decision: Decision, wire: bytes) -> None:
+        """To somebody else, with another request, which has no body."""
+        self.released()
+        self._tried, self._retrying, self._kept, self._done = None, False, [], True
+        self.pieces, self.decision, self.wire = [], decision, wire
+        self.inbound.hold()
+        self.set_out(decision)
 
     def body(self) -> bytes:
         """The next octets of the body for the backend, kept as long as another try may need them."""
@@ -160,7 +170,7 @@ class Journey(Relay):
         self.outbound = outbound
         outbound.taker = self
         self.patience(self.options.timeouts.read)
-        if self.request.bare:
+        if self.request.bare or self.stands_for:
             outbound.transport.write(self.wire)
             return
         before = self._kept or ()
@@ -265,6 +275,8 @@ class Journey(Relay):
 
     def _repeatable(self) -> bool:
         request = self.request
+        if self.stands_for:
+            return True
         if request.websocket:
             return False
         if request.method in IDEMPOTENT or self.options.retry.unsafe:

@@ -79,7 +79,7 @@ class Relay:
         parts: list[bytes] = []
         if outbound.fresh:
             outbound.fresh = False
-            if self.options.retry.statuses and self.unwanted(outbound):
+            if not self.plain and self.unwanted(outbound):
                 return
             self.answered(outbound.status)
             if outbound.status == 101:

@@ -101,6 +101,7 @@ GATEWAY_MAY_LOAD = {
     "fedns.servers.bench",
     "fedns.servers.dressing",
     "fedns.servers.journey",
+    "fedns.servers.substitute",
     "fedns.servers.tally",
     "fedns.tables",
 }
