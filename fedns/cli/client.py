@@ -18,7 +18,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from fedns import config, values
-from fedns.cli import codes, output
+from fedns.cli import codes, output, wish
 
 TIMEOUT = 10.0
 """The slowest honest answer is a list of a whole fleet, seconds."""
@@ -31,6 +31,10 @@ AdminOption = Annotated[
         help="Admin API of the server, HOST:PORT or URL; default: from ./fedns.yaml, else 127.0.0.1:9053.",
     ),
 ]
+
+
+Query = Mapping[str, str | list[str]]
+"""Parameters; one with a list of values is there once for each."""
 
 
 class Unreachable(Exception):
@@ -53,20 +57,20 @@ class Client:
         # Proxies of the environment are for the outside world, not for a loopback API.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def text(self, path: str, query: Mapping[str, str] | None = None) -> str:
+    def text(self, path: str, query: Query | None = None) -> str:
         return self._call("GET", path, query or {}, None).decode()
 
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+    def get(self, path: str, query: Query | None = None) -> Any:
         return json.loads(self._call("GET", path, query or {}, None))
 
     def post(self, path: str, value: Mapping[str, Any]) -> Any:
         return json.loads(self._call("POST", path, {}, json.dumps(value).encode()))
 
-    def delete(self, path: str, query: Mapping[str, str]) -> None:
+    def delete(self, path: str, query: Query) -> None:
         self._call("DELETE", path, query, None)
 
-    def _call(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> bytes:
-        target = self.url + path + ("?" + urllib.parse.urlencode(query) if query else "")
+    def _call(self, method: str, path: str, query: Query, body: bytes | None) -> bytes:
+        target = self.url + path + ("?" + urllib.parse.urlencode(query, doseq=True) if query else "")
         headers = {"Content-Type": "application/json"} if body else {}
         request = urllib.request.Request(target, data=body, headers=headers, method=method)
         try:
@@ -131,6 +135,18 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     run.__annotations__ = {one.name: one.annotation for one in parameters}
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return run
+
+
+def wishes(kind: Any, run: Callable[[Ask, Any], None]) -> Callable[..., None]:
+    """The same, of what `wish.command` takes."""
+
+    def perform(ask: Ask, **given: Any) -> None:
+        run(ask, kind(**given))
+
+    first = inspect.Parameter("ask", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    perform.__name__, perform.__doc__ = run.__name__.strip("_"), run.__doc__
+    perform.__signature__ = inspect.Signature([first, *wish.parameters(kind)])  # type: ignore[attr-defined]
+    return command(perform)
 
 
 @contextlib.contextmanager

@@ -1,30 +1,48 @@
-"""`fedns explain`: why a name is answered as it is, readable at 3 a.m.: the steps, who was considered and why
-each is in or out, and the records that go out."""
+"""`fedns explain`: why a name or a request is answered as it is, readable at 3 a.m.: the steps, who was
+considered and why each is in or out, and what goes out."""
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.markup import escape
 
-from fedns.cli import client, output
+from fedns.cli import client, itinerary, output
 
 Told = Mapping[str, Any]
 
 SAYS_STYLES = {"up": "green", "down": "bold red", "degraded": "yellow", "draining": "cyan"}
 
 
-@client.command
-def explain(
-    ask: client.Ask,
-    name: Annotated[str, typer.Argument(help="A domain name.")],
-    type: Annotated[str, typer.Argument(help="Record type: A, AAAA, SRV, TXT, ...")] = "A",
+class Question(NamedTuple):
+    """What `fedns explain` is told."""
+
+    name: Annotated[str, typer.Argument(help="A domain name, or the URL of a request to the gateway.")]
+    type: Annotated[str, typer.Argument(help="Record type of a name: A, AAAA, SRV, TXT, ...")] = "A"
     source: Annotated[
         str, typer.Option("--from", help="Address of the client who asks; without it, the default view.")
-    ] = "",
-) -> None:
-    """Tell step by step why a name is answered as it is."""
-    told = ask.api.get("/api/v1/explain", {"name": name, "type": type, "from": source})
+    ] = ""
+    header: Annotated[
+        list[str] | None, typer.Option("-H", "--header", help="Of a request, as 'Name: value'; repeatable.")
+    ] = None
+    method: Annotated[str, typer.Option("-X", "--method", help="Of a request.")] = "GET"
+
+
+def _explain(ask: client.Ask, told: Question) -> None:
+    """Tell step by step why a name or a request is answered as it is."""
+    if "://" in told.name:
+        asked: client.Query = {"url": told.name, "method": told.method, "header": told.header or []}
+        query = {**asked, "from": told.source}
+        _show(ask, ask.api.get("/api/v1/explain/request", query), itinerary.render)
+        return
+    question = {"name": told.name, "type": told.type, "from": told.source}
+    _show(ask, ask.api.get("/api/v1/explain", question), render)
+
+
+explain = client.wishes(Question, _explain)
+
+
+def _show(ask: client.Ask, told: Told, render: Callable[[Told], Iterator[str]]) -> None:
     if ask.json:
         output.emit(told)
         return

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fedns.cli import check, demo, explain, join, key, operate, output, rbac, serve, status, zone
+from fedns.cli import check, demo, explain, join, key, operate, output, rbac, routes, serve, status, zone
 
 EPILOG = "Exit codes: 0 fine; 1 problems found, or not ready; 2 wrong usage; 3 no server answers."
 
@@ -22,6 +22,7 @@ app.command()(serve.serve)
 app.command()(check.check)
 app.command()(explain.explain)
 app.command()(status.status)
+app.command()(routes.routes)
 app.command()(operate.drain)
 app.command()(operate.undrain)
 app.command()(operate.force)

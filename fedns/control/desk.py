@@ -6,19 +6,32 @@ the operator source, and come back as facts like everything else.
 
 import os
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from importlib import metadata
 from ipaddress import ip_address
 from typing import Protocol
 
 from fedns import config, tables
 from fedns import metrics as measures
-from fedns.control import doubts, keys, known, masterfile, roster, scribe, signatures, turn, views
+from fedns.control import (
+    doubts,
+    inquiry,
+    keys,
+    known,
+    masterfile,
+    roadmap,
+    roster,
+    scribe,
+    signatures,
+    turn,
+    views,
+)
 from fedns.dns import client, explain, explanation, names
-from fedns.errors import Problem
+from fedns.errors import FednsError, Problem
+from fedns.gateway import route
 from fedns.model import snapshot
 from fedns.model.facts import Order
-from fedns.servers import api, geodata
+from fedns.servers import api, geodata, itinerary, tally
 from fedns.sources import fleet, operator, probes
 
 VERSION = metadata.version("fedns")
@@ -111,6 +124,34 @@ class Desk:
         finally:
             view.close()
 
+    def request(self, asked: itinerary.Asked) -> itinerary.Itinerary:
+        return inquiry.explained(self._scene(), asked, time.time())
+
+    def routes(self, wanted: Mapping[str, str]) -> Iterable[itinerary.Route]:
+        if self._parts.turn.passage is None:
+            return ()
+        scene = self._scene()
+        return roadmap.routes(roadmap.Map(scene.table, scene.pools, scene.output.wanted), wanted)
+
+    def _scene(self) -> inquiry.Scene:
+        """What is known about requests just now."""
+        parts, found = self._parts, self._parts.turn.passage
+        if found is None:
+            raise FednsError("no gateway is configured: `gateway.listen` in fedns.yaml says where")
+        raw = parts.writer.get("gateway", route.ROUTES)
+        return inquiry.Scene(
+            settings=parts.config.gateway,
+            table=route.table(raw) if raw else route.Table(),
+            pools=_Pools(parts.writer),
+            output=found.output,
+            snapshot=parts.turn.snapshot,
+            generation=self._published()[0],
+            problems=self.problems(),
+            seen=tally.seen(self._counters()),
+            probes=parts.prober.counts,
+            where={each.key: each.where for each in found.said.ingresses if each.where},
+        )
+
     async def zone(self, origin: str) -> AsyncIterator[bytes] | None:
         wanted = origin or self._parts.config.domain
         names.wire(wanted)
@@ -190,6 +231,30 @@ class Desk:
             beside = (key for key in snap.services if key.startswith(service.partition("/")[0] + "/"))
             hint = doubts.likely(service, beside)
             raise ValueError(f"{service!r} is no federated service of this fleet. {hint}".strip())
+
+
+class _Pools(Mapping[bytes, route.Pool]):
+    """The pools that are published, each read when somebody asks for it."""
+
+    def __init__(self, writer: tables.Writer) -> None:
+        self._writer = writer
+        self._read: dict[bytes, route.Pool | None] = {}
+
+    def __getitem__(self, key: bytes) -> route.Pool:
+        if key not in self._read:
+            raw = self._writer.get("gateway", route.SERVICE + key)
+            self._read[key] = route.pool(raw) if raw else None
+        found = self._read[key]
+        if found is None:
+            raise KeyError(key)
+        return found
+
+    def __iter__(self) -> Iterator[bytes]:
+        start = route.SERVICE
+        return (key.removeprefix(start) for key, _ in self._writer.items("gateway") if key.startswith(start))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 class _From(client.Client):

@@ -50,6 +50,16 @@ class Passage:
     def wake_at(self) -> float | None:
         return min(self._wakes.values(), default=None)
 
+    @property
+    def output(self) -> compile.Output:
+        """What was compiled last."""
+        return self._output
+
+    @property
+    def said(self) -> Said:
+        """What it was compiled from."""
+        return self._said or Said()
+
     def restore(self, items: Iterable[tuple[bytes, bytes]]) -> None:
         """Takes back what `unsaved` once held; what cannot be read begins anew."""
         for key, value in items:

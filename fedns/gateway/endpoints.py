@@ -200,6 +200,47 @@ def _endpoint(member: str, address: str, port: int) -> route.Endpoint:
     return route.Endpoint(address, port, member, tag)
 
 
+def outside(wanted: Wanted, seen: Seen, now: float) -> dict[str, str]:
+    """Members of a service that are in no tier, as far as selection and choice keep them out, and why."""
+    if seen.service is None:
+        return {}
+    choice, service = _ordered(wanted.choice, seen.service), _reached(seen.service)
+    standing = selection.level(service, selection.GLOBAL, now)
+    within = {shard.member for shard in _narrowed(service, choice, seen.members).shards}
+    left = "annotations of the Ingress choose other clusters"
+    found = {each.member: each.reason for each in standing.excluded}
+    return found | {shard.member: left for shard in service.shards if shard.member not in within}
+
+
+class Stand(NamedTuple):
+    """One address behind a port of a Service, and how it stands there. `port` 0: it has no such port."""
+
+    address: str
+    port: int
+    zone: str
+    state: str
+
+
+def stands(shard: Shard, port: str) -> list[Stand]:
+    """Every address that one shard told, in the words of its member."""
+    told = shard.facts.endpoints
+    if told is None:
+        return [Stand(each.address, each.port, "", "published") for each in endpoints(shard, port)]
+    ports = shard.facts.ports
+    found = next((each for each in ports if port in ("", str(each.number), each.name)), None)
+    missing = found is None and bool(ports)
+    return [
+        Stand(each.address, 0 if missing else _number(each, found, port), each.zone, _state(each))
+        for each in told
+    ]
+
+
+def _state(endpoint: facts.Endpoint) -> str:
+    if endpoint.ready:
+        return "ready"
+    return "serving" if endpoint.serving else "not ready"
+
+
 def doubts(wanted: Iterable[Wanted], snapshot: Snapshot) -> list[Problem]:
     """Routes that lead to nothing: Services, ports and members that nobody knows."""
     found = []

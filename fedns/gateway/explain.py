@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fedns.gateway import balance, decide, normal
 from fedns.gateway.balance import Tried
@@ -18,6 +18,12 @@ from fedns.gateway.head import Head
 from fedns.gateway.options import Access, Basic, Network, Options
 from fedns.gateway.route import Endpoint, Pool, Table
 
+IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))  # RFC 9110 section 9.2.2
+_LEAVES = {
+    "connect": "another member is tried before another endpoint of the same",
+    "idempotent": "another member is tried before another endpoint of the same",
+    "off": "endpoints of the same member may be tried next",
+}
 MOST_TRIES = 5
 """How many further tries are told where there is no limit."""
 SILENT = frozenset(("rewrite", "refused"))
@@ -52,6 +58,8 @@ class Explanation(Struct, frozen=True):
     endpoint: str = ""
     member: str = ""
     tries: tuple[str, ...] = ()
+    retry: str = ""
+    options: Options | None = None
 
 
 def explain(table: Table, head: Head, pools: Callable[[bytes], Pool | None], draw: float) -> Explanation:
@@ -71,8 +79,31 @@ def explain(table: Table, head: Head, pools: Callable[[bytes], Pool | None], dra
     if made.status:
         fields = tuple((_text(name), _text(value)) for name, value in made.fields)
         steps += [f"answer {made.status}", *(f"{name}: {value}" for name, value in fields)]
-        return Explanation(tuple(steps), made.status, fields, rule)
-    return _sent(made, rule, pools(made.pool) or Pool(), steps, draw)
+        return Explanation(tuple(steps), made.status, fields, rule, options=made.options)
+    found = pools(made.pool) or Pool()
+    told = structs.replace(_sent(made, rule, found, steps, draw), options=made.options)
+    if not told.endpoint:
+        return told
+    retry = plan(made.options or Options(), head.method)
+    return structs.replace(told, retry=retry, steps=(*told.steps, retry))
+
+
+def plan(options: Options, method: bytes) -> str:
+    """When a request of this method is tried again, in words."""
+    asked = options.retry
+    if asked.tries == 1:
+        return "it is tried once"
+    kinds = (("an error", asked.error), ("silence", asked.timeout), ("an answer that is none", asked.invalid))
+    after = [word for word, wanted in kinds if wanted] + [f"a {status}" for status in asked.statuses]
+    if not after:
+        return "it is tried once"
+    often = f"up to {asked.tries} tries" if asked.tries else "as many tries as there are endpoints"
+    within = f" within {asked.within:g} s" if asked.within else ""
+    parts = [f"{often} in all{within}, after {', '.join(after)}"]
+    if method not in IDEMPOTENT and not asked.unsafe:
+        parts.append(f"a {_text(method)} that a backend may have taken is not sent again")
+    parts.append(_LEAVES[asked.leave])
+    return "; ".join(parts)
 
 
 def _sent(made: Decision, rule: str, pool: Pool, steps: list[str], draw: float) -> Explanation:
@@ -125,13 +156,17 @@ def _tries(made: Decision, pool: Pool, draw: float) -> list[Endpoint]:
 
 
 def wishes(options: Options) -> list[str]:
+    return [f"option {name}: {text}" for name, text in wished(options).items()]
+
+
+def wished(options: Options) -> dict[str, str]:
     """Options that are not the default, as JSON would have them; passwords are not told."""
     usual = Options()
-    found = []
+    found = {}
     for name in Options.__struct_fields__:
         value = getattr(options, name)
         if value != getattr(usual, name) and name not in SILENT:
-            found.append(f"option {name}: {told(value)}")
+            found[name] = told(value)
     return found
 
 
@@ -179,7 +214,8 @@ def _load(tier: Tier) -> str:
 
 def _parts(tier: Tier) -> str:
     return ", ".join(
-        f"{part.member} {part.share:.0%} ({len(part.endpoints)} endpoints)" for part in tier.parts
+        f"{part.member} {part.share:.0%} ({len(part.endpoints)} endpoint{'s' * (len(part.endpoints) > 1)})"
+        for part in tier.parts
     )
 
 

@@ -156,6 +156,14 @@ class Certificate(Struct, frozen=True, array_like=True, omit_defaults=True, gc=F
         return f"Certificate({len(self.chain)} octets)"
 
 
+UNASKED = Tls()
+
+
+def sealed(table: Table, name: bytes) -> Tls:
+    """How a host is to be spoken to over TLS: as it says itself, or a wildcard over its first label."""
+    return table.tls.get(name) or table.tls.get(b"*" + name[name.find(b".") :], UNASKED)
+
+
 _tables = msgspec.msgpack.Decoder(Table)
 _pools = msgspec.msgpack.Decoder(Pool)
 _certificates = msgspec.msgpack.Decoder(Certificate)

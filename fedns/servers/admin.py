@@ -18,7 +18,7 @@ from aiohttp import web
 
 from fedns.dns import explanation
 from fedns.errors import FednsError
-from fedns.servers import api, openapi
+from fedns.servers import api, itinerary, openapi
 
 LIMIT = 1000
 """Rows of a list when the request names no `limit`: a fleet may hold hundreds of thousands."""
@@ -46,6 +46,12 @@ class Views(Protocol):
 
     def explain(self, name: str, rtype: str, source: str) -> explanation.Explanation:
         """Raises ValueError or FednsError where the question makes none."""
+
+    def request(self, asked: itinerary.Asked) -> itinerary.Itinerary:
+        """Raises ValueError or FednsError where the question makes none."""
+
+    def routes(self, wanted: Mapping[str, str]) -> Iterable[itinerary.Route]:
+        """Those equal in every field of `wanted` (host, ingress, service; member: one that serves)."""
 
     async def zone(self, origin: str) -> AsyncIterator[bytes] | None:
         """A master file of one zone (empty `origin`: the federation's) in pieces; None: not served here.
@@ -129,6 +135,26 @@ async def _explain(call: Call) -> web.Response:
         return _fault(400, str(error))
 
 
+async def _explain_request(call: Call) -> web.Response:
+    query = call.request.query
+    if not query.get("url"):
+        return _fault(400, "parameter 'url' is missing")
+    try:
+        headers = tuple(_field(line) for line in query.getall("header", []))
+        method = query.get("method", "GET")
+        asked = itinerary.Asked(query["url"], method, headers, query.get("from", ""))
+        return _json(call.views.request(asked))
+    except (ValueError, FednsError) as error:
+        return _fault(400, str(error))
+
+
+def _field(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    if not colon or not name.strip():
+        raise ValueError(f"a header is `Name: value`, not {line!r}")
+    return name.strip(), value.strip()
+
+
 async def _zone(call: Call) -> web.StreamResponse:
     origin = call.request.query.get("origin", "")
     try:
@@ -198,6 +224,7 @@ class Route(NamedTuple):
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+ROUTE_FILTERS = ("host", "ingress", "service", "member")
 SHARD_FILTERS = ("service", "member", "region", "state")
 
 
@@ -219,6 +246,10 @@ ROUTES = (
     _list("signed", api.SignedZones, _equal(lambda views: views.signed()), ("zone",)),
     Route("GET", "/api/v1/explain", _explain, "Why a name is answered as it is, step by step",
           explanation.Explanation, ("name", "type", "from")),
+    Route("GET", "/api/v1/explain/request", _explain_request,
+          "What becomes of an HTTP request, step by step; `header` may be there more than once",
+          itinerary.Itinerary, ("url", "method", "header", "from")),
+    _list("routes", itinerary.Routes, lambda views, query: views.routes(query), ROUTE_FILTERS),
     Route("GET", "/api/v1/zone", _zone, "One zone as a master file (RFC 1035)", None, ("origin",)),
     Route("POST", "/api/v1/orders", _add_order, "Give an order: up, down or drain",
           api.Order, (), api.NewOrder, 201),

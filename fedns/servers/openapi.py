@@ -23,6 +23,11 @@ PARAMETERS = {
     "target": "MEMBER, MEMBER/NAMESPACE/NAME, region:REGION or zone:ZONE",
     "zone": "only this zone, without its last dot",
     "word": "up, down or drain",
+    "url": "http or https, host, port, path and query",
+    "method": "GET where it is not said",
+    "header": "a field as `Name: value`",
+    "host": "only this host, as rules have it (`*.example.com`, `*`)",
+    "ingress": "only this Ingress, `namespace/name`",
     "limit": "at most so many rows",
 }
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from fedns import logs
+from fedns.gateway import route
 from fedns.gateway.options import Tls, Upstream
 from fedns.gateway.route import Certificate
 from fedns.servers.directory import Directory
@@ -26,7 +27,6 @@ _VERSIONS = {
 }
 _LEAST = ssl.TLSVersion.TLSv1_2
 _ALPN = ["http/1.1"]
-_USUAL = Tls()
 
 _log = logging.getLogger("fedns.gateway")
 
@@ -80,8 +80,7 @@ class Seals:
 
     def asked(self, name: bytes) -> Tls:
         """How a host is to be spoken to."""
-        known = self._directory.table.tls
-        return known.get(name) or known.get(b"*" + name[name.find(b".") :], _USUAL)
+        return route.sealed(self._directory.table, name)
 
     def _context(self, asked: Tls, certificate: Certificate) -> ssl.SSLContext | None:
         key = (asked, certificate)

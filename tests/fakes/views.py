@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import msgspec
 
 from fedns.dns import explanation
-from fedns.servers import admin, api
+from fedns.servers import admin, api, itinerary
 
 SHARD = api.Shard(
     "shop/web", "m1", "r1", ["z1"], "healthy", "2 of 2 ready", 5.0, 10.0, 0.0, "", 0,
@@ -58,6 +58,23 @@ class Values:
             raise ValueError("no such type")
         reply = explanation.Reply("REFUSED", "QR", (), (), (), (), "00" * 12)
         return explanation.Explanation(name, rtype, "foreign", f"asked from {source}", 7, reply, ())
+
+    def request(self, asked: itinerary.Asked) -> itinerary.Itinerary:
+        if not asked.url.startswith("http"):
+            raise ValueError("no URL")
+        steps = [asked.method, *(f"{name}={value}" for name, value in asked.headers), asked.client]
+        nothing: list[str] = []
+        return itinerary.Itinerary(
+            asked.url, asked.method, 7, steps, 404, [], "", None, "", "", "", "", "", "", "", "",
+            nothing, "", {}, [], [], [],
+        )  # fmt: skip
+
+    def routes(self, wanted: Mapping[str, str]) -> Iterable[itinerary.Route]:
+        hosts = [wanted["host"]] if "host" in wanted else ["a.test", "b.test"]
+        for host in hosts:
+            yield itinerary.Route(
+                host, "/", "Prefix", "shop/web", "shop/web", "80", ["m1"], 2, [], "", {}, None
+            )
 
     async def zone(self, origin: str) -> AsyncIterator[bytes] | None:
         return self._pieces() if origin in ("", "d") else None

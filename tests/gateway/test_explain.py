@@ -1,6 +1,6 @@
 """Requests told step by step."""
 
-from fedns.gateway import explain, route
+from fedns.gateway import explain, options, route
 from fedns.gateway.route import Pool, Tier
 from tests.gateway import ingresses
 from tests.gateway.test_balance import part
@@ -50,10 +50,24 @@ def test_a_request_to_a_pool() -> None:
         "the target is rewritten to /items?id=1",
         'option timeouts: {"read":7.0}',
         "tier 1, 100% of requests: a 50% (2 endpoints), b 50% (2 endpoints)",
-        "tier 2, in reserve: c 100% (1 endpoints)",
+        "tier 2, in reserve: c 100% (1 endpoint)",
         "if it cannot be reached",
     ):
         assert words in text, text
+
+
+def test_when_it_is_tried_again() -> None:
+    assert "up to 3 tries in all, after an error, silence" in told("shop.example.com", "/cart").retry
+    asked = ingresses.request("shop.example.com", "/cart", method="POST")
+    made = explain.explain(TABLE, asked, POOLS.get, 0.25)
+    assert "a POST that a backend may have taken is not sent again" in made.steps[-1]
+    once = options.Options(retry=options.Retry(tries=1))
+    assert explain.plan(once, b"GET") == "it is tried once"
+    never = options.Options(retry=options.Retry(error=False, timeout=False))
+    assert explain.plan(never, b"GET") == "it is tried once"
+    more = options.Options(retry=options.Retry(0, 9.0, statuses=(503,), unsafe=True, leave="off"))
+    words = "as many tries as there are endpoints in all within 9 s, after an error, silence, a 503; "
+    assert explain.plan(more, b"POST") == words + "endpoints of the same member may be tried next"
 
 
 def test_a_canary_by_word() -> None:
