@@ -40,12 +40,13 @@ from fedns.gateway import terms
 from fedns.kube import client
 from fedns.model import snapshot, state
 from fedns.model.facts import ProbeCount
-from fedns.servers import admin
+from fedns.servers import admin, sightings
 from fedns.sources import (
     change,
     geodata,
     hostnames,
     operator,
+    passive,
     probes,
     watch,
     zonefiles,
@@ -69,7 +70,7 @@ class Control:
         self.started = time.time()
         # what is known
         awaited = ["zones", "orders", *(["geodata"] if settings.geo.database else [])]
-        awaited += ["ingresses"] if settings.gateway.serves else []
+        awaited += ["ingresses", "passive"] if settings.gateway.serves else []
         self.known = known.Known(config.world(settings), awaited)
         self.known.problems["config"] = problems
         # what is served
@@ -167,6 +168,9 @@ class Control:
         yield self.prober.run(self.hear)
         yield self.resolver.run(self.hear)
         yield self.watcher.run()
+        if self.turn.passage is not None:
+            seen = sightings.Sightings(os.path.join(settings.state, "counters"))
+            yield passive.Watch(seen).run(self.hear)
         if self.scribe is not None:
             yield self.scribe.run(self.hear)
         yield self._rollovers()

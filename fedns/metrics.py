@@ -78,6 +78,8 @@ class State(NamedTuple):
     signed: Iterable[SignedZone] = ()
     watches: Sequence[Watch] = ()
     writer: Writer | None = None
+    unreachable: Mapping[tuple[str, ...], float] = {}
+    """(service, member) -> endpoints that gateways cannot reach."""
 
 
 class Histogram(NamedTuple):
@@ -117,6 +119,7 @@ class Snapshot(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from _table(state := self._state())
         yield from _fleet(state)
+        yield from _gateways(state)
         yield from _watches(state.watches)
         yield from _writer(state.writer)
         yield from _dnssec(state)
@@ -164,6 +167,13 @@ def _dnssec(state: State) -> Iterator[Metric]:
                     ("zone",), {(one.zone,): one.next for one in signed if one.next})  # fmt: skip
     yield _labelled("fedns_dnssec_expiry_timestamp_seconds", "When the signatures over key sets expire.",
                     ("zone",), {(one.zone,): one.expires for one in signed})  # fmt: skip
+
+
+def _gateways(state: State) -> Iterator[Metric]:
+    """Nothing where all can be reached."""
+    if state.unreachable:
+        yield _labelled("fedns_gateway_unreachable_endpoints", "Endpoints that gateways cannot reach.",
+                        ("service", "member"), state.unreachable)  # fmt: skip
 
 
 def _watches(watches: Sequence[Watch]) -> Iterator[Metric]:

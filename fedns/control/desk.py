@@ -188,6 +188,11 @@ class Desk:
             problems={source: len(found) for source, found in self._problems().items() if found},
             watches=tuple(views.watched(self._parts.roster.feeds, time.time())),
             writer=None if self._parts.scribe is None else _counted(self._parts.scribe.told()),
+            unreachable={
+                (key, member): seen.unreachable
+                for (member, key), seen in self._parts.known.passive.items()
+                if seen.unreachable
+            },
         )
 
     def workers(self) -> measures.Workers:

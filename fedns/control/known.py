@@ -11,7 +11,7 @@ import msgspec
 
 from fedns.errors import Problem
 from fedns.model import assemble, ingress
-from fedns.model.facts import Hostname, MemberFacts, Order, Passive, ProbeCount
+from fedns.model.facts import Hostname, MemberFacts, Order, Passive, ProbeCount, ShardFacts
 from fedns.model.policy import TrafficPolicy
 from fedns.sources import change, registrations
 
@@ -26,8 +26,8 @@ _zone = msgspec.msgpack.Decoder(change.ZoneFacts)
 
 class Known:
     """`world`: how the configuration wants facts judged, without any. `awaited`: the sources (`member:NAME`,
-    `fleet`, `ingresses`, `registry`, `zones`, `orders`, `geodata`) that the first turn waits for. `unsaved`:
-    entries of db `state` to write."""
+    `fleet`, `ingresses`, `registry`, `zones`, `orders`, `geodata`, `passive`) that the first turn waits for.
+    `unsaved`: entries of db `state` to write."""
 
     def __init__(self, world: assemble.World, awaited: Iterable[str] = ()) -> None:
         self.awaited = set(awaited)
@@ -39,7 +39,7 @@ class Known:
         self.orders: tuple[Order, ...] = ()
         self.probes: dict[change.Target, ProbeCount] = {}
         self.hostnames: Mapping[str, Hostname] = {}
-        self.passive: Mapping[change.Target, Passive] = {}
+        self.passive: dict[change.Target, Passive] = {}
         self.problems: dict[str, tuple[Problem, ...]] = {}
         self.geodata = ""
         self.zones_changed = True
@@ -95,12 +95,23 @@ class Known:
             self._touched.update(keys)
 
     def _member(self, news: change.MemberChange) -> None:
+        self._renewed(news.facts)
         self.members = {**self.members, news.facts.name: news.facts}
         self.awaited.discard(f"member:{news.facts.name}")
         if news.touched is None:
             self._wholly.add(news.facts.name)
         for key in news.touched or ():
             self._told.setdefault(key, set()).add(news.facts.name)
+
+    def _renewed(self, facts: MemberFacts) -> None:
+        """What was seen of a shard's endpoints is not held against others, nor against those that became
+        ready since."""
+        before = self.members.get(facts.name)
+        for target in [each for each in self.passive if each[0] == facts.name]:
+            old = None if before is None else before.shards.get(target[1])
+            if _able(facts.shards.get(target[1])) - _able(old):
+                del self.passive[target]
+                self.touch((target[1],))
 
     def _gone(self, news: change.MemberGone) -> None:
         self.members = {name: facts for name, facts in self.members.items() if name != news.name}
@@ -145,6 +156,15 @@ class Known:
                 self.probes[target] = result
         self.touch(news.touched)
 
+    def _passive(self, news: change.PassiveChange) -> None:
+        for target, seen in news.results.items():
+            if seen is None:
+                self.passive.pop(target, None)
+            else:
+                self.passive[target] = seen
+        self.touch(news.touched)
+        self.awaited.discard("passive")
+
     def _hostnames(self, news: change.HostnameChange) -> None:
         self.hostnames = news.hostnames
         self.hostnames_touched |= news.touched
@@ -155,6 +175,15 @@ class Known:
 
     def _problems(self, news: change.ProblemsChange) -> None:
         self.problems[news.source] = news.problems
+
+
+def _able(shard: ShardFacts | None) -> set[object]:
+    """Where a shard takes requests."""
+    if shard is None:
+        return set()
+    if shard.endpoints is None:
+        return set(shard.addresses)
+    return {(each.address, each.ports) for each in shard.endpoints if each.ready}
 
 
 def _encode(value: object) -> bytes:
@@ -170,6 +199,7 @@ _TAKERS: dict[type, Callable[..., None]] = {
     change.ZonesChange: Known._zones,
     change.OrdersChange: Known._orders,
     change.ProbeChange: Known._probes,
+    change.PassiveChange: Known._passive,
     change.HostnameChange: Known._hostnames,
     change.GeodataChange: Known._geodata,
     change.ProblemsChange: Known._problems,

@@ -262,9 +262,10 @@ def _standing(shard: Shard) -> tuple[object, ...]:
 def _again(turn: _Turn, key: str, old: Service, whom: Collection[str]) -> Collection[str]:
     """Members whose shards are to be judged again: those of which something was told, and those that would
     be judged otherwise by now though nothing was."""
-    if turn.world.passive or any(target.endswith(f"/{key}") for target in turn.orders):
+    if any(target.endswith(f"/{key}") for target in turn.orders):
         return {*turn.members, *(shard.member for shard in old.shards)}
-    return {*whom, *old.restless, *turn.ruled}
+    failing = (shard.member for shard in old.shards if (shard.member, key) in turn.world.passive)
+    return {*whom, *old.restless, *turn.ruled, *(failing if turn.world.passive else ())}
 
 
 def is_restless(shard: Shard) -> bool:

@@ -3,7 +3,7 @@
 Law: an operator's word wins; else the worst evidence decides. Reachability of a member's API is no
 evidence about its services, so `Input` does not even hold it: readiness just stays as last read.
 Damping: from the second change of who may serve on, a state is held; only bad news that is certain
-(readiness at zero, a drain) and operators break a hold.
+(readiness at zero, no endpoint reachable, a drain) and operators break a hold.
 """
 
 from collections.abc import Iterable, Mapping
@@ -157,6 +157,9 @@ def _weigh(inp: Input, settings: HealthSettings, now: float) -> _Weighed:
         telling = [each for each in evidence if each.says == says]
         if telling:
             forced = ready in telling and says in ("down", "draining")
+            forced = forced or (
+                says == "down" and inp.passive is not None and _gone(inp.passive, settings, now)
+            )
             return _Weighed(_STATE[says], telling[0].detail, evidence, forced)
     return _Weighed("unknown", "; ".join(each.detail for each in evidence), evidence, False)
 
@@ -203,12 +206,22 @@ def _probe(probe: ProbeCount) -> Evidence:
 def _passive(seen: Passive, settings: HealthSettings, now: float) -> Evidence:
     bad = min(seen.connect_failures + seen.errors, seen.requests)
     detail = f"{bad} of {seen.requests} requests failed at the gateways"
+    if seen.unreachable:
+        detail = f"gateways cannot reach {seen.unreachable} of {seen.endpoints} endpoints; {detail}"
     if now >= seen.at + settings.passive_age:
         return Evidence("passive", "unknown", f"{detail}, too long ago", seen.at)
+    if _gone(seen, settings, now):
+        return Evidence("passive", "down", detail, seen.at)
     if seen.requests < max(settings.passive_requests, 1):
         return Evidence("passive", "unknown", f"{detail}, too few to tell", seen.at)
     failing = bad >= seen.requests * settings.passive_errors
     return Evidence("passive", "down" if failing else "up", detail, seen.at)
+
+
+def _gone(seen: Passive, settings: HealthSettings, now: float) -> bool:
+    """Whether no endpoint can be reached: as certain as a readiness of zero. One of several is its own
+    matter: the gateway goes around it."""
+    return 0 < seen.endpoints <= seen.unreachable and now < seen.at + settings.passive_age
 
 
 def nodes(zones: Iterable[NodeZone], at: float) -> Evidence | None:

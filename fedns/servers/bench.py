@@ -3,10 +3,12 @@
 Law: who cannot be reached sits out at once, who breaks off or keeps silent when it does so again; two of one
 member that cannot be reached take the whole member with them. Who says again and again that it cannot serve
 (502, 503, 504) sits out too, but few do at a time: what all say is not one's fault. Nobody's request finds
-out whether somebody is back: a connection of our own does. Each time lasts longer than the last, until an
-answer came.
+out whether somebody is back: a connection of our own does, and at once where one request is all there is to
+go by. Each time lasts longer than the last, until an answer came. Who left the pool unreachable is looked at
+further for a while: the model may have taken it out because of what we saw.
 """
 
+from collections import Counter
 from typing import NamedTuple
 
 from fedns.gateway.route import Endpoint, Pool
@@ -18,22 +20,26 @@ SICK, MOST = 5, 0.1
 """Answers of 502, 503 or 504 in a row, and the part of a pool that may sit out for them; one always may, the
 last never. The numbers are those that Envoy begins with."""
 WINDOW = 1.0  # seconds within which that counts
+ABSENT = 600.0  # seconds that somebody who left is looked at
 
 
 class Out(NamedTuple):
-    """Who sits out until when (monotonic seconds); `times` it did in a row."""
+    """Who sits out until when (monotonic seconds); `times` it did in a row. `sure`: a connection of our own
+    failed too."""
 
     endpoint: Endpoint
     until: float
     times: int
+    sure: bool = False
 
 
 class Bench:
     """Of one pool."""
 
-    __slots__ = ("_asked", "_missed", "_sick", "_strikes", "out")
+    __slots__ = ("_asked", "_left", "_missed", "_sick", "_strikes", "out")
 
     def __init__(self) -> None:
+        self._left: dict[bytes, float] = {}
         self.out: dict[bytes, Out] = {}
         self._strikes: dict[bytes, int] = {}
         self._sick: dict[bytes, int] = {}
@@ -47,14 +53,14 @@ class Bench:
 
     def missed(self, endpoint: Endpoint, pool: Pool, now: float) -> None:
         """It could not be reached."""
-        self._sit(endpoint, now)
+        self._sit(endpoint, now, 2)
         recent = self._missed.setdefault(endpoint.member, {})
         recent[endpoint.tag] = now
         if sum(now - at <= WINDOW for at in recent.values()) < TOGETHER:
             return
         for each in _endpoints(pool):
             if each.member == endpoint.member and each.tag not in self.out:
-                self._sit(each, now)
+                self._sit(each, now, 2)
 
     def stumbled(self, endpoint: Endpoint, now: float) -> bool:
         """It broke off, or kept silent for too long. Whether it sits out now."""
@@ -62,7 +68,7 @@ class Bench:
         self._strikes[endpoint.tag] = strikes
         if strikes < PATIENCE:
             return False
-        self._sit(endpoint, now)
+        self._sit(endpoint, now, 1)
         return True
 
     def sickened(self, endpoint: Endpoint, pool: Pool, now: float) -> bool:
@@ -71,20 +77,27 @@ class Bench:
         if times < SICK:
             return False
         count = len({each.tag for each in _endpoints(pool)})
-        if len(self.out) >= min(max(1, int(count * MOST)), count - 1):
+        if len(self.out) - len(self._left) >= min(max(1, int(count * MOST)), count - 1):
             return False
         del self._sick[endpoint.tag]
-        self._sit(endpoint, now)
+        self._sit(endpoint, now, 1)
         return True
 
-    def answered(self, endpoint: Endpoint) -> None:
-        """Nothing is held against it any more."""
+    def answered(self, endpoint: Endpoint) -> bool:
+        """Nothing is held against it any more. Whether that is news: nobody could reach it before."""
         self._strikes.pop(endpoint.tag, None)
         self._sick.pop(endpoint.tag, None)
         self._missed.pop(endpoint.member, None)
+        seat = self.out.get(endpoint.tag)
+        if seat is None or not seat.sure:
+            return False
+        self.back(endpoint)
+        return True
 
     def due(self, now: float) -> list[Endpoint]:
         """Those to be looked at again, each once: `back` or `away` follows."""
+        for tag in [tag for tag, at in self._left.items() if now - at > ABSENT]:
+            self._forget(tag)
         found = [
             each.endpoint for tag, each in self.out.items() if each.until <= now and tag not in self._asked
         ]
@@ -95,29 +108,51 @@ class Bench:
         """It could be reached. What is held against it stays until it answers."""
         self._asked.discard(endpoint.tag)
         self.out.pop(endpoint.tag, None)
+        self._left.pop(endpoint.tag, None)
 
-    def away(self, endpoint: Endpoint, now: float) -> None:
+    def away(self, endpoint: Endpoint, now: float, sure: bool = True) -> None:
         """It still cannot be reached."""
         self._asked.discard(endpoint.tag)
-        self._sit(endpoint, now)
+        if endpoint.tag in self.out:
+            self._sit(endpoint, now, 2, sure)
 
-    def keep(self, pool: Pool) -> None:
-        """The pool has changed: forgets who is not there any more."""
+    def keep(self, pool: Pool, now: float) -> None:
+        """The pool has changed: who came back is looked at, and who left is forgotten in the end."""
         tags = {each.tag for each in _endpoints(pool)}
-        for tag in self.out.keys() - tags:
-            del self.out[tag]
-        for held in (self._strikes, self._sick):
-            for tag in held.keys() - tags:
-                del held[tag]
-        self._asked &= tags
+        for tag in self._left.keys() & tags:
+            del self._left[tag]
+            self.out[tag] = self.out[tag]._replace(until=now)
+        for tag in (self.out.keys() | self._strikes.keys() | self._sick.keys()) - tags:
+            seat = self.out.get(tag)
+            if seat is not None and seat.sure:
+                self._left.setdefault(tag, now)
+            else:
+                self._forget(tag)
 
-    def _sit(self, endpoint: Endpoint, now: float) -> None:
+    def unreachable(self, pool: Pool) -> dict[str, tuple[int, int]]:
+        """By member: of how many endpoints that is sure, and how many it has, with those that left."""
+        if not self.out:
+            return {}
+        every = {each.tag: each.member for each in _endpoints(pool)}
+        every |= {tag: self.out[tag].endpoint.member for tag in self._left}
+        counts = Counter(every.values())
+        sure = Counter(seat.endpoint.member for seat in self.out.values() if seat.sure)
+        return {member: (sure[member], counts[member]) for member in sure}
+
+    def _forget(self, tag: bytes) -> None:
+        for table in (self.out, self._strikes, self._sick, self._left):
+            table.pop(tag, None)
+        self._asked.discard(tag)
+
+    def _sit(self, endpoint: Endpoint, now: float, soon: int, sure: bool = False) -> None:
+        """`soon`: the time in a row from which on it lasts, and lasts longer."""
         before = self.out.get(endpoint.tag)
         if before is not None and before.until > now:
             return
         times = max(self._strikes.get(endpoint.tag, 0) - PATIENCE, before.times if before else 0) + 1
         self._strikes[endpoint.tag] = times + PATIENCE
-        self.out[endpoint.tag] = Out(endpoint, now + min(FIRST * 2.0 ** (times - 1), LONGEST), times)
+        lasts = min(FIRST * 2.0 ** (times - soon), LONGEST) if times >= soon else 0.0
+        self.out[endpoint.tag] = Out(endpoint, now + lasts, times, sure or bool(before and before.sure))
 
 
 def _endpoints(pool: Pool) -> list[Endpoint]:

@@ -1,8 +1,8 @@
 """The route table and the pools as this worker has them: read from the tables when they change.
 
 Law: routes are decoded once per change, pools when somebody asks for them; equal bytes are the same object
-still. A look costs two words of shared memory. While there are no tables there are no routes, and what was
-read last stays good while they are replaced.
+still. A look costs two words of shared memory. Before there are tables everything is answered 503; what
+was read last stays good while they are replaced.
 """
 
 import contextlib
@@ -19,6 +19,8 @@ from fedns.servers.bench import Bench
 from fedns.servers.current import Current
 
 DB = "gateway"
+UNKNOWN = route.Table(default=route.Location(b"", b"/", b""))
+"""Before there are routes: a pool that nobody serves in."""
 
 _log = logging.getLogger("fedns.gateway")
 
@@ -43,7 +45,7 @@ class Service:
         if raw != self.raw:
             self.raw = raw
             self.pool = route.pool(raw) if raw else route.Pool()
-            self.bench.keep(self.pool)
+            self.bench.keep(self.pool, monotonic())
             self.arrange()
 
     def arrange(self) -> None:
@@ -79,7 +81,7 @@ class Directory:
         self._first = self._second = 0
         self._services: dict[bytes, Service] = {}
         self._raw: bytes | None = None
-        self.table = route.Table()
+        self.table = UNKNOWN
         self.terms = Terms()
         self.age = 0
         self.ready = False
@@ -116,7 +118,7 @@ class Directory:
         self.age += 1
         if raw != self._raw:
             began = monotonic()
-            self.table = route.table(raw) if raw else route.Table()
+            self.table = route.table(raw) if raw else UNKNOWN
             self._raw = raw
             _log.info("routes", extra=logs.fields(octets=len(raw or b""), seconds=monotonic() - began))
 
@@ -156,6 +158,10 @@ class Directory:
 
     def forget(self) -> None:
         """Lets go of pools that are gone and that nobody uses."""
-        gone = [key for key, each in self._services.items() if each.raw is None and not each.active]
+        gone = [
+            key
+            for key, each in self._services.items()
+            if each.raw is None and not (each.active or each.bench.out)
+        ]
         for key in gone:
             del self._services[key]

@@ -13,7 +13,7 @@ from fedns.gateway import decide
 from fedns.gateway import head as heads
 from fedns.gateway.normal import Rejected
 from fedns.gateway.options import Retry, Upstream
-from fedns.servers import accesslog, credential, dressing, framing, identity, onward, substitute, tally
+from fedns.servers import accesslog, credential, dressing, framing, identity, onward, substitute
 from fedns.servers.journey import Journey
 from fedns.servers.outbound import Outbound
 
@@ -73,8 +73,6 @@ class Exchange(Journey):
         errors, end, decision = self.options.errors, self.endpoint, self.decision
         if errors is None or outbound.status not in errors.statuses or end is None or decision is None:
             return False
-        if outbound.status >= 500:
-            self.inbound.hall.tally.saw(end.member, decision.pool, tally.ERRORS)
         self.answered(outbound.status)
         self.outbound = outbound.taker = None
         outbound.transport.abort()
@@ -195,8 +193,6 @@ class Exchange(Journey):
         member = end.member if end is not None else ""
         seconds, status = monotonic() - self.begun, self.status or GONE
         hall.tally.served(rule, member, status, seconds)
-        if status >= 500 and end is not None and decision is not None:
-            hall.tally.saw(member, decision.pool, tally.ERRORS)
         if hall.log is not None and self.options.logged:
             hall.log.note(self._entry(rule, member, status, seconds))
 

@@ -1,6 +1,6 @@
 """One gateway worker process: listeners it inherits, tables it reads, nothing else.
 
-Law: single thread, one uvloop. It never waits for anyone: while the tables are absent it answers 404 and
+Law: single thread, one uvloop. It never waits for anyone: while the tables are absent it answers 503 and
 looks again every second; damaged tables end it with exit code 65, for the supervisor to sort out. SIGTERM: no
 new connections, what is under way ends, exit 0; the same when connections are to begin otherwise.
 """
@@ -20,16 +20,15 @@ from time import monotonic
 import uvloop
 
 from fedns import logs, tables
-from fedns.gateway.route import Endpoint
-from fedns.servers.directory import Directory, Service
+from fedns.servers.directory import Directory
 from fedns.servers.doorman import Doorman
 from fedns.servers.hall import Hall
 from fedns.servers.inbound import Inbound
 from fedns.servers.tally import Tally
+from fedns.servers.visits import Visits
 
 TICK = 0.1  # seconds: how precise deadlines are
 LOOK = 1.0  # seconds between looks at the tables' file
-REACH = 1.0  # seconds for a connection to who sits out
 FINISH = 8.0  # seconds that exchanges get after SIGTERM; the supervisor waits 10
 BACKLOG = 4096
 
@@ -45,7 +44,7 @@ class Worker:
         self._servers: list[asyncio.Server | Doorman] = []
         self._proxied = directory.terms.proxied
         self._looked = 0.0
-        self._visits: set[asyncio.Task[None]] = set()
+        self._visits = Visits(self.hall)
 
     async def listen(self, sock: socket.socket, secure: bool = False) -> None:
         hall = self.hall
@@ -62,11 +61,7 @@ class Worker:
             each.expire()
         hall.directory.look()
         hall.renew()
-        for service in hall.directory.benched():
-            for endpoint in service.bench.due(now):
-                visit = self._loop.create_task(self._visit(service, endpoint))
-                self._visits.add(visit)
-                visit.add_done_callback(self._visits.discard)
+        self._visits.begin(now)
         if now - self._looked >= LOOK:
             self._looked = now
             hall.directory.open()
@@ -75,20 +70,6 @@ class Worker:
             hall.aside.depot.sweep(now)
             if hall.log is not None:
                 hall.log.flush()
-
-    async def _visit(self, service: Service, endpoint: Endpoint) -> None:
-        """Sees whether somebody who sits out can be reached again."""
-        try:
-            async with asyncio.timeout(REACH):
-                transport, _ = await self._loop.create_connection(
-                    asyncio.Protocol, endpoint.address, endpoint.port
-                )
-        except OSError:
-            service.bench.away(endpoint, self.hall.now)
-            return
-        transport.close()
-        service.bench.back(endpoint)
-        service.arrange()
 
     async def run(self) -> None:
         stop = asyncio.Event()

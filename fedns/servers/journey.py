@@ -14,7 +14,7 @@ from fedns.gateway.balance import Tried, Want
 from fedns.gateway.decide import Decision
 from fedns.gateway.head import Head
 from fedns.gateway.route import Endpoint
-from fedns.servers import framing, tally
+from fedns.servers import blame, framing, tally
 from fedns.servers.directory import Service
 from fedns.servers.mirrors import Copy
 from fedns.servers.outbound import Key, Outbound
@@ -161,6 +161,10 @@ class Journey(Relay):
             outbound = await self.inbound.hall.depot.open(key, self.options.timeouts.connect)
         except OSError as error:
             self._opening = None
+            if not blame.theirs(error):
+                self.inbound.hall.tally.count("not_begun")
+                self.say(503)
+                return
             self._failed(tally.SILENT if isinstance(error, TimeoutError) else tally.REFUSED, False)
             return
         self._opening = None
@@ -216,6 +220,8 @@ class Journey(Relay):
             hall.tally.count("ejections")
         if not self._again(True) or not self._others():
             return False
+        if outbound.status in tally.UNABLE:
+            hall.tally.saw(self.endpoint.member, service.key, tally.ERRORS)
         self.outbound = outbound.taker = None
         outbound.transport.abort()
         self._elsewhere(True)
@@ -284,13 +290,15 @@ class Journey(Relay):
         return any(name == b"idempotency-key" for name, _ in request.headers)
 
     def answered(self, status: int) -> None:
-        if self._service is None or self.endpoint is None:
+        service, endpoint = self._service, self.endpoint
+        if service is None or endpoint is None:
             return
-        if 502 <= status <= 504:
-            if self._service.sickened(self.endpoint, self.inbound.hall.now):
+        if status in tally.UNABLE:
+            self.inbound.hall.tally.saw(endpoint.member, service.key, tally.ERRORS)
+            if service.sickened(endpoint, self.inbound.hall.now):
                 self.inbound.hall.tally.count("ejections")
-        elif not self._service.bench.clean:
-            self._service.bench.answered(self.endpoint)
+        elif not service.bench.clean and service.bench.answered(endpoint):
+            service.arrange()
 
     def released(self) -> None:
         if self._opening is not None:

@@ -50,6 +50,16 @@ class Ledger:
             found = self._rows[name] = self._new(name)
         return found
 
+    def ring(self) -> None:
+        """Something is worth a look."""
+        self.cells[2] += 1
+
+    def clear(self, *columns: int) -> None:
+        """Nothing stands in these columns any more."""
+        for at in self._rows.values():
+            for column in columns:
+                self.cells[at + column] = 0
+
     def _new(self, name: bytes) -> int:
         used = self.cells[1]
         if used >= self._capacity - 1 and name != OTHER:
@@ -76,6 +86,42 @@ def _rows(memory: mmap.mmap | bytes, used: int) -> Iterator[bytes]:
         at = _HEAD + number * _ROW
         (length,) = _LENGTH.unpack_from(memory, at)
         yield bytes(memory[at + _LENGTH.size : at + _LENGTH.size + length])
+
+
+class Reader:
+    """Another's file, kept open. `rows` costs what is in use, `rang` two words."""
+
+    def __init__(self, path: str) -> None:
+        """OSError; ValueError where it is none yet."""
+        with open(path, "rb") as file:
+            told = os.fstat(file.fileno())
+            self._memory = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        self.identity = told.st_dev, told.st_ino
+        self._words = memoryview(self._memory).cast("Q")
+        self._names: list[bytes] = []
+        self._heard = -1
+
+    def rang(self) -> bool:
+        """Whether something is worth a look since it was asked last."""
+        before, self._heard = self._heard, self._words[2]
+        return before != self._heard
+
+    def rows(self) -> dict[bytes, tuple[int, ...]]:
+        words = self._words
+        if words[0] != MAGIC:
+            return {}
+        if words[1] != len(self._names):
+            self._names = list(_rows(self._memory, words[1]))
+        first = (_HEAD + _NAME) // 8
+        places = range(first, first + len(self._names) * _WORDS, _WORDS)
+        return {
+            name: tuple(words[at : at + COLUMNS].tolist())
+            for name, at in zip(self._names, places, strict=True)
+        }
+
+    def close(self) -> None:
+        self._words.release()
+        self._memory.close()
 
 
 def read(path: str) -> dict[bytes, tuple[int, ...]]:

@@ -5,6 +5,8 @@ says only what backends did, never what clients did. Rows are found once and the
 """
 
 import os
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from time import time
 from typing import NamedTuple
 
@@ -14,10 +16,13 @@ TRAFFIC, SEEN = ".traffic", ".seen"
 ROWS = 8192  # rows of each ledger and worker: 2 MiB
 REQUESTS, MICROSECONDS = 0, 1
 """Columns of TRAFFIC; of what is counted beside requests, only the first."""
-TRIES, REFUSED, RESET, SILENT, ERRORS, LAST = range(6)
+TRIES, REFUSED, RESET, SILENT, ERRORS, LAST, OUT, ALL = range(8)
 """Columns of SEEN: tries begun, connections refused, broken off before an answer, silent for too long,
-answers of 5xx, and when it last failed (Unix milliseconds)."""
-FAILED = frozenset((REFUSED, RESET, SILENT))
+answers that say the backend cannot serve (`UNABLE`), when it last failed (Unix milliseconds); and as it
+stands now: endpoints that cannot be reached, of how many."""
+FAILED = frozenset((REFUSED, RESET, SILENT, ERRORS))
+UNABLE = frozenset((502, 503, 504))
+"""A 500 may be what one request asked for; these are about the backend."""
 
 
 class Traffic(NamedTuple):
@@ -36,6 +41,8 @@ class Tally:
         self._seen = ledger.Ledger(path + SEEN, ROWS)
         self._rows: dict[tuple[bytes, str, int], int] = {}
         self._ends: dict[tuple[str, bytes], int] = {}
+        self._standing: dict[bytes, dict[str, tuple[int, int]]] = {}
+        self._seen.clear(OUT, ALL)  # our predecessor's
 
     def served(self, rule: bytes, member: str, status: int, seconds: float) -> None:
         """A request was answered, or given up."""
@@ -54,14 +61,32 @@ class Tally:
 
     def saw(self, member: str, pool: bytes, column: int) -> None:
         """What a backend did."""
-        key = (member, pool)
-        at = self._ends.get(key)
-        if at is None:
-            at = self._ends[key] = self._seen.row(b"\0".join((member.encode(), pool)))
+        at = self._end(member, pool)
         cells = self._seen.cells
         cells[at + column] += 1
         if column in FAILED:
             cells[at + LAST] = int(time() * 1000)
+            self._seen.ring()
+
+    def stands(self, pool: bytes, found: dict[str, tuple[int, int]]) -> None:
+        """Which endpoints of a pool cannot be reached, by member: how many, of how many. Said again each time
+        that somebody was looked at in vain."""
+        before = self._standing.get(pool, {})
+        for member in before.keys() | found.keys():
+            at, (out, of) = self._end(member, pool), found.get(member, (0, 0))
+            self._seen.cells[at + OUT], self._seen.cells[at + ALL] = out, of
+            if out:
+                self._seen.cells[at + LAST] = int(time() * 1000)
+        self._standing[pool] = found
+        if before or found:
+            self._seen.ring()
+
+    def _end(self, member: str, pool: bytes) -> int:
+        key = (member, pool)
+        at = self._ends.get(key)
+        if at is None:
+            at = self._ends[key] = self._seen.row(b"\0".join((member.encode(), pool)))
+        return at
 
 
 def traffic(directory: str) -> tuple[dict[Traffic, tuple[int, float]], dict[str, int]]:
@@ -80,12 +105,30 @@ def traffic(directory: str) -> tuple[dict[Traffic, tuple[int, float]], dict[str,
 
 def seen(directory: str) -> dict[tuple[str, bytes], tuple[int, ...]]:
     """(member, pool) -> the columns of SEEN, summed over workers; LAST is the latest."""
+    return summed(ledger.read(path) for path in files(directory))
+
+
+def files(directory: str) -> list[str]:
+    """Where workers keep SEEN."""
+    try:
+        return sorted(os.path.join(directory, each) for each in os.listdir(directory) if each.endswith(SEEN))
+    except OSError:
+        return []
+
+
+def summed(rows: Iterable[Mapping[bytes, tuple[int, ...]]]) -> dict[tuple[str, bytes], tuple[int, ...]]:
+    """What several workers saw. How it stands is the word of the one that can reach the fewest."""
     found: dict[tuple[str, bytes], tuple[int, ...]] = {}
-    for each in os.listdir(directory) if os.path.isdir(directory) else ():
-        for name, row in ledger.read(os.path.join(directory, each)).items() if each.endswith(SEEN) else ():
-            member, _, pool = name.partition(b"\0")
-            before = found.get((member.decode(), pool), (0,) * ledger.COLUMNS)
-            sums = [one + other for one, other in zip(before, row, strict=True)]
-            sums[LAST] = max(before[LAST], row[LAST])
-            found[member.decode(), pool] = tuple(sums)
+    for name, row in chain.from_iterable(each.items() for each in rows):
+        member, _, pool = name.partition(b"\0")
+        before = found.get((member.decode(), pool), (0,) * ledger.COLUMNS)
+        sums = [one + other for one, other in zip(before, row, strict=True)]
+        sums[LAST] = max(before[LAST], row[LAST])
+        sums[OUT:] = row[OUT:] if _lost(row) >= _lost(before) else before[OUT:]
+        found[member.decode(), pool] = tuple(sums)
     return found
+
+
+def _lost(row: tuple[int, ...]) -> float:
+    """The part of the endpoints that cannot be reached."""
+    return row[OUT] / (row[ALL] or 1)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from fedns.errors import Problem
-from fedns.model.facts import Hostname, MemberFacts, Order, ProbeCount
+from fedns.model.facts import Hostname, MemberFacts, Order, Passive, ProbeCount
 from fedns.model.ingress import Said
 from fedns.model.policy import TrafficPolicy
 from fedns.sources.registrations import Registered
@@ -73,6 +73,13 @@ class ProbeChange(Struct, frozen=True):
     touched: frozenset[str]
 
 
+class PassiveChange(Struct, frozen=True):
+    """What gateways saw, where it differs; None: nothing bad. `touched` are the services concerned."""
+
+    results: Mapping[Target, Passive | None]
+    touched: frozenset[str]
+
+
 class HostnameChange(Struct, frozen=True):
     """All load-balancer hostnames asked about; `touched` are the hostnames (not services) that differ."""
 
@@ -114,6 +121,7 @@ Change = (
     | ZonesChange
     | OrdersChange
     | ProbeChange
+    | PassiveChange
     | HostnameChange
     | GeodataChange
     | RosterChange

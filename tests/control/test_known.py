@@ -2,6 +2,7 @@
 
 from fedns.control import known
 from fedns.model import assemble, ingress
+from fedns.model.facts import Endpoint, MemberFacts, Passive, ShardFacts
 from fedns.model.policy import ProbeSpec, TrafficPolicy
 from fedns.sources import change
 
@@ -94,3 +95,22 @@ def test_what_ingresses_say_comes_back_and_outlives_a_source_that_is_mute() -> N
     assert after.said == said and not after.unsaved
     after.put(change.IngressChange(ingress.NOTHING))
     assert restored(before, after).said == ingress.NOTHING
+
+
+def test_what_gateways_saw_lapses_when_other_endpoints_are_ready() -> None:
+    made, target = cell(), ("m", "ns/web")
+    seen = Passive(9, 9, 0, 1.0, 2, 2)
+
+    def told(*ready: str) -> set[object]:
+        row = tuple(Endpoint(each, (("http", 80),), ready=each in ready) for each in ("a", "b", "c"))
+        facts = MemberFacts("m", "", (), {}, {"ns/web": ShardFacts(endpoints=row)})
+        made.put(change.MemberChange(facts, frozenset({"ns/web"})))
+        return {*made.passive}
+
+    told("a", "b")
+    made.put(change.PassiveChange({target: seen}, frozenset({"ns/web"})))
+    assert made.passive == {target: seen}
+    assert told("a") == {target}  # who is not ready any more says nothing for the others
+    assert told("a", "c") == set()
+    made.put(change.PassiveChange({target: None}, frozenset({"ns/web"})))
+    assert made.passive == {}

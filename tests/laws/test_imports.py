@@ -99,10 +99,12 @@ GATEWAY_MAY_LOAD = {
     "fedns.servers.hello",
     "fedns.servers.seals",
     "fedns.servers.bench",
+    "fedns.servers.blame",
     "fedns.servers.dressing",
     "fedns.servers.journey",
     "fedns.servers.substitute",
     "fedns.servers.tally",
+    "fedns.servers.visits",
     "fedns.tables",
 }
 WORKER_NEVER_LOADS = {

@@ -24,6 +24,7 @@ def families() -> list[Metric]:
         problems={"config": 1},
         watches=[metrics.Watch("a", "services", 1, True, 1.0, 1, {"410": 1})],
         writer=metrics.Writer(True, {"written": 1}),
+        unreachable={("n/s", "a"): 1},
         signed=[metrics.SignedZone("example.com", {("1", "csk", "active"): 1}, 3.0, 4.0)],
     )
     workers = metrics.Workers(

@@ -37,6 +37,17 @@ CASES = [
     ("gateways see failures", health.Input(zones(3, 3, 3), passive=Passive(40, 10, 10, NOW)), "unhealthy"),
     ("gateways saw too little", health.Input(passive=Passive(19, 19, 0, NOW)), "unknown"),
     ("gateways saw it long ago", health.Input(passive=Passive(40, 40, 0, NOW - 60)), "unknown"),
+    (
+        "no endpoint can be reached",
+        health.Input(zones(3, 3, 3), passive=Passive(5, 2, 0, NOW, 3, 3)),
+        "unhealthy",
+    ),
+    ("one of three cannot", health.Input(zones(3, 3, 3), passive=Passive(5, 2, 0, NOW, 1, 3)), "healthy"),
+    (
+        "none could, long ago",
+        health.Input(zones(3, 3, 3), passive=Passive(5, 2, 0, NOW - 60, 3, 3)),
+        "healthy",
+    ),
     ("an order outdoes all", health.Input(zones(0, 0, 3), probe=DOWN, order=order("m", "up")), "healthy"),
     ("order: down", health.Input(zones(3, 3, 3), order=order("m", "down")), "unhealthy"),
     ("order: drain", health.Input(zones(3, 3, 3), order=order("m", "drain")), "draining"),
@@ -192,3 +203,15 @@ def test_endpoints_that_come_and_go_do_not_delay_bad_news() -> None:
         assert (verdict.state, verdict.since) == ("healthy" if count % 2 else "degraded", now)
     down = probed(False, verdict, 205.0)
     assert (down.state, down.flaps) == ("unhealthy", 1)
+
+
+def test_that_no_endpoint_can_be_reached_breaks_a_hold() -> None:
+    well, gone = (
+        health.Input(zones(1, 1, 1)),
+        health.Input(zones(1, 1, 1), passive=Passive(0, 0, 0, NOW, 1, 1)),
+    )
+    verdict = health.judge(well, health.NEW, NUMBERS, NOW - 20)
+    for number, inp in enumerate((gone, well)):
+        verdict = health.judge(inp, verdict, NUMBERS, NOW - 10 + number)
+    assert verdict.state == "healthy" and verdict.held_until > NOW + 1
+    assert health.judge(gone, verdict, NUMBERS, NOW).state == "unhealthy"

@@ -18,7 +18,7 @@ def test_who_cannot_be_reached_sits_out_at_once_and_longer_each_time() -> None:
         now = made.out[A.tag].until
         assert made.due(now) == [A] and made.due(now) == []
         made.away(A, now)
-    assert lasted == [1, 2, 4, 8, 16, 30, 30]
+    assert lasted == [0, 1, 2, 4, 8, 16, 30]
     made.back(A)
     assert not made.out and not made.clean
     made.missed(A, POOL, now)
@@ -27,7 +27,7 @@ def test_who_cannot_be_reached_sits_out_at_once_and_longer_each_time() -> None:
     made.answered(A)
     assert made.clean
     made.missed(A, POOL, now)
-    assert made.out[A.tag].until - now == 1
+    assert made.out[A.tag].until == now
 
 
 def test_two_of_a_member_take_it_with_them_but_not_one_after_a_while() -> None:
@@ -51,14 +51,36 @@ def test_who_stumbles_once_stays() -> None:
     assert made.out.keys() == {A.tag}
 
 
-def test_who_left_the_pool_is_forgotten() -> None:
+def test_who_left_the_pool_is_forgotten_unless_it_is_sure_to_be_away() -> None:
+    made, rest = bench.Bench(), Pool((Tier(1.0, (Part("c2", 1.0, (D,)),)),))
+    made.missed(A, POOL, 100.0)
+    made.keep(rest, 100.0)
+    assert not made.out and made.clean
+    made.missed(A, POOL, 200.0)
+    assert made.due(200.0) == [A]
+    made.away(A, 200.0)
+    made.keep(rest, 200.0)
+    assert made.unreachable(rest) == {"c1": (1, 1)}
+    assert made.due(201.0) == [A]
+    made.away(A, 201.0)
+    made.keep(POOL, 201.5)
+    assert made.due(201.5) == [A] and made.out.keys() == {A.tag}  # at once, and nobody goes there yet
+    made.keep(rest, 202.0)
+    assert made.due(202.0 + bench.ABSENT + 1) == [] and made.clean
+
+
+def test_only_who_was_looked_at_in_vain_counts_as_unreachable() -> None:
     made = bench.Bench()
     made.missed(A, POOL, 100.0)
-    made.due(200.0)
-    made.keep(Pool((Tier(1.0, (Part("c2", 1.0, (D,)),)),)))
-    assert not made.out and made.clean
-    made.missed(A, POOL, 300.0)
-    assert made.due(400.0) == [A]
+    made.missed(B, POOL, 100.0)
+    assert made.out.keys() == {A.tag, B.tag, C.tag} and made.unreachable(POOL) == {}
+    assert made.due(100.0) == [A, B, C]  # the third is a guess, and looked at like the others
+    made.away(A, 100.0)
+    made.back(C)
+    assert made.unreachable(POOL) == {"c1": (1, 3)}
+    made.away(B, 100.0, sure=False)
+    assert made.unreachable(POOL) == {"c1": (1, 3)}
+    assert made.answered(A) and made.unreachable(POOL) == {}
 
 
 def test_few_sit_out_for_saying_that_they_cannot_serve() -> None:
