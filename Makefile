@@ -7,6 +7,7 @@ CORE := $(addprefix fedns/servers/,core.py _core.pxd gate.py _gate.pxd octets.px
 # How much `make fuzz` tries.
 PACKETS ?= 200000
 DOCUMENTS ?= 5000
+MESSAGES ?= 100000
 # What `make bench-dns` measures: names from `tests/bench/scenarios.py`, all where there is none; QUICK=1 for a look.
 SCENARIO ?=
 QUICK ?=
@@ -61,9 +62,11 @@ conformance: setup  ## Vectors, RFC tables and peers
 envtest: setup  ## Build kube-apiserver, etcd and kubectl, once, for the tests that want the real ones
 	$(BIN)/python -m tests.envtest.binaries
 
-fuzz: setup  ## Bounded fuzzing of packets, manifests, zone files, configuration
+fuzz: setup  ## Bounded fuzzing of packets, manifests, zone files, configuration, HTTP
 	$(BIN)/python tests/fuzz/fuzz_packets.py $(PACKETS)
 	$(BIN)/python tests/fuzz/fuzz_documents.py $(DOCUMENTS)
+	$(BIN)/python tests/fuzz/fuzz_requests.py $(MESSAGES)
+	$(BIN)/python tests/fuzz/fuzz_answers.py $(MESSAGES)
 
 bench: bench-dns bench-converge bench-scale bench-fleet bench-flood  ## Every benchmark
 

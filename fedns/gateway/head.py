@@ -80,7 +80,7 @@ def asked(method: bytes, target: bytes, hosts: Sequence[bytes], old: bool) -> He
     host = normal.host(hosts[0]) if hosts and hosts[0] else b""
     if found.authority:
         named = normal.host(found.authority)
-        if hosts and named != host:
+        if hosts and (named != host or normal.port(found.authority) != normal.port(hosts[0])):
             raise normal.Rejected(400, "target and Host header name different hosts")
         host = named
     if found.path == b"*" and method != b"OPTIONS":

@@ -18,6 +18,8 @@ _LENIENT = _PLAIN + b'%"<>^`{|}[]'
 _ESCAPE = re.compile(rb"%(..?)?", re.DOTALL)
 _STRAY = re.compile(rb'["<>^`{|}\[\]]')
 _SLASHES = re.compile(rb"//+")
+_DOTS = re.compile(rb"/\.\.?(?:/|$)")
+_VEILED = re.compile(rb"/\.\.?(?:;|%3B)")
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 _HOST = re.compile(rb"(?:[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.?")
 _LITERAL = re.compile(rb"\[[0-9a-f:.]+\]")
@@ -71,6 +73,8 @@ def canonical(path: bytes) -> tuple[bytes, bytes]:
     sent = _STRAY.sub(lambda found: b"%%%02X" % found[0][0], _ESCAPE.sub(_unescape, path))
     merged = _SLASHES.sub(b"/", sent)
     if b"/." in merged:
+        if _VEILED.search(merged):
+            raise Rejected(400, "the path has dot segments with parameters")
         resolved = _resolve(merged)
         if resolved != merged:
             return resolved, resolved
@@ -113,6 +117,13 @@ def _resolve(path: bytes) -> bytes:
     return resolved
 
 
+def climbs(path: bytes) -> bool:
+    """Whether somebody may see dot segments in it: servlets drop what follows a `;`."""
+    if b"%2F" in path or b"%5C" in path:
+        path = path.replace(b"%2F", b"/").replace(b"%5C", b"/")
+    return b"/." in path and bool(_DOTS.search(path) or _VEILED.search(path))
+
+
 def _refuse_climbing(path: bytes) -> None:
     """`..` beside an escaped slash: a backend that takes `%2F` for a slash would go elsewhere than we did."""
     segments = path.replace(b"%2F", b"/").replace(b"%5C", b"/").split(b"/")
@@ -120,9 +131,17 @@ def _refuse_climbing(path: bytes) -> None:
         raise Rejected(400, "the path hides dot segments behind escaped slashes")
 
 
+def port(raw: bytes) -> bytes:
+    """The port in a Host header; empty where it is one that needs not be said."""
+    said = raw[raw.rfind(b"]") + 1 :].partition(b":")[2]
+    return b"" if said in (b"80", b"443") else said
+
+
 @lru_cache(maxsize=4096)
 def host(raw: bytes) -> bytes:
     """The name or address of a Host header, in lower case, without port and final dot."""
+    if len(raw) > MAX_HOST + 8:
+        raise Rejected(400, "the host is too long")
     name, port = raw.lower(), b""
     end = name.find(b"]") if name[:1] == b"[" else -1
     colon = name.find(b":", end + 1)

@@ -19,7 +19,7 @@ def target(text: bytes, head: Head) -> bytes:
     path, mark, extra = _filled(text, head)
     if path[:1] != b"/":
         path = b"/" + path
-    if b"/." in path and not {b".", b".."}.isdisjoint(path.split(b"/")):
+    if b"." in path and normal.climbs(path):
         raise normal.Rejected(400, "the rewritten path has dot segments")
     query = head.query
     if query is None:

@@ -32,6 +32,7 @@ HOP = frozenset(
 ABOUT = frozenset(
     (
         b"forwarded",
+        b"proxy",
         b"ssl-client-cert",
         b"ssl-client-issuer-dn",
         b"ssl-client-subject-dn",
@@ -47,7 +48,8 @@ ABOUT = frozenset(
         b"x-scheme",
     )
 )
-"""What is said about a request on its way: from those we do not trust it is not passed on."""
+"""What is said about a request on its way: from those we do not trust it is not passed on. `Proxy` becomes
+HTTP_PROXY in CGI programs, and is nobody's to say."""
 _MARKED = HOP | ABOUT | {b"host", b"expect"}
 _GUARDED = _MARKED | {b"authorization", b"cookie", b"origin", b"content-type", b"x-original-url"}
 _USUAL = frozenset((b"", b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings"))
@@ -74,18 +76,21 @@ _EARLY = _GUARDED | frozenset(
 """What a trailer may not say (RFC 9110 section 6.5.1): it was acted on before the trailer came."""
 LAST = b"0\r\n\r\n"
 PASSES, MARKED, LOOKALIKE = 0, 1, 2
-KNOWN = 4096  # names whose kind is remembered
+KNOWN, LONGEST = 4096, 64  # names whose kind is remembered, and octets of one
 
 
 class Kinds(dict[bytes, int]):
     """What becomes of a request's field, by its lower-case name. A name that is that of a framing field to
-    whoever drops or changes a sign is a LOOKALIKE."""
+    whoever drops or changes a sign is a LOOKALIKE, and so is one with `_` for `-` of those that are ours to
+    say: CGI and its heirs take both for one."""
 
     def __missing__(self, name: bytes) -> int:
         kind = MARKED if name in _MARKED else PASSES
-        if kind == PASSES and name.translate(None, _OTHERS) in _FRAMES:
+        if kind == PASSES and (
+            name.translate(None, _OTHERS) in _FRAMES or name.replace(b"_", b"-") in _MARKED
+        ):
             kind = LOOKALIKE
-        if len(self) < KNOWN:
+        if len(self) < KNOWN and len(name) <= LONGEST:
             self[name] = kind
         return kind
 
@@ -150,8 +155,13 @@ def last(trailers: Sequence[Field]) -> bytes:
     """The end of a chunked body."""
     if not trailers:
         return LAST
-    lines = [name + b": " + value for name, value in trailers if name.lower() not in _EARLY]
+    lines = [name + b": " + value for name, value in trailers if _late(name.lower())]
     return b"\r\n".join((b"0", *lines, b"", b""))
+
+
+def _late(name: bytes) -> bool:
+    """Whether a trailer may say it."""
+    return name not in _EARLY and KINDS[name] == PASSES
 
 
 def answer(status: bytes, lines: Iterable[bytes], end: bytes) -> bytes:

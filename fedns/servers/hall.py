@@ -89,12 +89,15 @@ class Hall:
             del self._crowd[key]
 
     def _make_room(self) -> bool:
-        """Closes those that have idled longest."""
-        idle = sorted((each for each in self.clients if each.idles), key=lambda each: each.due)
-        for each in idle[: len(self.clients) // SOME + 1]:
+        """Closes those that have idled longest; else those whose head has been due for longest, which is what
+        slow clients are shown out by."""
+        free = [each for each in self.clients if each.exchange is None]
+        free.sort(key=lambda each: (not each.idles, each.due))
+        for each in free[: len(self.clients) // SOME + 1]:
             self.tally.count("evicted")
+            self.leave(each, each.peer.address)
             each.transport.close()
-        return bool(idle)
+        return bool(free)
 
     @staticmethod
     def _key(address: str) -> tuple[int, int]:

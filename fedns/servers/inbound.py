@@ -104,9 +104,9 @@ class Inbound(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as stopped:
-            self._stopped(data[stopped.args[0] :])
+            self._others(memoryview(data)[stopped.args[0] :])
         except httptools.HttpParserError as error:
-            self._misunderstood(str(error), data)
+            self._misunderstood(str(error), data, _status(error))
         else:
             if self._fed > self.hall.terms.head:
                 self._misunderstood("too much before a head or a body goes on", data, 431)
@@ -114,6 +114,8 @@ class Inbound(asyncio.Protocol):
         if exchange is None:
             if self._waiting:
                 self._next()
+                if self._waiting:
+                    self.hold()
             elif not self._heading:  # the first octets of a head
                 self._heading = True
                 self.due = self.hall.now + self.hall.terms.head_time
@@ -160,6 +162,8 @@ class Inbound(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._parsing is not None:
+            if name.lower() in framing.HOP:
+                raise Rejected(400, "a trailer about framing or the connection")
             self._parsing.trailers.append((name, value))
             return
         request, name = self._request, name.lower()
@@ -210,8 +214,22 @@ class Inbound(asyncio.Protocol):
 
     # What becomes of it.
 
-    def _stopped(self, rest: bytes) -> None:
-        """Another protocol was asked for, and llhttp waits for it. It is a WebSocket that we wait for the
+    def _others(self, rest: memoryview) -> None:
+        """Another protocol was asked for, `rest` follows, and so again as long as requests do so."""
+        while self._stopped(rest):
+            self._parser = httptools.HttpRequestParser(self)
+            try:
+                self._parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as stopped:
+                rest = rest[stopped.args[0] :]
+            except httptools.HttpParserError as error:
+                self._misunderstood(str(error), bytes(rest), _status(error))
+                return
+            else:
+                return
+
+    def _stopped(self, rest: memoryview) -> bool:
+        """Whether `rest` is HTTP still, as llhttp does not think. It is a WebSocket that we wait for the
         backend to agree to; anything else is not heard of, and the next request follows."""
         assert self._parsing is not None
         if self._parsing.request.websocket:
@@ -221,16 +239,14 @@ class Inbound(asyncio.Protocol):
                 self._parsing.request.refusal = Rejected(400, "data before the WebSocket is there")
         elif self._parsing.request.refusal is not None:
             self._deaf = True
-        else:
-            self._parser = httptools.HttpRequestParser(self)
-            if rest:
-                self.data_received(rest)
+        return not self._deaf
 
     def _misunderstood(self, why: str, data: bytes, status: int = 400) -> None:
         """Nothing that follows can be believed."""
         self._deaf = True
         parsing = self._parsing
         if parsing is not None and parsing is self.exchange and not parsing.ended:
+            self.hall.tally.count(f"refused_{status}")
             parsing.give_up(status)
             return
         if _BAD_METHOD in why and _METHOD.match(data):
@@ -312,3 +328,9 @@ class Inbound(asyncio.Protocol):
             self.hall.tally.count("late_head")
             self._misunderstood("the head did not come in time", b"", 408)
             self._next()
+
+
+def _status(error: httptools.HttpParserError) -> int:
+    """What is answered: we may have refused it ourselves, while it was parsed."""
+    ours = error.__context__
+    return ours.status if isinstance(ours, Rejected) else 400

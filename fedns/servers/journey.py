@@ -168,7 +168,10 @@ class Journey(Relay):
             self._failed(tally.SILENT if isinstance(error, TimeoutError) else tally.REFUSED, False)
             return
         self._opening = None
-        self._use(outbound)
+        if outbound.lost:  # and nobody was there to be told
+            self._failed(tally.RESET, False)
+        else:
+            self._use(outbound)
 
     def _use(self, outbound: Outbound) -> None:
         self.outbound = outbound

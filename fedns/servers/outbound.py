@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MAX_HEAD = 64 << 10  # octets of the head of an answer, and of its trailers
 MAX_FIELDS = 200
 HOP = framing.HOP
+_REASONS = frozenset(framing.REASONS.values())
+_PRINTABLE = bytes((9, *range(32, 127), *range(128, 256)))
 MAX_INTERIM = 16  # answers of 1xx before the final one: a backend may not keep us busy with them
 
 
@@ -119,6 +121,8 @@ class Outbound(asyncio.Protocol):
             self._parser.feed_data(data)
             if not self.headed:
                 self._bounded(len(data))
+            elif taker.head_only and data.find(b"\r\n\r\n") != len(data) - 4:
+                self.persists = False  # more than a head, or nearly so
         except httptools.HttpParserUpgrade as stopped:
             self._tunnel = True
             taker.switched(self, data[stopped.args[0] :])
@@ -167,6 +171,8 @@ class Outbound(asyncio.Protocol):
             raise Broken("more than one answer")
 
     def on_status(self, text: bytes) -> None:
+        if text not in _REASONS and text.translate(None, _PRINTABLE):
+            raise Broken("a reason that cannot be printed")
         self.reason += text
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -177,6 +183,8 @@ class Outbound(asyncio.Protocol):
             else:
                 self.lines.append(name + b": " + value)
             return
+        if name.lower() in HOP:  # llhttp believes it, or a part of it
+            self.persists = False
         self.trailers.append((name, value))
         self._fed += len(name) + len(value)
         if len(self.trailers) > MAX_FIELDS or self._fed > MAX_HEAD:
@@ -207,6 +215,11 @@ class Outbound(asyncio.Protocol):
         self._interim += 1
         if self._interim > MAX_INTERIM:
             raise Broken("too many interim answers")
+        if any(
+            name == b"transfer-encoding" or (name == b"content-length" and int(value))
+            for name, value in self.marked
+        ):
+            raise Broken("an interim answer with a body")
         if self.taker is not None and self.status != 101:
             self.taker.interim(self)
         self.lines, self.marked, self.reason = [], [], b""
@@ -221,6 +234,8 @@ class Outbound(asyncio.Protocol):
                     self.lines.append(b"Content-Length: " + value)
             elif name == b"connection":
                 gone.append(value)
+                if b"close" in value.lower():  # whatever else it says, or said before
+                    self.persists = False
             elif name == b"transfer-encoding":
                 if coded or value.strip().lower() != b"chunked":
                     raise Broken("a transfer coding that is not chunked")
@@ -228,6 +243,10 @@ class Outbound(asyncio.Protocol):
         names = framing.nominated(gone) if gone else None
         if names:
             self.lines = framing.without(self.lines, names)
+        if coded and self._parser.get_http_version() == "1.0":
+            raise Broken("a transfer coding in HTTP/1.0")
+        if status == 204 and (coded or length > 0):
+            self.persists = False  # it may come all the same
         if status in (101, 204, 304) or (self.taker is not None and self.taker.head_only):
             return framing.NO_BODY
         return framing.CHUNKED if coded else length

@@ -57,7 +57,7 @@ class Request:
         if self.method in _BARRED:
             raise Rejected(405, "the method is not for gateways")
         if self.lookalike:
-            raise Rejected(400, "a field looks like one that frames the body")
+            raise Rejected(400, "a field looks like one that only a gateway says")
         coding = None
         for name, value in self.marked:
             if name == b"host":
@@ -66,6 +66,8 @@ class Request:
                 self.length = int(value)
             elif name == b"connection":
                 self.connections.append(value)
+                if self.old and b"close" in value.lower():  # and to be kept, too
+                    self.keep = False
             elif name == b"transfer-encoding":
                 coding = value if coding is None else b"chunked, " + value
         if coding is not None:

@@ -1,7 +1,7 @@
 """A gateway worker before a backend that remembers each octet, for corpora of malformed requests.
 
-Law: judged by what the backend received, read by a reader of its own that is stricter than any: a stream is a
-list of whole messages that can be read in one way only, or it is ambiguous.
+Law: judged by what the backend received, read by `strict` and in the one plain form that the gateway writes:
+a stream is a list of whole messages that can be read in one way only, or it is ambiguous.
 """
 
 import re
@@ -9,14 +9,15 @@ import socket
 from dataclasses import dataclass
 
 from fedns.gateway import route
+from tests.conformance import strict
 from tests.servers import backends, gateways
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9a-z-]+"
 _HEAD = re.compile(
     rb"([A-Z]+(?:-[A-Z]+)*) ([!-~]+) HTTP/1\.1\r\n((?:" + _TOKEN + rb": [\t -~\x80-\xff]*\r\n)+)\r\n"
 )
-_CHUNK = re.compile(rb"([0-9a-f]+)\r\n")
 _LETTERS = re.compile(rb"[^a-z]")
+_FRAMES = (b"contentlength", b"transferencoding")
 WAIT = 1.0  # seconds without a word after which a connection counts as open
 
 
@@ -47,49 +48,31 @@ def table() -> route.Table:
 
 def messages(raw: bytes) -> int:
     """How many whole messages a backend's stream has; Ambiguous where that is not clear."""
-    count = 0
-    while raw:
-        head = _HEAD.match(raw)
-        if head is None:
-            if b"\r\n\r\n" in raw:
-                raise Ambiguous(raw)
-            return count
-        names = [line.partition(b":")[0] for line in head[3].split(b"\r\n")]
-        framing = [
-            name for name in names if _LETTERS.sub(b"", name) in (b"contentlength", b"transferencoding")
-        ]
-        if len(framing) > 1 or names.count(b"host") != 1:
-            raise Ambiguous(raw)
-        rest = raw[head.end() :]
-        found = _body(framing[0] if framing else b"", head[3], rest)
-        if found is None:
-            return count
-        raw = found
-        count += 1
-    return count
+    return len(read(raw))
 
 
-def _body(framing: bytes, head: bytes, rest: bytes) -> bytes | None:
-    """What follows the body; None: it is not whole."""
-    if not framing:
-        return rest
-    value = re.search(rb"(?m)^%b: (.*)\r$" % framing, head)
-    assert value is not None
-    if framing == b"content-length":
-        if not re.fullmatch(rb"[0-9]+", value[1]):
-            raise Ambiguous(head)
-        return rest[int(value[1]) :] if len(rest) >= int(value[1]) else None
-    if (framing, value[1]) != (b"transfer-encoding", b"chunked"):
-        raise Ambiguous(head)
-    while chunk := _CHUNK.match(rest):
-        size, rest = int(chunk[1], 16), rest[chunk.end() :]
-        if not size:
-            end = re.match(rb"(?:[^\r\n]+\r\n)*\r\n", rest)
-            return rest[end.end() :] if end else None
-        if len(rest) >= size + 2 and rest[size : size + 2] != b"\r\n":
-            raise Ambiguous(rest)
-        rest = rest[size + 2 :]
-    return None
+def read(raw: bytes) -> list[strict.Message]:
+    """The whole messages of a backend's stream; Ambiguous where somebody may read them in another way."""
+    stream = strict.requests(raw)
+    if stream.wrong:
+        raise Ambiguous(stream.wrong, raw)
+    at = 0
+    for each in stream.messages:
+        _plain(raw[at : at + each.octets])
+        at += each.octets
+    if stream.open and b"\r\n\r\n" in raw[at:]:
+        _plain(raw[at:])
+    return stream.messages
+
+
+def _plain(raw: bytes) -> None:
+    """Nobody sees another framing in this head than we do."""
+    head = _HEAD.match(raw)
+    if head is None:
+        raise Ambiguous("a head in no plain form", raw)
+    names = [_LETTERS.sub(b"", line.partition(b":")[0]) for line in head[3].split(b"\r\n")]
+    if sum(name in _FRAMES for name in names) > 1:
+        raise Ambiguous("framed twice", raw)
 
 
 def play(gateway: gateways.Gateway, backend: backends.Backend, raw: bytes) -> Seen:

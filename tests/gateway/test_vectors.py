@@ -66,6 +66,7 @@ def test_normalisation(raw: str, want: tuple[str, str] | int) -> None:
 
 def test_an_absolute_target_replaces_the_host_and_agrees_with_it() -> None:
     assert ingresses.request("other", "http://other/a").host == b"other"
-    assert ingresses.request("OTHER:80", "http://other:8080/a").path == b"/a"
-    with pytest.raises(normal.Rejected):
-        ingresses.request("h", "http://other/a")
+    assert ingresses.request("OTHER:80", "http://other/a").path == b"/a"
+    for host, target in (("h", "http://other/a"), ("other:80", "http://other:8080/a")):
+        with pytest.raises(normal.Rejected):
+            ingresses.request(host, target)
