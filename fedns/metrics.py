@@ -14,6 +14,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from fedns import traffic
+
 SHARD_SERIES = 10_000
 """Above so many shards only those not healthy have a series: a scrape must stay a few megabytes."""
 CONVERGENCE_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
@@ -108,6 +110,7 @@ class Workers(NamedTuple):
     """(transport, query or reply) -> octets of messages."""
     transfers: Mapping[str, int] = {}
     """Zones given to secondaries, by how: axfr, ixfr, soa (there was nothing new)."""
+    gateway: traffic.Traffic | None = None
 
 
 class Snapshot(Collector):
@@ -123,7 +126,9 @@ class Snapshot(Collector):
         yield from _watches(state.watches)
         yield from _writer(state.writer)
         yield from _dnssec(state)
-        yield from _dns(self._workers())
+        yield from _dns(workers := self._workers())
+        if workers.gateway is not None:
+            yield from traffic.families(workers.gateway)
 
 
 def _gauge(name: str, help: str, value: float) -> GaugeMetricFamily:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from fedns import metrics
+from fedns import metrics, traffic
 
 STATE = metrics.State(
     now=110.0,
@@ -75,3 +75,39 @@ def test_every_name_has_the_prefix_and_a_help_text() -> None:
     for name, family in scrape().items():
         assert name.startswith("fedns_")
         assert family.documentation.endswith("."), name
+
+
+GATEWAY = traffic.Traffic(
+    {("shop/web a.test/", "m1", "200"): (9, 1.5), ("shop/web a.test/", "m1", "503"): (1, 0.5)},
+    {("m1", "shop/web/80"): 12},
+    {("m1", "shop/web/80", "refused"): 2},
+    {"retries": 2, "ejections": 1, "refused_400": 3, "evicted": 4},
+)
+
+
+def test_the_gateway_by_route_member_and_code() -> None:
+    found = scrape(workers=WORKERS._replace(gateway=GATEWAY))
+    requests = list(samples(found["fedns_gateway_requests"]))
+    assert ("fedns_gateway_requests_total", ("200", "m1", "shop/web a.test/"), 9.0) in requests
+    spent = list(samples(found["fedns_gateway_request_seconds"]))
+    assert spent == [("fedns_gateway_request_seconds_total", ("m1", "shop/web a.test/"), 2.0)]
+    for name, labels, value in (
+        ("tries", ("m1", "shop/web/80"), 12.0),
+        ("failures", ("m1", "refused", "shop/web/80"), 2.0),
+        ("retries", (), 2.0),
+        ("ejections", (), 1.0),
+        ("refused", ("400",), 3.0),
+        ("events", ("evicted",), 4.0),
+    ):
+        family = found[f"fedns_gateway_{name}"]
+        assert list(samples(family)) == [(f"fedns_gateway_{name}_total", labels, value)]
+    assert "fedns_gateway_requests" not in scrape()
+
+
+def test_the_busiest_routes_have_series_and_nothing_is_lost() -> None:
+    most = traffic.SERIES
+    rows = {(f"r{n}", "m1", "200"): (n, 0.0) for n in range(most + 10)}
+    found = scrape(workers=WORKERS._replace(gateway=traffic.Traffic(rows)))
+    shown = {labels: value for _, labels, value in samples(found["fedns_gateway_requests"])}
+    assert len(shown) == most + 1 and shown["200", "m1", "other"] == sum(range(10))
+    assert sum(shown.values()) == sum(range(most + 10))

@@ -196,7 +196,8 @@ class Desk:
         )
 
     def workers(self) -> measures.Workers:
-        return views.workers(self._counters())
+        found, where = views.workers(self._counters()), self._counters()
+        return found._replace(gateway=views.gateway(where)) if self._parts.config.gateway.serves else found
 
     def _counters(self) -> str:
         return os.path.join(self._parts.config.state, "counters")

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import structs
 
-from fedns import metrics
+from fedns import metrics, traffic
 from fedns.dns import explanation, journal, node, zones
 from fedns.errors import Problem
 from fedns.kube import informer
 from fedns.model import facts, snapshot
-from fedns.servers import api, copied, counters
+from fedns.servers import api, copied, counters, tally
 
 Probes = Mapping[tuple[str, str], facts.ProbeCount]
 """(member, `namespace/name`) -> where the prober stands."""
@@ -233,3 +233,31 @@ def workers(directory: str) -> metrics.Workers:
         latency=metrics.Histogram(bounds, whole.latency, spent) if whole.latency else None,
         generations={name: totals.fields.get("generation", 0) for name, totals in each.items()},
     )
+
+
+KINDS = ("refused", "reset", "silent", "errors")
+"""What backends fail at: the columns of `tally.SEEN` after the tries."""
+
+
+def gateway(directory: str) -> traffic.Traffic:
+    """The gateway workers' counter files, added up."""
+    requests, events = tally.traffic(directory)
+    seen = {(member, pool.decode("latin-1")): row for (member, pool), row in tally.seen(directory).items()}
+    return traffic.Traffic(
+        requests={_labels(row): numbers for row, numbers in requests.items()},
+        tries={key: row[tally.TRIES] for key, row in seen.items()},
+        failures={
+            (*key, kind): count
+            for key, row in seen.items()
+            for kind, count in zip(KINDS, row[tally.REFUSED :], strict=False)
+            if count
+        },
+        events=events,
+    )
+
+
+def _labels(row: tally.Traffic) -> tuple[str, str, str]:
+    """Rows beyond the capacity of a worker's ledger are one, without a status."""
+    if not row.status:
+        return traffic.OTHER, "", traffic.OTHER
+    return row.rule.decode("latin-1"), row.member, str(row.status)

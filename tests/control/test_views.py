@@ -8,7 +8,7 @@ from fedns.control import views
 from fedns.dns import explanation
 from fedns.errors import Problem
 from fedns.model import facts, policy, snapshot
-from fedns.servers import counters
+from fedns.servers import counters, tally
 
 NOW = 100.0
 
@@ -109,3 +109,24 @@ def test_workers_counters_become_metrics(tmp_path: Path) -> None:
     assert (found.generations, found.dropped["dropped"]) == ({"dns-0": 7}, 2)
     assert found.latency is not None
     assert (sum(found.latency.counts), found.latency.sum) == (4, 0.012)
+
+
+def test_gateway_workers_counters_become_metrics(tmp_path: Path) -> None:
+    made = tally.Tally(str(tmp_path / "gateway-0"))
+    made.served(b"shop/web a.test/", "m1", 200, 0.25)
+    made.served(b"", "", 400, 0.0)
+    made.count("retries")
+    made.saw("m1", b"shop/web/80", tally.TRIES)
+    made.saw("m1", b"shop/web/80", tally.REFUSED)
+    told = views.gateway(str(tmp_path))
+    assert told.requests == {("shop/web a.test/", "m1", "200"): (1, 0.25), ("", "", "400"): (1, 0.0)}
+    assert (told.tries, told.events) == ({("m1", "shop/web/80"): 1}, {"retries": 1})
+    assert told.failures == {("m1", "shop/web/80", "refused"): 1}
+
+
+def test_rows_beyond_the_capacity_are_other(tmp_path: Path) -> None:
+    made = tally.Tally(str(tmp_path / "gateway-0"))
+    for number in range(tally.ROWS + 5):
+        made.served(b"r%d" % number, "m1", 200, 0.0)
+    told = views.gateway(str(tmp_path)).requests
+    assert len(told) == tally.ROWS and told["other", "", "other"][0] == 6

@@ -4,7 +4,7 @@ import re
 
 from prometheus_client.metrics_core import Metric
 
-from fedns import metrics
+from fedns import metrics, traffic
 
 NAME = re.compile(r"fedns_[a-z]+(_[a-z]+)*")
 UNITS = ("_seconds", "_bytes", "_ratio")
@@ -35,6 +35,12 @@ def families() -> list[Metric]:
         connections={"open": 1, "idled": 1},
         limited={("answers", "slipped"): 1},
         sizes={("udp", "query"): metrics.Histogram((64,), (1, 0), 40)},
+        gateway=traffic.Traffic(
+            {("shop/web a.test/", "m1", "200"): (2, 0.5)},
+            {("m1", "shop/web/80"): 3},
+            {("m1", "shop/web/80", "refused"): 1},
+            {"retries": 1, "ejections": 1, "refused_400": 1, "evicted": 1},
+        ),
     )
     return list(metrics.Metrics(lambda: state, lambda: workers, "0").registry.collect())
 
