@@ -11,12 +11,14 @@ MESSAGES ?= 100000
 # What `make bench-dns` measures: names from `tests/bench/scenarios.py`, all where there is none; QUICK=1 for a look.
 SCENARIO ?=
 QUICK ?=
+# What `make bench-gateway` measures: names that `tests/bench/bench_gateway.py --help` lists.
+LINE ?=
 # How many random questions `make conformance` asks of us and of the peers, and which.
 QUESTIONS ?= 12000
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core run test check fmt golden scenario conformance envtest fuzz bench bench-dns peers helm bench-converge bench-scale bench-fleet bench-flood bench-decide clean
+.PHONY: help setup core run test check fmt golden scenario conformance envtest fuzz bench bench-dns peers helm bench-converge bench-scale bench-fleet bench-flood bench-decide bench-gateway clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,7 +70,7 @@ fuzz: setup  ## Bounded fuzzing of packets, manifests, zone files, configuration
 	$(BIN)/python tests/fuzz/fuzz_requests.py $(MESSAGES)
 	$(BIN)/python tests/fuzz/fuzz_answers.py $(MESSAGES)
 
-bench: bench-dns bench-converge bench-scale bench-fleet bench-flood  ## Every benchmark
+bench: bench-dns bench-gateway bench-converge bench-scale bench-fleet bench-flood  ## Every benchmark
 
 bench-dns: setup peers  ## Answers per CPU-second beside Knot, NSD, BIND, gdnsd, CoreDNS; SCENARIO="mix tcp", QUICK=1
 	$(BIN)/python tests/bench/bench_dns.py $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(QUICK),--quick)
@@ -98,6 +100,9 @@ bench-fleet: setup  ## First sync, memory and events of 10, 30 and 100 API serve
 
 bench-decide: setup  ## Microseconds for a decision of the gateway's core, and for its routes
 	$(BIN)/python tests/bench/bench_decide.py
+
+bench-gateway: setup  ## Requests per CPU-second beside Envoy, HAProxy, nginx, Caddy, aiohttp; LINE="get tls", QUICK=1
+	$(BIN)/python tests/bench/bench_gateway.py $(if $(LINE),--line $(LINE)) $(if $(QUICK),--quick)
 
 bench-flood: setup  ## Who gets answers while one network floods the server; octets out per octet in
 	$(BIN)/python tests/bench/bench_flood.py
