@@ -4,6 +4,7 @@ Law: it is decided once, by the routes as they are when its head is whole, and k
 is answered before anybody behind hears of it.
 """
 
+import logging
 from collections.abc import Sequence
 from time import monotonic, time
 
@@ -13,7 +14,17 @@ from fedns.gateway import decide
 from fedns.gateway import head as heads
 from fedns.gateway.normal import Rejected
 from fedns.gateway.options import Retry, Upstream
-from fedns.servers import accesslog, credential, dressing, framing, identity, onward, substitute
+from fedns.servers import (
+    accesslog,
+    credential,
+    dressing,
+    external,
+    framing,
+    identity,
+    onward,
+    substitute,
+)
+from fedns.servers.admission import Case
 from fedns.servers.journey import Journey
 from fedns.servers.outbound import Outbound
 
@@ -23,17 +34,21 @@ ROUTE = b"x-fedns-route"
 _AFRESH, _PLAIN = Retry(tries=0), Upstream()
 GONE = 499  # nginx's number for a client that did not wait
 
+_log = logging.getLogger("fedns.gateway")
+
 
 class Exchange(Journey):
     """What an Inbound makes of each request."""
 
-    __slots__ = ("_request_id",)
+    __slots__ = ("_cookies", "_request_id")
 
+    _cookies: tuple[bytes, ...]
+    """That who was asked for credentials gave."""
     _request_id: bytes
 
     def begin(self) -> None:
         """Decides where it goes, and sends what is there."""
-        self.begun, self._request_id = monotonic(), b""
+        self.begun, self._request_id, self._cookies = monotonic(), b"", ()
         try:
             decision = self._decide()
         except credential.Elsewhere as page:
@@ -43,8 +58,33 @@ class Exchange(Journey):
         else:
             if decision.status:
                 self.say(decision.status, decision.fields)
-            else:
+            elif (self.plain and not decision.authenticate) or self._admitted(decision):
                 self._depart(decision)
+
+    def _admitted(self, decision: decide.Decision) -> bool:
+        """Whether it may go on at once."""
+        if decision.authenticate:
+            self._opening = self.inbound.hall.loop.create_task(self._authenticate(decision))
+        return not decision.authenticate
+
+    async def _authenticate(self, decision: decide.Decision) -> None:
+        assert self.head is not None and decision.location is not None
+        hall, case = self.inbound.hall, Case(self.options, decision.location.rule, self.head, self.wire)
+        try:
+            verdict = await hall.admission.judge(case)
+        except Exception:  # whatever it is, it is no reason to let anybody pass
+            _log.exception("nobody could be asked for credentials")
+            verdict = external.FAILED
+        self._opening = None
+        if verdict.status:
+            hall.tally.count(f"auth_{verdict.status}")
+            self.say(verdict.status, verdict.fields)
+            return
+        self._cookies = verdict.cookies
+        if verdict.removed or verdict.added:
+            line = self.wire.partition(b"\r\n")[0]
+            self.wire = onward.altered(self.wire, line, verdict.removed, verdict.added)
+        self._depart(decision)
 
     def _depart(self, decision: decide.Decision) -> None:
         """On its way, and its copy too."""
@@ -117,8 +157,6 @@ class Exchange(Journey):
         if decision.options is not None:
             self.options = decision.options
             self.plain = decision.options is table.options[0] and not inbound.trusted
-        if decision.authenticate:
-            raise Rejected(503, "nobody can be asked for credentials yet")
         self.limit(self.options.timeouts.whole)
         if not decision.status:
             told = onward.head(request, head, decision.target, self.options, sender)
@@ -169,6 +207,8 @@ class Exchange(Journey):
         assert self.decision is not None and self.head is not None and self.endpoint is not None
         way = dressing.Way(self.decision, self.head, self.endpoint, self.tries > 1, time())
         dressed = framing.written(dressing.answer(framing.pairs(lines), self.options, way))
+        if self._cookies and (self.status < 400 or self._cookies_always):
+            dressed += [b"Set-Cookie: " + each for each in self._cookies]
         if self.inbound.trusted and self.head.get(ROUTE) is not None:
             dressed.append(b"X-Fedns-Route: " + dressing.route(way, self.tries))
         return dressed
@@ -183,6 +223,10 @@ class Exchange(Journey):
         if late == "backend" and not self.started and hall.now < self._until and self.silent():
             return
         self.give_up(504 if self.ended else 408)
+
+    @property
+    def _cookies_always(self) -> bool:
+        return self.options.external is not None and self.options.external.cookie_always
 
     def settle(self) -> None:
         if self.copy is not None:

@@ -97,6 +97,7 @@ class Worker:
             self.tick()
             await asyncio.sleep(TICK / 5)
         hall.mirrors.close()
+        hall.admission.passwords.close()
         hall.aside.depot.close()
         hall.depot.close()
         if hall.log is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from fedns.gateway import access, affinity
 from fedns.servers.accesslog import Log
+from fedns.servers.admission import Admission
 from fedns.servers.aside import Aside
 from fedns.servers.depot import Depot
 from fedns.servers.directory import Directory
@@ -34,6 +35,7 @@ class Hall:
         self.seals = Seals(directory)
         self.depot = Depot(loop, self.seals)
         self.aside = Aside(loop, directory, self.seals)
+        self.admission = Admission(self.aside)
         self.mirrors = Mirrors(loop, self.aside, tally)
         self.log: Log | None = None
         chance = random.Random()

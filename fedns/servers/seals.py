@@ -131,9 +131,7 @@ def _tried(upstream: Upstream, secret: Certificate | None) -> ssl.SSLContext | N
     made.set_alpn_protocols(_ALPN)
     try:
         if upstream.verify:
-            if secret is None or not secret.authorities:
-                raise ValueError("there are no authorities to check by")
-            made.load_verify_locations(cadata=secret.authorities.decode("ascii"))
+            _trust(made, upstream, secret)
         if secret is not None and secret.chain and secret.key:
             _load(made, secret)
     except (OSError, ValueError) as error:
@@ -141,6 +139,16 @@ def _tried(upstream: Upstream, secret: Certificate | None) -> ssl.SSLContext | N
         _log.error("TLS to backends cannot be set up", extra=logs.fields(secret=name, error=str(error)))
         return None
     return made
+
+
+def _trust(context: ssl.SSLContext, upstream: Upstream, secret: Certificate | None) -> None:
+    """Authorities of the Secret; the system's where none is named."""
+    if not upstream.secret:
+        context.load_default_certs()
+    elif secret is None or not secret.authorities:
+        raise ValueError("there are no authorities to check by")
+    else:
+        context.load_verify_locations(cadata=secret.authorities.decode("ascii"))
 
 
 def _load(context: ssl.SSLContext, certificate: Certificate) -> None:
