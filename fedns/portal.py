@@ -24,6 +24,7 @@ class Limits(Struct, frozen=True):
     body: Amount = _USUAL.body
     connections: Amount = _USUAL.connections
     per_client: Amount = _USUAL.per_client
+    streams: Count = _USUAL.streams
     head_timeout: Seconds = _USUAL.head_time
     idle: Seconds = _USUAL.idle
     websocket_idle: Seconds = _USUAL.quiet
@@ -69,6 +70,7 @@ def agreed(settings: Gateway) -> terms.Terms:
         quiet=limits.websocket_idle,
         connections=limits.connections,
         per_client=limits.per_client,
+        streams=limits.streams,
         replay=limits.replay,
         budget=limits.retry_budget,
         trusted=tuple(_network(each) for each in settings.trusted),

@@ -51,6 +51,8 @@ class Terms(Struct, frozen=True, array_like=True, omit_defaults=True):
     log: Literal["", "json", "combined"] = ""
     log_path: str = ""
     """Empty: standard output."""
+    streams: int = 100
+    """Of one HTTP/2 connection at once; the library answers more by an error of the connection."""
 
 
 _decoder = msgspec.msgpack.Decoder(Terms)

@@ -11,7 +11,9 @@ import ssl
 from collections import Counter
 from collections.abc import Callable
 
+from fedns.gateway.options import Tls
 from fedns.servers import hello
+from fedns.servers.braid import Braid
 from fedns.servers.hall import Hall
 from fedns.servers.identity import Peer
 from fedns.servers.inbound import Inbound
@@ -98,7 +100,7 @@ class Doorman:
 
     async def _shake(self, sock: socket.socket, peer: Peer, seal: Seal) -> None:
         await self._hall.loop.connect_accepted_socket(
-            lambda: Inbound(self._hall, peer, seal.asked), sock, ssl=seal.context
+            lambda: Shaken(self._hall, peer, seal.asked), sock, ssl=seal.context
         )
 
     async def _proxied(self, sock: socket.socket) -> str:
@@ -121,6 +123,19 @@ class Doorman:
             if len(data) >= hello.MAX_HELLO:
                 raise hello.Broken("too long")
             await asyncio.sleep(AGAIN)
+
+
+class Shaken(asyncio.Protocol):
+    """A client after its handshake: which HTTP it speaks was agreed on there (RFC 7301)."""
+
+    def __init__(self, hall: Hall, peer: Peer, asked: Tls) -> None:
+        self._about = hall, peer, asked
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        chosen = transport.get_extra_info("ssl_object").selected_alpn_protocol()
+        made = Braid(*self._about) if chosen == "h2" else Inbound(*self._about)
+        transport.set_protocol(made)
+        made.connection_made(transport)
 
 
 async def _readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:

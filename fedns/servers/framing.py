@@ -155,12 +155,16 @@ def last(trailers: Sequence[Field]) -> bytes:
     """The end of a chunked body."""
     if not trailers:
         return LAST
-    lines = [name + b": " + value for name, value in trailers if _late(name.lower())]
+    lines = [name + b": " + value for name, value in late(trailers)]
     return b"\r\n".join((b"0", *lines, b"", b""))
 
 
+def late(trailers: Iterable[Field]) -> list[Field]:
+    """Those that may come after a body."""
+    return [each for each in trailers if _late(each[0].lower())]
+
+
 def _late(name: bytes) -> bool:
-    """Whether a trailer may say it."""
     return name not in _EARLY and KINDS[name] == PASSES
 
 

@@ -92,8 +92,8 @@ class Worker:
             server.close()
         until = monotonic() + FINISH
         while hall.clients and monotonic() < until:
-            for each in [each for each in hall.clients if each.exchange is None]:
-                each.transport.close()
+            for each in list(hall.clients):
+                each.retire()
             self.tick()
             await asyncio.sleep(TICK / 5)
         hall.mirrors.close()

@@ -21,7 +21,7 @@ from fedns.servers.seals import Seals
 from fedns.servers.tally import Tally
 
 if TYPE_CHECKING:
-    from fedns.servers.inbound import Inbound
+    from fedns.servers.guest import Guest
 
 _SHORT = 64  # bits of an IPv6 address that are the client's own
 SOME = 100  # of all connections a part of 1/SOME is closed at once when there are too many
@@ -42,7 +42,7 @@ class Hall:
         self.draw: Callable[[], float] = chance.random
         self.now = monotonic()
         self.draining = False
-        self.clients: set[Inbound] = set()
+        self.clients: set[Guest] = set()
         self._crowd: Counter[tuple[int, int]] = Counter()
         self.terms = directory.terms
         self._dated = (0, b"")
@@ -70,7 +70,7 @@ class Hall:
             self._dated = now, affinity.date(now)
         return self._dated[1]
 
-    def enter(self, inbound: "Inbound", address: str, exempt: bool) -> int:
+    def enter(self, guest: "Guest", address: str, exempt: bool) -> int:
         """Takes a connection in; else the status that says why not."""
         terms, key = self.terms, self._key(address)
         if not exempt and 0 < terms.per_client <= self._crowd[key]:
@@ -78,13 +78,13 @@ class Hall:
         if 0 < terms.connections <= len(self.clients) and not self._make_room():
             return 503
         self._crowd[key] += 1
-        self.clients.add(inbound)
+        self.clients.add(guest)
         return 0
 
-    def leave(self, inbound: "Inbound", address: str) -> None:
-        if inbound not in self.clients:
+    def leave(self, guest: "Guest", address: str) -> None:
+        if guest not in self.clients:
             return
-        self.clients.remove(inbound)
+        self.clients.remove(guest)
         key = self._key(address)
         self._crowd[key] -= 1
         if not self._crowd[key]:

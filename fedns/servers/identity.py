@@ -26,6 +26,11 @@ class Peer(NamedTuple):
 UNKNOWN = Peer("", 0, False)
 
 
+def connected(there: tuple[str, int] | None, own: tuple[str, int]) -> Peer:
+    """Who is connected without TLS, by both ends of the socket."""
+    return Peer(there[0].partition("%")[0] if there else "", own[1], False)
+
+
 class Told(NamedTuple):
     """What goes on: `lines` for the backend, without those about host and request id."""
 

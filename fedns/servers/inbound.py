@@ -15,7 +15,7 @@ import httptools
 
 from fedns.gateway.normal import Rejected
 from fedns.gateway.options import Tls
-from fedns.servers import framing, identity, onward
+from fedns.servers import braid, framing, identity, onward
 from fedns.servers.exchange import Exchange
 from fedns.servers.hall import Hall
 from fedns.servers.outbound import Outbound
@@ -24,6 +24,7 @@ from fedns.servers.request import Request
 
 KINDS = framing.KINDS
 _BAD_METHOD = "Invalid method"
+_MULTIPLEXED = "Pause on PRI/Upgrade"
 _METHOD = re.compile(rb"(?:\r\n)*[A-Z][A-Z-]{0,31} ")
 
 
@@ -34,6 +35,7 @@ class Inbound(asyncio.Protocol):
         "_deaf",
         "_eof",
         "_fed",
+        "_first",
         "_heading",
         "_held",
         "_parser",
@@ -62,7 +64,7 @@ class Inbound(asyncio.Protocol):
         self._tunnel: Outbound | None = None
         self._request, self._fed = Request(), 0
         self.clogged = self._deaf = self._eof = self._held = False
-        self._heading = True
+        self._heading = self._first = True
         self.peer, self.sender, self.trusted = peer, onward.Sender(b"", b"", peer, False), False
         self.due = hall.now + hall.terms.head_time
 
@@ -73,7 +75,7 @@ class Inbound(asyncio.Protocol):
         peer = self.peer
         if peer is identity.UNKNOWN:
             there, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-            peer = self.peer = identity.Peer(there[0].partition("%")[0] if there else "", own[1], False)
+            peer = self.peer = identity.connected(there, own)
         self.sender = onward.Sender(identity.own(peer), b"", peer, self.hall.terms.forwarded)
         self.trusted = identity.trusts(self.hall.terms.trusted, peer.address)
         status = self.hall.enter(self, peer.address, self.trusted)
@@ -177,7 +179,7 @@ class Inbound(asyncio.Protocol):
         request.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        parser, request = self._parser, self._request
+        parser, request, self._first = self._parser, self._request, False
         request.method = parser.get_method()
         request.keep = parser.should_keep_alive()
         try:
@@ -242,7 +244,9 @@ class Inbound(asyncio.Protocol):
         return not self._deaf
 
     def _misunderstood(self, why: str, data: bytes, status: int = 400) -> None:
-        """Nothing that follows can be believed."""
+        """Nothing that follows can be believed, unless it is HTTP/2."""
+        if why == _MULTIPLEXED and self._first and not self.peer.secure and self._switches(data):
+            return
         self._deaf = True
         parsing = self._parsing
         if parsing is not None and parsing is self.exchange and not parsing.ended:
@@ -256,6 +260,20 @@ class Inbound(asyncio.Protocol):
         request = Request()
         request.refusal = Rejected(status, why)
         self._waiting.append(Exchange(self, request))
+
+    def _switches(self, data: bytes) -> bool:
+        """To HTTP/2, which the client knows to be spoken here (RFC 9113 section 3.3)."""
+        known = self._fed - len(data)
+        rest = braid.PREFACE[known:]
+        if not data.startswith(rest) and not rest.startswith(data):
+            return False
+        self._deaf = True
+        self.hall.leave(self, self.peer.address)
+        made = braid.Braid(self.hall, self.peer, self.asked)
+        self.transport.set_protocol(made)
+        made.connection_made(self.transport)
+        made.data_received(braid.PREFACE[:known] + data)
+        return True
 
     def _next(self) -> None:
         """The next request, once the client has taken what was answered before."""
@@ -315,6 +333,10 @@ class Inbound(asyncio.Protocol):
             exchange.settle()
         self._deaf = True
         self.transport.abort()
+
+    def retire(self) -> None:
+        if self.exchange is None:
+            self.transport.close()
 
     def expire(self) -> None:
         """Patience ended."""

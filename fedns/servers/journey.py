@@ -22,7 +22,7 @@ from fedns.servers.relay import Relay
 from fedns.servers.request import Request
 
 if TYPE_CHECKING:
-    from fedns.servers.inbound import Inbound
+    from fedns.servers.guest import Asker
 
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))  # RFC 9110 section 9.2.2
 LEAST = "least"  # of `Options.balance`: only then is it counted who is busy
@@ -57,7 +57,7 @@ class Journey(Relay):
         "wire",
     )
 
-    def __init__(self, inbound: "Inbound", request: Request) -> None:
+    def __init__(self, inbound: "Asker", request: Request) -> None:
         super().__init__(inbound, request)
         self.pieces: list[bytes] = []
         self.trailers: list[framing.Field] = []

@@ -16,18 +16,20 @@ from fedns.servers.request import Request
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fedns.servers.inbound import Inbound
+    from fedns.servers.guest import Asker
 
 _USUAL = Options()
 _TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
 
 
 class Relay:
-    """`ended`: the request came whole. `started`: of the answer something went out; `sent` counts octets.
-    `status` is the answer's. `plain`: nothing about it is changed."""
+    """`chunks`: the client frames bodies without a length by chunks. `ended`: the request came whole.
+    `started`: of the answer something went out; `sent` counts octets. `status` is the answer's. `plain`:
+    nothing about it is changed."""
 
     __slots__ = (
         "_until",
+        "chunks",
         "ended",
         "head_only",
         "inbound",
@@ -41,7 +43,7 @@ class Relay:
         "tunnel",
     )
 
-    def __init__(self, inbound: "Inbound", request: Request) -> None:
+    def __init__(self, inbound: "Asker", request: Request) -> None:
         self.inbound, self.request = inbound, request
         self.head_only = request.method == b"HEAD"
         self.options = _USUAL
@@ -49,6 +51,7 @@ class Relay:
         self.status = self.sent = 0
         self.ended = self.started = self.tunnel = False
         self.plain, self._until = True, inf
+        self.chunks = not request.old
 
     def patience(self, seconds: float) -> None:
         """Something moved; the next thing has to within so long."""
@@ -86,7 +89,7 @@ class Relay:
                 outbound.fail("switched without being asked")
                 return
             parts.append(self._answer(outbound))
-        chunked = outbound.unbounded and not self.request.old
+        chunked = outbound.unbounded and self.chunks
         if outbound.pieces:
             parts += [framing.chunk(each) for each in outbound.pieces] if chunked else outbound.pieces
             outbound.pieces = []
@@ -157,9 +160,13 @@ class Relay:
         if self.head_only or status == 204:
             text = b""
         fields = (*fields, (b"Date", self.inbound.hall.date()))
-        self.write(framing.own(status, fields, text, request.keep))
+        self.tell(status, fields, text)
         self.released()
         self.inbound.done(self)
+
+    def tell(self, status: int, fields: "Sequence[framing.Field]", text: bytes) -> None:
+        """Writes an answer of our own."""
+        self.write(framing.own(status, fields, text, self.request.keep))
 
     def _finish(self, outbound: Outbound) -> None:
         self.outbound = outbound.taker = None

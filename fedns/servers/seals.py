@@ -27,6 +27,7 @@ _VERSIONS = {
 }
 _LEAST = ssl.TLSVersion.TLSv1_2
 _ALPN = ["http/1.1"]
+_BOTH = ["h2", "http/1.1"]
 
 _log = logging.getLogger("fedns.gateway")
 
@@ -113,7 +114,7 @@ def _server(asked: Tls, certificate: Certificate, directory: Directory) -> ssl.S
         made.maximum_version = _VERSIONS[asked.most]
     if asked.ciphers:
         made.set_ciphers(asked.ciphers)
-    made.set_alpn_protocols(_ALPN)
+    made.set_alpn_protocols(_ALPN if asked.most in ("1.0", "1.1") else _BOTH)
     _load(made, certificate)
     if asked.clients and asked.verify in ("on", "optional"):
         found = directory.certificate(asked.clients)

@@ -13,7 +13,7 @@ from fedns.gateway import options, route
 from fedns.gateway.options import Tls, Upstream
 from fedns.gateway.route import Certificate
 from fedns.gateway.terms import Terms
-from tests.servers import authorities, backends, gateways, running
+from tests.servers import authorities, backends, gateways, running, streams
 from tests.servers.gateways import Client, Gateway
 
 CA, OTHER = authorities.make(), authorities.make("Other")
@@ -109,6 +109,18 @@ def test_the_name_asked_for_chooses_the_certificate(gateway: Gateway, name: str 
         got = one.messages[0]
         assert got.value(b"x-forwarded-proto") == b"https"
         assert got.value(b"x-forwarded-port") == str(gateway.port).encode()
+
+
+def test_http_2_is_agreed_on_in_the_handshake(gateway: Gateway) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=CA.pem.decode())
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with backends.running("one") as (one,), streams.client(gateway.port, context) as client:
+        gateway.publish(_routes(), shop=gateways.pool([one]))
+        number = client.ask()
+        asked = client.ask([*streams.POST, (b"content-length", b"3")], b"abc")
+        assert client.answer(number).body == client.answer(asked).body == b"one"
+        assert {each.value(b"x-forwarded-proto") for each in one.messages} == {b"https"}
 
 
 def test_versions_are_those_of_the_host(gateway: Gateway) -> None:

@@ -1,0 +1,228 @@
+"""One stream of a client's HTTP/2 connection: a request among others, and its answer.
+
+Law: to an exchange a stream is what a connection of HTTP/1.1 is; only how an answer is written differs. What
+is not taken on is not acknowledged, so that the client's window holds it back. A stream that ends before its
+answer is a request given up.
+"""
+
+import ssl
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from fedns.servers import accesslog, crossing, framing
+from fedns.servers.exchange import Exchange
+from fedns.servers.outbound import Outbound
+from fedns.servers.relay import Relay
+from fedns.servers.request import Request
+
+if TYPE_CHECKING:
+    from fedns.servers.braid import Braid
+
+NO_ERROR, INTERNAL_ERROR, CANCEL = 0, 2, 8
+"""RFC 9113 section 7."""
+
+
+class Passage(Exchange):
+    """A request that came on a stream. `_over`: the answer's head was its end."""
+
+    __slots__ = ("_over", "strand")
+
+    def __init__(self, strand: "Strand", request: Request) -> None:
+        super().__init__(strand, request)
+        self.strand = strand
+        self.chunks = self._over = False
+
+    def write(self, data: bytes) -> None:
+        if data:
+            self.sent += len(data)
+            self.strand.send(data)
+
+    def _answer(self, outbound: Outbound) -> bytes:
+        self.started, self.status = True, outbound.status
+        lines = outbound.lines if self.plain else self.dressed(outbound.lines)
+        self._over = outbound.ended and not outbound.pieces and not outbound.trailers
+        self.strand.answer(crossing.answer(outbound.status, lines), self._over)
+        return b""
+
+    def interim(self, outbound: Outbound) -> None:
+        if not self.started:
+            self.strand.interim(crossing.answer(outbound.status, outbound.lines))
+
+    def _finish(self, outbound: Outbound) -> None:
+        if not self._over:
+            self.strand.finish(crossing.trailers(outbound.trailers))
+        super()._finish(outbound)
+
+    def tell(self, status: int, fields: Sequence[framing.Field], text: bytes) -> None:
+        strand, request = self.strand, self.request
+        if crossing.calls(request):
+            why = framing.REASONS.get(status, b"")
+            strand.answer(crossing.failed(status, why, False), True)
+            return
+        strand.answer(crossing.own(status, fields, len(text)), not text)
+        if text:
+            self.write(text)
+            strand.finish([])
+
+    def _entry(self, rule: bytes, member: str, status: int, seconds: float) -> accesslog.Entry:
+        return super()._entry(rule, member, status, seconds)._replace(version="2")
+
+
+class Strand:
+    """`number` is the stream's id, `open` until both sides have ended it."""
+
+    __slots__ = (
+        "_held",
+        "_owed",
+        "asked",
+        "braid",
+        "clogged",
+        "due",
+        "exchange",
+        "hall",
+        "number",
+        "open",
+        "peer",
+        "sender",
+        "transport",
+        "trusted",
+    )
+
+    def __init__(self, braid: "Braid", number: int, request: Request) -> None:
+        self.braid, self.number = braid, number
+        self.hall, self.transport, self.asked = braid.hall, braid.transport, braid.asked
+        self.peer, self.sender, self.trusted = braid.peer, braid.sender, braid.trusted
+        self.due = braid.hall.now + braid.hall.terms.idle
+        self.clogged, self.open = False, True
+        self._held, self._owed = False, 0
+        self.exchange: Passage | None = Passage(self, request)
+
+    @property
+    def shown(self) -> ssl.SSLObject | None:
+        return self.braid.shown
+
+    # What the client sends.
+
+    def begin(self, ended: bool) -> None:
+        exchange = self.exchange
+        assert exchange is not None
+        exchange.ended = ended
+        exchange.begin()
+
+    def took(self, piece: bytes, ended: bool) -> None:
+        """A part of the body."""
+        self._owed += len(piece)
+        exchange = self.exchange
+        if exchange is None or exchange.request.bare:
+            self._repay()
+            return
+        if piece:
+            exchange.pieces.append(piece)
+        exchange.ended = ended
+        if exchange.decision is not None:
+            exchange.push()
+        if not self._held:
+            self._repay()
+
+    def trailed(self, fields: Sequence[framing.Field]) -> None:
+        """What follows the body."""
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.trailers = list(fields)
+            exchange.ended = True
+            exchange.push()
+
+    def hold(self) -> None:
+        self._held = True
+
+    def go_on(self) -> None:
+        self._held = False
+        self._repay()
+
+    def _repay(self) -> None:
+        owed, self._owed = self._owed, 0
+        if owed and self.braid.session.want_read:
+            self.braid.session.acknowledge_received_data(owed, self.number)
+            self.braid.wake()
+
+    def closed(self) -> None:
+        """The stream is no more."""
+        self.open, exchange = False, self.exchange
+        self.exchange = None
+        self._repay()
+        if exchange is not None:
+            exchange.abandon()
+            exchange.settle()
+
+    # What the client gets.
+
+    def answer(self, fields: list[framing.Field], over: bool) -> None:
+        if self.open:
+            self.braid.session.send_response(self.number, fields, end_stream=over)
+            self.braid.stir(self)
+
+    def interim(self, fields: list[framing.Field]) -> None:
+        if self.open:
+            self.braid.session.send_informational_response(self.number, fields)
+            self.braid.wake()
+
+    def send(self, data: bytes) -> None:
+        if self.open:
+            self.braid.session.send_data(self.number, data)
+            self.braid.stir(self)
+
+    def finish(self, trailers: list[framing.Field]) -> None:
+        if not self.open:
+            return
+        if trailers:
+            self.braid.session.send_trailers(self.number, trailers)
+        else:
+            self.braid.session.end_stream(self.number)
+        self.braid.stir(self)
+
+    def full(self) -> None:
+        """More is written than the client takes."""
+        if self.exchange is not None and self.exchange.outbound is not None:
+            self.exchange.outbound.transport.pause_reading()
+
+    def drained(self) -> None:
+        if self.exchange is not None and self.exchange.outbound is not None:
+            self.exchange.outbound.transport.resume_reading()
+
+    def emptied(self) -> None:
+        if self.exchange is None and self.open:
+            self.reset(NO_ERROR)  # the answer is whole: no more of the body (RFC 9113 section 8.1)
+
+    # The end.
+
+    def done(self, exchange: Relay) -> None:
+        """The answer is written."""
+        self.exchange = None
+        self._held = False
+        self._repay()
+        exchange.settle()
+        self.due = self.hall.now + self.hall.terms.idle
+
+    def abort(self) -> None:
+        """The client is to see that the answer is not whole."""
+        exchange, self.exchange = self.exchange, None
+        self.reset(INTERNAL_ERROR)
+        self._repay()
+        if exchange is not None:
+            exchange.settle()
+
+    def reset(self, code: int) -> None:
+        if self.open:
+            self.open = False
+            self.braid.session.reset_stream(self.number, code)
+            self.braid.forgo(self)
+
+    def tunnel(self, outbound: Outbound) -> None:
+        """No stream is one."""
+        raise AssertionError
+
+    def expire(self) -> None:
+        if self.exchange is not None:
+            self.exchange.expire()
+        else:
+            self.reset(CANCEL)
