@@ -50,7 +50,7 @@ def cookie(asked: Affinity, value: tuple[bytes, bytes], path: bytes, head: Head,
         parts.append(b"Expires=" + date(now + asked.expires))
     if asked.max_age >= 0:
         parts.append(b"Max-Age=%d" % asked.max_age)
-    if asked.secure if asked.secure is not None else head.secure:
+    if asked.secure or head.secure:
         parts.append(b"Secure")
     if asked.same_site and not (asked.conditional and asked.same_site == b"None" and _old(head)):
         parts.append(b"SameSite=" + asked.same_site)

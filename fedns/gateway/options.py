@@ -62,8 +62,8 @@ class Fields(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False)
 
 
 class Affinity(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
-    """A cookie that leads back to the same endpoint. `path` empty: the location's. `secure` None: as the
-    request came. Ages below 0: none is said."""
+    """A cookie that leads back to the same endpoint. `path` empty: the location's. `secure`: also to
+    who came without TLS, as in nginx. Ages below 0: none is said."""
 
     name: bytes = b"INGRESSCOOKIE"
     persistent: bool = False
@@ -73,7 +73,7 @@ class Affinity(Struct, frozen=True, array_like=True, omit_defaults=True, gc=Fals
     domain: bytes = b""
     same_site: bytes = b""
     conditional: bool = False
-    secure: bool | None = None
+    secure: bool = False
     change_on_failure: bool = False
 
 

@@ -106,7 +106,7 @@ def affinity(wishes: Wishes) -> options.Affinity | None:
         domain=asked.get("session-cookie-domain", "").encode(),
         same_site=asked.get("session-cookie-samesite", "").encode(),
         conditional=asked.get("session-cookie-conditional-samesite-none", False),
-        secure=asked.get("session-cookie-secure"),
+        secure=asked.get("session-cookie-secure", False),
         change_on_failure=asked.get("session-cookie-change-on-failure", False),
     )
 

@@ -29,6 +29,8 @@ LEAST = "least"  # of `Options.balance`: only then is it counted who is busy
 HARMLESS = frozenset((403, 404))
 """Statuses that are held against nobody, as in nginx, though somebody else may be asked."""
 SEALED = frozenset(("https", "grpcs"))
+_SOON = ((b"Retry-After", b"1"),)
+"""Said while nothing is known of routes yet: then all lead to a pool without a name."""
 _ENDED = 0  # of `Retry.tries`: as many as there are endpoints
 
 
@@ -118,7 +120,7 @@ class Journey(Relay):
         hall = self.inbound.hall
         endpoint = self._choice(self._service)
         if endpoint is None:
-            self.say(502 if self.tries else 503)
+            self.say(502 if self.tries else 503, () if self._service.key else _SOON)
             return
         self.tries += 1
         self.endpoint = endpoint

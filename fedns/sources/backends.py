@@ -1,4 +1,4 @@
-"""Slices with the addresses and ports of their endpoints, which only a gateway needs.
+"""Slices, and Endpoints objects, with the addresses and ports of their endpoints, which only a gateway needs.
 
 Law: pure. As in `objects`; a fleet without a gateway does not read them: they are most of what a slice is.
 """
@@ -30,14 +30,39 @@ def _slice(found: _Sliced) -> Slice | None:
     first = [one.addresses[0] for one in found.endpoints or () if one.addresses]
     where = "$.endpoints[{}].addresses[0]"
     addresses = tuple(objects.address(text, where.format(at)) for at, text in enumerate(first))
-    ports = tuple((sys.intern(one.name or ""), one.port) for one in found.ports or () if one.port)
-    return Placed(known.key, known.endpoints, addresses=addresses, ports=ports)
+    return Placed(known.key, known.endpoints, addresses=addresses, ports=_ports(found.ports))
+
+
+def _ports(found: list[_Port] | None) -> tuple[tuple[str, int], ...]:
+    return tuple((sys.intern(one.name or ""), one.port) for one in found or () if one.port)
+
+
+class _Subset(objects.Subset, gc=False):
+    ports: list[_Port] | None = None
+
+
+class _Endpoints(objects.Endpoints, gc=False):
+    subsets: list[_Subset] | None = None  # type: ignore[assignment]
+
+
+def _endpoints(found: _Endpoints) -> Slice:
+    """A pod's ports may differ from another's: of such an object it is not told where its backends are."""
+    known, addresses, ports = objects.legacy(found), [], set()
+    for at, subset in enumerate(found.subsets or ()):
+        ports.add(_ports(subset.ports))
+        for name, rows in (("addresses", subset.addresses), ("notReadyAddresses", subset.notReadyAddresses)):
+            where = f"$.subsets[{at}].{name}[{{}}].ip"
+            addresses += [objects.address(one.ip, where.format(row)) for row, one in enumerate(rows or ())]
+    if len(ports) > 1:
+        return known
+    return Placed(known.key, known.endpoints, True, tuple(addresses), next(iter(ports), ()))
 
 
 KINDS: Mapping[tuple[str, str], Kind] = {
     **objects.KINDS,
     ("discovery.k8s.io/v1", "EndpointSlice"): Kind(_Sliced, _slice),
     ("discovery.k8s.io/v1beta1", "EndpointSlice"): Kind(_Sliced, _slice),
+    ("v1", "Endpoints"): Kind(_Endpoints, _endpoints),
 }
 
 

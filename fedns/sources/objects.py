@@ -203,17 +203,17 @@ class _Address(Struct, gc=False):
     targetRef: _Ref | None = None
 
 
-class _Subset(Struct, gc=False):
+class Subset(Struct, gc=False):
     addresses: list[_Address] | None = None
     notReadyAddresses: list[_Address] | None = None
 
 
-class _Endpoints(Struct, gc=False):
+class Endpoints(Struct, gc=False):
     metadata: Meta
-    subsets: list[_Subset] | None = None
+    subsets: list[Subset] | None = None
 
 
-def _endpoints(found: _Endpoints) -> Slice:
+def legacy(found: Endpoints) -> Slice:
     backends: list[Endpoint] = []
     for subset in found.subsets or ():
         for ready, addresses in ((True, subset.addresses), (False, subset.notReadyAddresses)):
@@ -299,6 +299,6 @@ KINDS: Mapping[tuple[str, str], Kind] = {
     ("v1", "Service"): Kind(_Service, _declared),
     ("discovery.k8s.io/v1", "EndpointSlice"): Kind(Sliced, sliced),
     ("discovery.k8s.io/v1beta1", "EndpointSlice"): Kind(Sliced, sliced),
-    ("v1", "Endpoints"): Kind(_Endpoints, _endpoints),
+    ("v1", "Endpoints"): Kind(Endpoints, legacy),
     ("v1", "Node"): Kind(_Node, _node),
 }

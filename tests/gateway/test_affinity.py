@@ -47,9 +47,10 @@ def test_what_is_set(asked: dict[str, str], expected: str) -> None:
     assert said(options(**asked)) == expected
 
 
-def test_secure_follows_the_request_unless_told() -> None:
+def test_secure_follows_the_request_and_may_be_asked_for_without_it() -> None:
     assert said(options(), secure=True).endswith("; Secure")
-    assert "Secure" not in said(options(session_cookie_secure="false"), secure=True)
+    assert said(options(session_cookie_secure="false"), secure=True).endswith("; Secure")
+    assert said(options(session_cookie_secure="true")).endswith("; Secure")
 
 
 def test_old_agents_are_not_told_none() -> None:

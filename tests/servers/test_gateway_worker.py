@@ -105,6 +105,14 @@ def test_who_has_no_route_is_told_and_stays_connected(gateway: Gateway) -> None:
         assert client.get().body == b"one"
 
 
+def test_before_anything_is_known_of_routes_it_is_503_for_now(gateway: Gateway) -> None:
+    with backends.running("one") as (one,), gateway.client() as client:
+        got = client.get()
+        assert got.line == b"HTTP/1.1 503 Service Unavailable" and got.value(b"retry-after") == b"1"
+        gateway.publish(gateways.table(), shop=gateways.pool([one]))
+        assert client.get().body == b"one"
+
+
 def test_a_pool_without_anybody_is_503(gateway: Gateway) -> None:
     gateway.publish(gateways.table(), shop=route.Pool())
     with gateway.client() as client:

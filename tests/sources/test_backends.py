@@ -58,7 +58,31 @@ def test_names_instead_of_addresses_are_not_gone_to() -> None:
         stripped(endpoints=[{"addresses": ["a.b"]}])
 
 
-def test_legacy_objects_tell_no_endpoints() -> None:
+def legacy(*subsets: dict[str, Any]) -> Any:
+    kind = backends.KINDS["v1", "Endpoints"]
+    return kind.strip(msgspec.convert({"metadata": {"name": "web"}, "subsets": subsets}, kind.shape))
+
+
+def test_objects_that_slices_replaced_tell_endpoints_too() -> None:
+    ports = [{"name": "http", "port": 8080}, {"name": "admin", "port": 9090}]
+    found = of(
+        legacy(
+            {"addresses": [{"ip": "10.0.0.2"}], "notReadyAddresses": [{"ip": "10.0.0.1"}]} | {"ports": ports}
+        )
+    )
+    told = (("http", 8080), ("admin", 9090))
+    assert found == (Endpoint("10.0.0.1", told, "", False, False), Endpoint("10.0.0.2", told))
+    assert of(legacy()) == ()
+    with pytest.raises(objects.WrongShape, match=r"subsets\[0\].addresses\[1\].ip"):
+        legacy({"addresses": [{"ip": "10.0.0.1"}, {"ip": "here"}]})
+
+
+def test_of_pods_with_different_ports_it_is_not_told_where_they_are() -> None:
+    subsets = [{"addresses": [{"ip": f"10.0.0.{port}"}], "ports": [{"port": port}]} for port in (80, 81)]
+    assert not isinstance(legacy(*subsets), objects.Placed)
+
+
+def test_without_a_gateway_no_endpoints_are_told() -> None:
     assert cluster.Cluster(cluster.Member("m")).detail(frozenset({"default/web"})) == frozenset()
     old = objects.Slice("default/web", (objects.Endpoint(1, "", "", True, True, False),), legacy=True)
     one = cluster.Cluster(cluster.Member("m", endpoints=True))
