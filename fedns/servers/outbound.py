@@ -192,7 +192,9 @@ class Outbound(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self.status = status = self._parser.get_status_code()
-        if 100 <= status < 200 and status != 101:
+        if status < 200 and status != 101:
+            if status < 100:
+                raise Broken("a status that is none")
             return
         self.headed = self.fresh = True
         self.persists = self._parser.should_keep_alive()

@@ -11,7 +11,7 @@ Field = tuple[bytes, bytes]
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _ASKED = re.compile(rb"(" + _TOKEN + rb") ([!-~]+) HTTP/1\.([01])")
-_KIN = re.compile(rb"(" + _TOKEN + rb") +([!-~]+) (?:HTTP|RTSP|ICE)/1\.([01])")
+_KIN = re.compile(rb"(" + _TOKEN + rb") +([!-~]+) +(?:HTTP|RTSP|ICE)/1\.([01])")
 _SAID = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t -~\x80-\xff]*))?")
 _FIELD = re.compile(
     rb"(" + _TOKEN + rb"):[ \t]*((?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?)[ \t]*"
@@ -94,7 +94,7 @@ class _Cursor:
 def requests(raw: bytes, kind: bool = False) -> Stream:
     """As a server reads them; what follows one that ends the connection is not looked at. `kind`: as llhttp
     is, CR and LF in any number may come before a request line, many spaces
-    after the method, and RTSP and ICE are taken for HTTP."""
+    around the target, and RTSP and ICE are taken for HTTP."""
     cursor, found = _Cursor(raw), list[Message]()
     while cursor.at < len(raw):
         begun = cursor.at
