@@ -13,9 +13,10 @@ SCENARIO ?=
 QUICK ?=
 # What `make bench-gateway` measures: names that `tests/bench/bench_gateway.py --help` lists.
 LINE ?=
-# How many random questions `make conformance` asks of us and of the peers, and which.
+# How many random questions and requests `make conformance` asks of us and of the peers, and which.
 QUESTIONS ?= 12000
 SEED ?= 1
+REQUESTS ?= 300
 
 .DEFAULT_GOAL := help
 .PHONY: help setup core run test check fmt golden scenario conformance envtest fuzz bench bench-dns peers helm bench-converge bench-scale bench-fleet bench-flood bench-decide bench-gateway clean
@@ -59,7 +60,7 @@ scenario: setup  ## Scenarios: real processes on loopback
 	$(BIN)/python -m pytest tests/scenarios
 
 conformance: setup  ## Vectors, RFC tables and peers
-	FEDNS_QUESTIONS=$(QUESTIONS) FEDNS_SEED=$(SEED) $(BIN)/python -m pytest tests/conformance
+	FEDNS_QUESTIONS=$(QUESTIONS) FEDNS_REQUESTS=$(REQUESTS) FEDNS_SEED=$(SEED) $(BIN)/python -m pytest tests/conformance
 
 envtest: setup  ## Build kube-apiserver, etcd and kubectl, once, for the tests that want the real ones
 	$(BIN)/python -m tests.envtest.binaries

@@ -6,6 +6,7 @@ a stream is a list of whole messages that can be read in one way only, or it is 
 
 import re
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fedns.gateway import route
@@ -18,6 +19,7 @@ _HEAD = re.compile(
 )
 _LETTERS = re.compile(rb"[^a-z]")
 _FRAMES = (b"contentlength", b"transferencoding")
+_SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 WAIT = 1.0  # seconds without a word after which a connection counts as open
 
 
@@ -73,6 +75,16 @@ def _plain(raw: bytes) -> None:
     names = [_LETTERS.sub(b"", line.partition(b":")[0]) for line in head[3].split(b"\r\n")]
     if sum(name in _FRAMES for name in names) > 1:
         raise Ambiguous("framed twice", raw)
+
+
+def mixed(header: bytes) -> Iterator[bytes]:
+    """Requests with this field beside the other one that frames a body."""
+    body = b"0\r\n\r\n" + _SMUGGLED
+    lower = header.lower()
+    if b"length" not in lower or b"encoding" in lower:
+        yield b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%b\r\n\r\n%b" % (len(body), header, body)
+    if b"encoding" not in lower or b"length" in lower:
+        yield b"POST / HTTP/1.1\r\nHost: a\r\n%b\r\nTransfer-Encoding: chunked\r\n\r\n%b" % (header, body)
 
 
 def play(gateway: gateways.Gateway, backend: backends.Backend, raw: bytes) -> Seen:

