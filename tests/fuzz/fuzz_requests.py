@@ -96,7 +96,8 @@ def play(stand: cables.Stand, reads: Iterable[bytes]) -> Seen:
     forwarded = bytes(backend.cable.sent[at:])
     backend.cable.sent.clear()
     backend.check()
-    return Seen(forwarded, bytes(client.cable.sent), ended)
+    said = b"" if client.cable.other else bytes(client.cable.sent)  # else it is HTTP/2, which others look at
+    return Seen(forwarded, said, ended)
 
 
 def _answer(stand: cables.Stand, backend: cables.Line, at: int, answered: int) -> int:

@@ -23,14 +23,18 @@ _KEY = Key("192.0.2.1", 80)
 
 
 class Cable(asyncio.Transport):
-    """Remembers what was written."""
+    """Remembers what was written, and who took over from the first protocol."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sent, self.closed, self.aborted, self.paused = bytearray(), False, False, False
+        self.other: Any = None
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return {"peername": ("192.0.2.9", 4000), "sockname": ("192.0.2.8", 8080)}.get(name, default)
+
+    def set_protocol(self, protocol: Any) -> None:
+        self.other = protocol
 
     def write(self, data: Any) -> None:
         if not self.closed:
@@ -62,9 +66,14 @@ class Line:
     """One connection: what is at its end, and its record."""
 
     def __init__(self, end: Any) -> None:
-        self.end, self.cable = end, Cable()
+        self.first, self.cable = end, Cable()
         self._lost = False
         end.connection_made(self.cable)
+
+    @property
+    def end(self) -> Any:
+        """Who is there now."""
+        return self.cable.other or self.first
 
     def feed(self, data: bytes) -> None:
         if not self.cable.closed:
