@@ -50,7 +50,7 @@ def local(options: Options, head: Head) -> Answer | None:
         return _to(options.redirect.code, variables.fill(options.redirect.url, head), "redirect")
     if options.https and not head.secure and head.host:
         target = head.target if options.keep_slash else _bare(head.target)
-        return _to(REDIRECT, b"https://" + head.host + target, "https")
+        return _to(REDIRECT, b"https://" + (_portless(head.outside) or head.host) + target, "https")
     return None
 
 
@@ -65,6 +65,11 @@ def guarded(options: Options, head: Head) -> bool:
 
 def _authenticates(options: Options) -> bool:
     return options.basic is not None or options.external is not None
+
+
+def _portless(host: bytes) -> bytes:
+    name, colon, port = host.rpartition(b":")
+    return name if colon and port.isdigit() else host
 
 
 def _bare(target: bytes) -> bytes:

@@ -26,6 +26,8 @@ class Head(Struct, gc=False):
     headers: Fields
     secure: bool = False
     client: str = ""
+    outside: bytes = b""
+    """The host that a trusted peer says was asked for; empty: nobody says so."""
     found: Any = None
     """What the pattern of its location found in the path."""
 

@@ -196,6 +196,17 @@ def url(value: str) -> options.Text:
     )
 
 
+def asked(value: str) -> options.Text:
+    """A URL that we ask ourselves: a host that is written out can be one."""
+    host = re.match(r"https?://([^/?#]*)", value)
+    if host and "$" not in host[1]:
+        try:
+            normal.host(host[1].encode("latin-1", "replace"))
+        except normal.Rejected as no:
+            raise Wrong("a URL with a host that can be one") from no
+    return url(value)
+
+
 def path(value: str) -> bytes:
     """What a request can ask for: a path, with a query where there is one."""
     if not value.startswith("/"):

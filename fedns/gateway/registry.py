@@ -231,7 +231,7 @@ ROWS: tuple[Row, ...] = (
     guard(yes("auth-secret", NM, readers.secret, "of the Ingress's own namespace")),
     guard(yes("auth-secret-type", NM, word("auth-file", "auth-map"))),
     yes("auth-realm", NM, readers.field_value),
-    guard(yes("auth-url", N, readers.url)),
+    guard(yes("auth-url", N, readers.asked)),
     yes("auth-method", N, word("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")),
     yes("auth-signin", N, readers.url),
     yes("auth-signin-redirect-param", N, readers.field_name),

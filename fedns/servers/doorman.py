@@ -22,6 +22,7 @@ from fedns.servers.seals import Seal, Seals
 AT_ONCE = 64  # connections accepted in a row
 GUESTS = 2000  # at the door at once, per worker
 AGAIN = 0.01  # seconds until an incomplete greeting is looked at again
+HTTPS = 443  # a client that came to this port of a proxy came over TLS, as for ingress-nginx
 UNNAMED = b"\x15\x03\x03\x00\x02\x02\x70"
 """A fatal alert: unrecognized_name (RFC 6066 section 3)."""
 
@@ -82,10 +83,13 @@ class Doorman:
                 del self._guests[host]
 
     async def _introduce(self, sock: socket.socket, host: str) -> None:
-        port = sock.getsockname()[1]
+        port, secure = sock.getsockname()[1], self._secure
         if self._hall.terms.proxied:
-            host = await self._proxied(sock) or host
-        peer = Peer(host, port, self._secure)
+            found = await self._proxied(sock)
+            if found.address:
+                host, port = found.address, found.port
+                secure = secure or port == HTTPS
+        peer = Peer(host, port, secure)
         if not self._secure:
             await self._hall.loop.connect_accepted_socket(lambda: Inbound(self._hall, peer), sock)
             return
@@ -103,12 +107,12 @@ class Doorman:
             lambda: Shaken(self._hall, peer, seal.asked), sock, ssl=seal.context
         )
 
-    async def _proxied(self, sock: socket.socket) -> str:
-        """Takes the header away. The client it names; empty: the proxy itself."""
+    async def _proxied(self, sock: socket.socket) -> hello.Proxied:
+        """Takes the header away."""
         found = await self._hears(sock, hello.proxied)
         assert isinstance(found, hello.Proxied)
         sock.recv(found.size)
-        return found.address
+        return found
 
     async def _hears(self, sock: socket.socket, greeting: Greeting) -> object:
         """What is said, once it is whole. EOFError's kin, OSError, when the peer has gone."""

@@ -10,7 +10,7 @@ from time import monotonic, time
 
 from msgspec import structs
 
-from fedns.gateway import decide
+from fedns.gateway import cors, decide
 from fedns.gateway import head as heads
 from fedns.gateway.normal import Rejected
 from fedns.gateway.options import Retry, Upstream
@@ -105,6 +105,12 @@ class Exchange(Journey):
         elif errors is not None and status in errors.statuses and not (fields or text or self.started):
             self._replace(status, errors.pool)
             return
+        if (
+            self.options.cors is not None
+            and self.head is not None
+            and not (self.decision and self.decision.status)
+        ):
+            fields = (*fields, *cors.fields(self.options.cors, self.head))
         super().say(status, fields, text)
 
     def unwanted(self, outbound: Outbound) -> bool:
@@ -161,6 +167,8 @@ class Exchange(Journey):
         if not decision.status:
             told = onward.head(request, head, decision.target, self.options, sender)
             self.wire = b"%bx-request-id: %b\r\n\r\n" % (told, self._request_id)
+            if not self.plain and decision.pool == self.options.fallback:
+                self.wire = substitute.deputy(request, head, decision.location, self.wire)
             if not request.bare and 0 < self._most < max(request.length, _octets(self.pieces)):
                 raise Rejected(413, "the body is too long")
         return decision
@@ -171,6 +179,7 @@ class Exchange(Journey):
         terms, peer = inbound.hall.terms, inbound.peer
         told = identity.told(peer, terms.trusted, self.request.marked)
         head.client, head.secure, self._request_id = told.client, told.secure, told.request_id
+        head.outside = told.host
         return onward.Sender(told.lines, told.host, peer, terms.forwarded)
 
     def _vouched(self, head: heads.Head, sender: onward.Sender) -> onward.Sender:

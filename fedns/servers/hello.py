@@ -25,7 +25,8 @@ class Broken(Exception):
 
 
 class Proxied(NamedTuple):
-    """A header: its octets, and who the client is ("" where the proxy speaks for itself)."""
+    """A header: its octets, who the client is, and the port it came to ("" and 0 where the proxy speaks for
+    itself)."""
 
     size: int
     address: str
@@ -48,7 +49,7 @@ def proxied(data: bytes) -> Proxied | None:
         return Proxied(end + 2, "", 0)
     if len(words) != 6 or words[1] not in ("TCP4", "TCP6") or not (words[4] + words[5]).isdigit():
         raise Broken("the PROXY header cannot be read")
-    return Proxied(end + 2, _address(words[2]), int(words[4]))
+    return Proxied(end + 2, _address(words[2]), int(words[5]))
 
 
 def _binary(data: bytes) -> Proxied | None:
@@ -67,7 +68,7 @@ def _binary(data: bytes) -> Proxied | None:
     if length < needed:
         raise Broken("the PROXY header cannot be read")
     source = ip_address(data[_FIXED : _FIXED + octets])
-    port = int.from_bytes(data[_FIXED + 2 * octets : _FIXED + 2 * octets + 2], "big")
+    port = int.from_bytes(data[_FIXED + needed - 2 : _FIXED + needed], "big")
     return Proxied(_FIXED + length, str(source), port)
 
 

@@ -131,7 +131,7 @@ class Inbound(asyncio.Protocol):
         self._eof = True
         if self.exchange is None or not self.exchange.ended or self.exchange.tunnel:
             return False
-        return not self.peer.secure
+        return self.transport.can_write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.hall.leave(self, self.peer.address)
@@ -308,7 +308,7 @@ class Inbound(asyncio.Protocol):
         self._deaf = True
         self._waiting.clear()
         self._tunnel = None
-        if self._eof or self.peer.secure or not self.transport.can_write_eof():
+        if self._eof or not self.transport.can_write_eof():
             self.transport.close()
             return
         self.transport.write_eof()

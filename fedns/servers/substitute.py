@@ -33,10 +33,19 @@ def meant(request: Request, head: Head, ident: bytes) -> bytes:
 def wire(status: int, request: Request, head: Head, location: Location | None, told: bytes) -> bytes:
     """The head to send. `told`: the one for the backend that was first meant."""
     line = (b"HEAD" if request.method == b"HEAD" else b"GET") + b" / HTTP/1.1"
+    return onward.altered(told, line, _WITHOUT, _why(status, request, head, location))
+
+
+def deputy(request: Request, head: Head, location: Location | None, told: bytes) -> bytes:
+    """The same request for who serves while the pool that was meant has nobody, and why."""
+    return onward.altered(told, told.partition(b"\r\n")[0], _OURS, _why(503, request, head, location))
+
+
+def _why(status: int, request: Request, head: Head, location: Location | None) -> list[Field]:
     rule, pool = (location.rule, location.pool) if location is not None else (b"", b"")
     namespace, _, name = rule.partition(b" ")[0].partition(b"/")
     service, port = (*pool.split(b"/"), b"", b"", b"")[1:3]
-    fields: list[Field] = [
+    return [
         (b"x-code", b"%d" % status),
         (b"x-format", head.get(b"accept") or b""),
         (b"x-original-uri", request.target),
@@ -45,4 +54,3 @@ def wire(status: int, request: Request, head: Head, location: Location | None, t
         (b"x-service-name", service),
         (b"x-service-port", port),
     ]
-    return onward.altered(told, line, _WITHOUT, fields)

@@ -18,12 +18,12 @@ def _binary(command: int, family: int, rest: bytes) -> bytes:
 
 
 HEADERS = [
-    (b"PROXY TCP4 192.0.2.7 10.0.0.1 12345 443\r\n", "192.0.2.7", 12345),
-    (b"PROXY TCP6 2001:db8::7 ::1 12345 443\r\n", "2001:db8::7", 12345),
+    (b"PROXY TCP4 192.0.2.7 10.0.0.1 12345 443\r\n", "192.0.2.7", 443),
+    (b"PROXY TCP6 2001:db8::7 ::1 12345 443\r\n", "2001:db8::7", 443),
     (b"PROXY UNKNOWN\r\n", "", 0),
     (b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n", "", 0),
-    (_binary(0x21, 0x11, _V4), "192.0.2.7", 12345),
-    (_binary(0x21, 0x21, _V6 + b"\x03\0\x01x"), "2001:db8::7", 12345),
+    (_binary(0x21, 0x11, _V4), "192.0.2.7", 443),
+    (_binary(0x21, 0x21, _V6 + b"\x03\0\x01x"), "2001:db8::7", 443),
     (_binary(0x20, 0, b""), "", 0),
     (_binary(0x21, 0x31, bytes(216)), "", 0),
 ]

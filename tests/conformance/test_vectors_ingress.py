@@ -1,0 +1,163 @@
+"""ingress-nginx's own end-to-end tests, over real connections to real workers.
+
+What is not run, or is answered otherwise, has its reason in `nginx` or `lost`.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from fedns.gateway.terms import Terms
+from fedns.model.ingress import Ingress, IngressClass, Secret
+from tests.conformance import lost, stage, vectors
+from tests.gateway import nginx
+
+_TESTS = vectors.load("ingress_nginx_e2e")["tests"]
+_HTPASSWD = b"foo:$apr1$OFG3Xybp$ckL0FHDAkoXYIlH9.cysT0\nuname:{PLAIN}pwd\n"
+_SPLIT = "TestMainlineCanaryDistribution"
+_CLASSES = (
+    IngressClass("nginx", "fedns.io/gateway", default=True),
+    IngressClass("others", "example.com/other"),
+)
+
+
+def _asks(test: dict[str, Any]) -> list[dict[str, Any]]:
+    known = lost.LOST.get(nginx.key(test), lost.Lost())
+    return [*test["requests"], *known.more]
+
+
+def _why_not(test: dict[str, Any]) -> str:
+    """Why a test is not run; empty: it is."""
+    file, key = nginx.file(test), nginx.key(test)
+    said = nginx.NOT_OURS.get(file) or nginx.DEVIATIONS.get(key) or lost.UNRUN.get(key)
+    if said:
+        return str(said)
+    return "" if _asks(test) or _SPLIT in test.get("other", ()) else lost.UNASKED.get(file, "")
+
+
+_RUN = [each for each in _TESTS if not _why_not(each)]
+
+
+def test_every_reason_is_one_for_something() -> None:
+    keys = {nginx.key(each) for each in _TESTS}
+    assert keys >= lost.LOST.keys() | lost.UNRUN.keys() | nginx.DEVIATIONS.keys()
+    assert not lost.LOST.keys() & lost.UNRUN.keys()
+    assert {nginx.file(each) for each in _TESTS if not _asks(each)} >= lost.UNASKED.keys()
+    assert [nginx.key(each) for each in _RUN if not _asks(each)] == [("annotations/canary.go", 1031)]
+
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stage.Stages]:
+    with stage.stages(tmp_path_factory.mktemp("ingress")) as made:
+        yield made
+
+
+class Play:
+    """One test: its objects, and who asks."""
+
+    def __init__(self, test: dict[str, Any], place: stage.Stage) -> None:
+        self._test, self._place = test, place
+        self._lost = lost.LOST.get(nginx.key(test), lost.Lost())
+        self._known = {"AUTH": f"127.0.0.1:{place.service('auth').port}", "HTTPBunIP": ""}
+        self._known["HTTPBunIP"] = self._known["AUTH"]
+        self._cookie = ""
+
+    def objects(self, at: int) -> list[Ingress]:
+        """As they are before request `at`; where a test changes an object, its last state counts."""
+        changes = [asked for since, asked in self._lost.then.items() if since <= at]
+        rows = [*self._test["ingresses"], *self._lost.beside]
+        found = {}
+        for number, row in enumerate(rows):
+            asked = dict(row["annotations"] or {})
+            if not number:
+                asked = changes[-1] if changes else asked | self._lost.annotations
+            each = nginx.ingress(row | {"annotations": asked}, number, **self._known)
+            found[each.name] = self._classed(each)
+        return list(found.values())
+
+    def _classed(self, each: Ingress) -> Ingress:
+        name = self._lost.classes.get(each.name)
+        if name is None:
+            return each
+        return Ingress(each.namespace, each.name, each.created, name, each.annotations, each.rules)
+
+    def serve(self, at: int, replicas: int = 1) -> None:
+        given = self.objects(at)
+        secrets = {f"ns/{row.secret}": stage.secret(row.secret) for each in given for row in each.tls}
+        secrets["ns/credentials"] = Secret("ns", "credentials", "Opaque", {"auth": _HTPASSWD})
+        self._place.serve(given, secrets, _CLASSES, replicas)
+
+    def ask(self, at: int, asked: dict[str, Any]) -> stage.Answer:
+        headers = {name: nginx.text(value, **self._known) for name, value in asked.get("headers", {}).items()}
+        cookies = {name: self._crumb(value) for name, value in asked.get("cookies", {}).items()}
+        if cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        if "basic_auth" in asked:
+            pair = ":".join(asked["basic_auth"]).encode()
+            headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
+        headers.setdefault("Host", "nobody.example.com")
+        target = asked["path"] + (f"?{urlencode(asked['query'])}" if asked.get("query") else "")
+        lines = [f"{asked['method']} {target} HTTP/1.1", *(f"{n}: {v}" for n, v in headers.items()), "", ""]
+        secure = "HTTPS" in str(asked.get("url", ""))
+        mine = stage.CLIENT if at in self._lost.shown else None
+        head = "\r\n".join(lines).encode("latin-1")
+        found = self._place.ask(stage.Asked(head, secure, mine, self._lost.before, headers["Host"]))
+        self._cookie = (found.field("set-cookie") or "").partition("=")[2].partition(";")[0] or self._cookie
+        return found
+
+    def _crumb(self, value: str) -> str:
+        return self._cookie if value.startswith("$affinityCookie") else value
+
+    def run(self) -> None:
+        self.serve(0)
+        for at, each in enumerate(_asks(self._test)):
+            if at in self._lost.then:
+                self.serve(at)
+            if at == self._lost.gone:
+                self._place.end("auth")
+            found = self.ask(at, each["request"])
+            assert found.status == each["expect"].get("status", found.status), (each, found)
+            for check in each["expect"].get("checks", ()):
+                assert self._holds(check, found), (check, found)
+        if _SPLIT in self._test.get("other", ()):
+            self.split()
+
+    def split(self) -> None:
+        """Half of it goes to the canary: fewer than 10 of 80 are less likely than one in a billion."""
+        first = self._test["ingresses"][0]
+        asked = {"headers": {"Host": first["host"]}, "method": "GET", "path": first["path"]}
+        bodies = [self.ask(0, asked).body for _ in range(80)]
+        assert 10 <= sum("httpbun-canary" in each for each in bodies) <= 70
+
+    def _holds(self, check: list[Any], found: stage.Answer) -> bool:
+        where, how, *values = check
+        if where == "headers":
+            told = found.field(values[0])
+            return told is not None if how == "ContainsKey" else [told] == values[1]
+        wanted = nginx.text(values[0], **self._known)
+        if "time.Now" in wanted or wanted in lost.OWN_PAGES:  # a date is another one
+            wanted = wanted.partition("=")[0] if "time.Now" in wanted else ""
+        wanted = wanted.replace("port=1080", f"port={self._place.worker().port}")
+        told = found.body if where == "body" else found.field(where.removeprefix("header:")) or ""
+        return {"Contains": wanted in told, "NotContains": wanted not in told, "Equal": wanted == told}[how]
+
+
+@pytest.mark.parametrize("test", _RUN, ids=lambda test: f"{nginx.file(test)}:{test['line']}")
+def test_over_connections(stages: stage.Stages, test: dict[str, Any]) -> None:
+    known = lost.LOST.get(nginx.key(test), lost.Lost())
+    Play(test, stages.get(known.terms)).run()
+
+
+def test_persistent_affinity_outlives_newcomers(stages: stage.Stages) -> None:
+    test = next(each for each in _TESTS if nginx.file(each) == "annotations/affinitymode.go")
+    play, asked = Play(test, stages.get(Terms())), test["requests"][0]["request"]
+    play.serve(0)
+    first = play.ask(0, asked)
+    cookie = (first.field("set-cookie") or "").partition(";")[0]
+    for replicas in range(1, 11):
+        play.serve(0, replicas)
+        found = play.ask(0, asked | {"headers": asked["headers"] | {"Cookie": cookie}})
+        assert found.body.splitlines()[0] == first.body.splitlines()[0]
