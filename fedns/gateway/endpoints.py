@@ -177,12 +177,13 @@ def endpoints(shard: Shard, port: str) -> tuple[route.Endpoint, ...]:
 
 
 def _usable(shard: Shard, told: Sequence[facts.Endpoint]) -> Sequence[facts.Endpoint]:
-    """Ready ones; else those that still serve while they end; all, where an operator says `up`."""
+    """Ready ones; else those that still serve while they end; all, where an operator says `up`, or where a
+    shard that is down is the last resort."""
     ready = [each for each in told if each.ready]
     if ready:
         return ready
     serving = [each for each in told if each.serving]
-    return serving or (told if shard.verdict.ordered else ())
+    return serving or (told if shard.verdict.ordered or shard.verdict.state == "unhealthy" else ())
 
 
 def _number(endpoint: facts.Endpoint, port: facts.Port | None, asked: str) -> int:
