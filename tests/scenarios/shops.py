@@ -138,6 +138,13 @@ class Served(world.Served):
         except OSError as error:
             return (str(error),)
 
+    def metric(self, name: str) -> float:
+        """All series of this name, added up."""
+        lines = [
+            line for line in self.api("/metrics").splitlines() if line.startswith((f"{name} ", f"{name}{{"))
+        ]
+        return sum(float(line.rpartition(" ")[2]) for line in lines)
+
     def agrees(self, *members: str) -> None:
         """DNS answers with these members, and the gateway goes to them and to no other."""
         wanted = world.records(address(each) for each in members)
