@@ -62,7 +62,7 @@ class Worker:
         hall.directory.look()
         hall.renew()
         self._visits.begin(now)
-        if now - self._looked >= LOOK:
+        if now - self._looked >= LOOK or not hall.directory.ready:
             self._looked = now
             hall.directory.open()
             hall.directory.forget()
