@@ -52,9 +52,22 @@ def _sorted(found: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(found[key] for key in sorted(found))
 
 
+def named_beside(found: Iterable[Ingress]) -> frozenset[str]:
+    """Of the Secrets that Ingresses name, those that annotations do, of their own namespace."""
+    return frozenset(
+        name for each in found for name in _annotated(each) if name.startswith(each.namespace + "/")
+    )
+
+
 def _named(found: Iterable[Ingress]) -> Iterator[str]:
     for each in found:
-        names = [tls.secret for tls in each.tls]
-        names += [text for key, text in each.annotations.items() if key.endswith(NAMING)]
-        for name in filter(None, names):
-            yield name if "/" in name else f"{each.namespace}/{name}"
+        for tls in each.tls:
+            if tls.secret:
+                yield tls.secret if "/" in tls.secret else f"{each.namespace}/{tls.secret}"
+        yield from _annotated(each)
+
+
+def _annotated(found: Ingress) -> Iterator[str]:
+    for key, text in found.annotations.items():
+        if key.endswith(NAMING) and text:
+            yield text if "/" in text else f"{found.namespace}/{text}"

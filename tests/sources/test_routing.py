@@ -117,3 +117,51 @@ def test_certificates_that_are_refused_stay_as_they_were(server: kubecluster.Clu
         await listener.until(lambda: any("certificates" in one for one in listener.problems()))
 
     watched(server, tmp_path, test, Said(secrets=secrets))
+
+
+def users(name: str, text: bytes = b"jo:x") -> dict[str, Any]:
+    data = {"auth": base64.b64encode(text).decode()}
+    return {**secret(name), "type": "Opaque", "data": data}
+
+
+def guarded(name: str, by: str) -> dict[str, Any]:
+    made = ingress(name)
+    made["metadata"]["annotations"] = {"nginx.ingress.kubernetes.io/auth-secret": by}
+    return made
+
+
+def test_of_other_secrets_those_are_kept_that_annotations_name(
+    server: kubecluster.Cluster, tmp_path: Path
+) -> None:
+    for each in (ingress("a"), secret("cert"), users("staff"), users("guests"), users("nobody")):
+        server.put(each)
+
+    async def test(listener: Listener) -> None:
+        await listener.until(lambda: set(said(listener).secrets) == {"shop/cert"})
+        assert not [line for line in server.log() if "Opaque" in line], "nobody named any yet"
+        await asking.act(server.put, guarded("b", "staff"))
+        await listener.until(lambda: set(said(listener).secrets) == {"shop/cert", "shop/staff"})
+        assert said(listener).secrets["shop/staff"].data == {"auth": b"jo:x"}
+        await asking.act(server.put, guarded("c", "shop/guests"))
+        await listener.until(lambda: "shop/guests" in said(listener).secrets)
+        await asking.act(server.put, guarded("d", "other/nobody"))
+        await asking.act(server.put, users("staff", b"al:y"))
+        await listener.until(lambda: said(listener).secrets["shop/staff"].data == {"auth": b"al:y"})
+        assert set(said(listener).secrets) == {"shop/cert", "shop/staff", "shop/guests"}
+
+    watched(server, tmp_path, test)
+
+
+def test_a_restart_does_not_shut_what_is_guarded(server: kubecluster.Cluster, tmp_path: Path) -> None:
+    for each in (guarded("a", "staff"), users("staff")):
+        server.put(each)
+    known = Secret("shop", "staff", "Opaque", {"auth": b"jo:x"})
+
+    async def test(listener: Listener) -> None:
+        await listener.until(lambda: names(listener) == {"a"})
+        await asking.act(server.put, users("staff", b"al:y"))
+        await listener.until(lambda: said(listener).secrets["shop/staff"].data == {"auth": b"al:y"})
+        told = [each.said for each in listener.all(IngressChange)]
+        assert all("shop/staff" in each.secrets for each in told if each.ingresses)
+
+    watched(server, tmp_path, test, Said((Ingress("shop", "a"),), (), {"shop/staff": known}))
