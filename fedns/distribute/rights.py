@@ -90,7 +90,10 @@ TABLE: tuple[tuple[tuple[str, ...], Right], ...] = (
     (("fleet",), Right("", "secrets", READ, "the credentials of the members", local=True)),
     (("fleet", "gateway"), Right(NETWORKING, "ingresses", READ, "what the gateway routes")),
     (("fleet", "gateway"), Right(NETWORKING, "ingressclasses", READ, "which Ingresses are its own")),
-    (("fleet", "gateway"), Right("", "secrets", READ, "the certificates and credentials that Ingresses name")),
+    (
+        ("fleet", "gateway"),
+        Right("", "secrets", READ, "the certificates and credentials that Ingresses name"),
+    ),
     (("fleet", "status"), Right(GROUP, "memberclusters/status", ("patch",), "how each member fares")),
     (("fleet", "status"), Right(GROUP, "trafficpolicies/status", ("patch",), "whether it was accepted")),
     (("fleet", "status"), LEASES),

@@ -13,7 +13,7 @@ from msgspec import structs
 from fedns.gateway import cors, decide
 from fedns.gateway import head as heads
 from fedns.gateway.normal import Rejected
-from fedns.gateway.options import Retry, Upstream
+from fedns.gateway.options import Limits, Retry, Upstream
 from fedns.servers import (
     accesslog,
     credential,
@@ -27,6 +27,7 @@ from fedns.servers import (
 from fedns.servers.admission import Case
 from fedns.servers.journey import Journey
 from fedns.servers.outbound import Outbound
+from fedns.servers.pacing import Pacing
 
 AHEAD = 64 << 10  # octets of a body that are read before there is somebody to take them
 ROUTE = b"x-fedns-route"
@@ -40,15 +41,19 @@ _log = logging.getLogger("fedns.gateway")
 class Exchange(Journey):
     """What an Inbound makes of each request."""
 
-    __slots__ = ("_cookies", "_request_id")
+    __slots__ = ("_cookies", "_paced", "_places", "_request_id")
 
     _cookies: tuple[bytes, ...]
     """That who was asked for credentials gave."""
+    _paced: Outbound | None
+    _places: tuple[int, ...]
+    """Where it is counted as long as it lasts."""
     _request_id: bytes
 
     def begin(self) -> None:
         """Decides where it goes, and sends what is there."""
-        self.begun, self._request_id, self._cookies = monotonic(), b"", ()
+        self.begun, self._request_id, self._cookies, self._places = monotonic(), b"", (), ()
+        self._paced = None
         try:
             decision = self._decide()
         except credential.Elsewhere as page:
@@ -63,9 +68,21 @@ class Exchange(Journey):
 
     def _admitted(self, decision: decide.Decision) -> bool:
         """Whether it may go on at once."""
+        limits = self.options.limits
+        if limits is not None and not self._within(limits, decision):
+            return False
         if decision.authenticate:
             self._opening = self.inbound.hall.loop.create_task(self._authenticate(decision))
         return not decision.authenticate
+
+    def _within(self, limits: Limits, decision: decide.Decision) -> bool:
+        assert self.head is not None and decision.location is not None
+        hall = self.inbound.hall
+        self._places, said = hall.throttle.enter(limits, decision.location.rule, self.head)
+        if said is not None:
+            hall.tally.count("limited")
+            self.say(*said)
+        return said is None
 
     async def _authenticate(self, decision: decide.Decision) -> None:
         assert self.head is not None and decision.location is not None
@@ -114,6 +131,12 @@ class Exchange(Journey):
         super().say(status, fields, text)
 
     def unwanted(self, outbound: Outbound) -> bool:
+        limits = self.options.limits
+        if limits is not None and limits.pace and self._paced is not outbound:
+            self._paced, outbound.fresh = outbound, True
+            outbound.taker = pacing = Pacing(self, outbound, limits)
+            pacing.arrived(outbound)
+            return True
         if super().unwanted(outbound):
             return True
         errors, end, decision = self.options.errors, self.endpoint, self.decision
@@ -240,6 +263,9 @@ class Exchange(Journey):
     def settle(self) -> None:
         if self.copy is not None:
             self.copy.drop()
+        if self._places:
+            self.inbound.hall.throttle.leave(self._places)
+            self._places = ()
         hall, decision, end = self.inbound.hall, self.decision, self.endpoint
         location = decision.location if decision is not None else None
         rule = location.rule if location is not None else b""

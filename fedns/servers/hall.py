@@ -19,6 +19,7 @@ from fedns.servers.directory import Directory
 from fedns.servers.mirrors import Mirrors
 from fedns.servers.seals import Seals
 from fedns.servers.tally import Tally
+from fedns.servers.throttle import Throttle
 
 if TYPE_CHECKING:
     from fedns.servers.guest import Guest
@@ -36,6 +37,7 @@ class Hall:
         self.depot = Depot(loop, self.seals)
         self.aside = Aside(loop, directory, self.seals)
         self.admission = Admission(self.aside)
+        self.throttle = Throttle(tally.beside("limits"))
         self.mirrors = Mirrors(loop, self.aside, tally)
         self.log: Log | None = None
         chance = random.Random()

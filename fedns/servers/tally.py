@@ -37,12 +37,17 @@ class Tally:
     """One worker's. `path` without suffix."""
 
     def __init__(self, path: str) -> None:
+        self._path = path
         self._traffic = ledger.Ledger(path + TRAFFIC, ROWS)
         self._seen = ledger.Ledger(path + SEEN, ROWS)
         self._rows: dict[tuple[bytes, str, int], int] = {}
         self._ends: dict[tuple[str, bytes], int] = {}
         self._standing: dict[bytes, dict[str, tuple[int, int]]] = {}
         self._seen.clear(OUT, ALL)  # our predecessor's
+
+    def beside(self, name: str) -> str:
+        """A file that all workers have, in the directory of their counters."""
+        return os.path.join(os.path.dirname(self._path), "gateway." + name)
 
     def served(self, rule: bytes, member: str, status: int, seconds: float) -> None:
         """A request was answered, or given up."""

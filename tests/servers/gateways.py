@@ -52,10 +52,24 @@ class Gateway:
         self.writer.publish({"gateway": {terms.TERMS: terms.encode(agreed)}}, time.time())
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port: int = self.listener.getsockname()[1]
-        fd = self.listener.fileno()
-        command = [sys.executable, "-m", "fedns.servers.gateway_worker", "--table", str(state / "tables")]
-        command += ["--counters", self.counters, "--https-fd" if secure else "--http-fd", str(fd)]
-        self.process = subprocess.Popen(command, pass_fds=(fd,), env={**os.environ})
+        self._command = [sys.executable, "-m", "fedns.servers.gateway_worker", "--table"]
+        self._command += [str(state / "tables"), "--counters", self.counters]
+        self.process = self._worker(self.listener, "--https-fd" if secure else "--http-fd")
+
+    def _worker(self, listener: socket.socket, *options: str) -> "subprocess.Popen[bytes]":
+        fd = listener.fileno()
+        return subprocess.Popen([*self._command, *options, str(fd)], pass_fds=(fd,), env={**os.environ})
+
+    @contextmanager
+    def beside(self) -> Iterator[int]:
+        """Another worker of the same gateway, at a port of its own."""
+        with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+            process = self._worker(listener, "--name", "gateway-1", "--http-fd")
+            try:
+                yield listener.getsockname()[1]
+            finally:
+                process.kill()
+                process.wait(LONG)
 
     def publish(self, routes: route.Table, **pools: route.Pool) -> None:
         """`pools` by the name of a Service in namespace `ns` with port 80."""
@@ -66,8 +80,8 @@ class Gateway:
         self.writer.publish({"gateway": entries}, time.time())
 
     @contextmanager
-    def client(self) -> Iterator["Client"]:
-        with socket.create_connection(("127.0.0.1", self.port), LONG) as sock:
+    def client(self, port: int = 0) -> Iterator["Client"]:
+        with socket.create_connection(("127.0.0.1", port or self.port), LONG) as sock:
             yield Client(sock, bytearray())
 
     def ask(self, raw: bytes) -> bytes:
