@@ -7,40 +7,101 @@ import asyncio
 import os
 import tempfile
 import time
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import msgspec
 
 from fedns import config, fleet, tables
-from fedns.control import certificates, doors, doubts, keys, known, roster, signatures, turn, vault, wallet
+from fedns.cli import whereabouts
+from fedns.control import (
+    certificates,
+    doors,
+    doubts,
+    keys,
+    known,
+    passage,
+    roster,
+    signatures,
+    turn,
+    vault,
+    wallet,
+)
 from fedns.dns import names, signing
 from fedns.errors import Problem
+from fedns.gateway import compile, report
 from fedns.model import snapshot
 from fedns.sources import (
+    catalog,
     change,
+    documents,
+    entries,
     geodata,
     kubernetes,
     watch,
     zonefiles,
 )
 from fedns.sources import fleet as fleets
+from fedns.sources import ingresses as routing
 
 PATIENCE = 15.0
 """Seconds for API servers to tell what they have; all are asked at once."""
 
 
-def problems(file: str) -> list[Problem]:
+class Found(NamedTuple):
+    """Everything that is wrong, and what becomes of the annotations of Ingresses."""
+
+    problems: list[Problem]
+    annotations: tuple[report.Line, ...] = ()
+
+
+def found(file: str) -> Found:
     """All problems of the configuration, of what it names, and of what would be served from it."""
     loaded = config.load(file)
     if loaded.config is None:
-        return list(loaded.problems)
+        return Found(list(loaded.problems))
     read = known.Known(config.world(loaded.config))
     with tempfile.TemporaryDirectory(prefix="fedns-check-") as folder:
         more = asyncio.run(_look(_reachable(loaded.config), read, os.path.join(folder, "members")))
         compiled = _compile(loaded.config, read, os.path.join(folder, "tables"), more)
-    sources = (problem for found in read.problems.values() for problem in found)
-    return list(
-        dict.fromkeys((*loaded.problems, *sorted((*sources, *compiled, *_shown(loaded.config.dns.tls)))))
-    )
+    sources = (problem for each in read.problems.values() for problem in each)
+    served = whereabouts.placed(compiled, loaded.config.fleet.manifests)
+    everything = (*loaded.problems, *sorted((*sources, *served, *_shown(loaded.config.dns.tls))))
+    return Found(list(dict.fromkeys(everything)), report.lines(read.said.ingresses))
+
+
+def ingresses(path: str) -> Found:
+    """The same of Ingresses alone, in a file or a directory, whatever their class is."""
+    try:
+        values, troubles = _folder(path) if os.path.isdir(path) else _file(path)
+    except OSError as error:
+        return Found([Problem(path, f"cannot be read: {error.strerror}")])
+    said = routing.said(values)
+    classes = tuple({each.klass for each in said.ingresses if each.klass})
+    given = compile.Input(said.ingresses, (), said.secrets)
+    made = compile.table(given, compile.Settings(classes))
+    problems = sorted((*troubles, *whereabouts.placed(made.problems, path)))
+    return Found(list(dict.fromkeys(problems)), report.lines(said.ingresses))
+
+
+Values = Iterable[tuple[documents.ObjectKey, Any]]
+
+
+def _folder(path: str) -> tuple[Values, Iterable[Problem]]:
+    book = catalog.Catalog(path, entries.KINDS)
+    for each in book.look().changed:
+        book.read(each)
+    return book.values(), book.problems()
+
+
+def _file(path: str) -> tuple[Values, Iterable[Problem]]:
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        content = documents.read(path, data, entries.KINDS, documents.Content())
+    except documents.Broken as broken:
+        return (), (broken.problem,)
+    return [(one.key, one.value) for one in content.entries.values()], content.problems
 
 
 def _shown(told: config.Tls) -> tuple[Problem, ...]:
@@ -99,6 +160,9 @@ def _compile(
     try:
         server, copies = config.server(settings), settings.transfer
         once = turn.Turn(writer, config.naming(settings), snapshot.Snapshot(), server, copies)
+        if settings.gateway.serves:
+            once.passage = passage.Passage(lambda: ())
+            once.passage.compile(read.said)
         once.locate(config.whereabouts(settings, more))
         signed = (signing.Zone(names.wire(zone), 1) for zone in settings.dns.dnssec.zones)
         once.signing = signing.encode(list(signed))

@@ -78,6 +78,9 @@ def _policy(snapshot: Snapshot, target: str, policy: TrafficPolicy, hinted: bool
             if name not in snapshot.members:
                 hint = likely(name, snapshot.members) if hinted else ""
                 yield Problem(where, f"`{field}` names {name!r}, which is no member", hint)
+            elif service is not None and all(shard.member != name for shard in service.shards):
+                what = f"`{field}` names {name!r}, where the service is not: it can never serve"
+                yield Problem(where, what, "deploy it there, or leave the member out")
     yield from (Problem(where, what, hint) for what, hint in _idle(policy))
     ports = service.ports if service is not None else ()
     if policy.probe and not policy.probe.port and ports and all(port.protocol != "tcp" for port in ports):

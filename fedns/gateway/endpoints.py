@@ -4,7 +4,7 @@ Law: who may serve is `model.selection`'s word, the same that DNS gives; an anno
 and never adds to it. A shard whose endpoints were told serves at those, another one at its addresses.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -243,17 +243,35 @@ def _state(endpoint: facts.Endpoint) -> str:
 
 
 def doubts(wanted: Iterable[Wanted], snapshot: Snapshot) -> list[Problem]:
-    """Routes that lead to nothing: Services, ports and members that nobody knows."""
+    """Routes that lead to nothing: Services, ports and members that nobody knows; and clusters that can never
+    be reached."""
     found = []
     for each in wanted:
-        named = {member for level in each.choice.levels for member in level}
-        for member in sorted(named - snapshot.members.keys()):
-            what = f"cluster {member} can never be reached: no member has that name"
-            found.append(Problem(each.where, what, "members stand in fedns.yaml"))
-        what = _missing(each, snapshot.services.get(each.service))
+        service = snapshot.services.get(each.service)
+        found += [Problem(each.where, what, hint) for what, hint in _unreachable(each, service, snapshot)]
+        what = _missing(each, service)
         if what:
             found.append(Problem(each.where, what, "requests for it are answered 503"))
     return found
+
+
+def _unreachable(wanted: Wanted, service: Service | None, snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    """What an Ingress chooses and never gets."""
+    choice = wanted.choice
+    leveled = {member for level in choice.levels for member in level}
+    weighed = {member for member, _ in choice.weights}
+    known = {shard.member for shard in service.shards} if service is not None else set()
+    for member in sorted(leveled | weighed):
+        what = f"cluster {member} can never be reached"
+        if member not in snapshot.members:
+            yield f"{what}: no member has that name", "members are in fedns.yaml"
+        elif service is not None and member not in known:
+            yield f"{what}: {wanted.service} is not there", "deploy it there"
+        elif choice.levels and member not in leveled:
+            yield f"{what}: it has a weight, and no level names it", "name it in clusters"
+    if choice.labels and not any(choice.fits(name, snapshot.members) for name in snapshot.members):
+        labels = ",".join(f"{key}={value}" for key, value in choice.labels)
+        yield f"no member has the labels {labels}: all serve", "labels of members are in fedns.yaml"
 
 
 def _missing(wanted: Wanted, service: Service | None) -> str:

@@ -206,19 +206,29 @@ def test_a_backup_outside_of_all_members() -> None:
 
 
 def test_routes_to_nothing_are_told() -> None:
+    member = Member("a", "eu", (), {"tier": "gold"}, (), "reachable", 0.0, 0.0)
     known = Snapshot(
-        members={},
+        members={name: structs.replace(member, name=name) for name in ("a", "b")},
         services={"shop/web": structs.replace(service(shard("a", 1)), ports=(Port("http", "tcp", 80),))},
     )
     wanted = [
         Wanted(b"1", "shop/web", "81", where="x"),
         Wanted(b"2", "shop/none", "80", where="y"),
         Wanted(b"3", "shop/web", "http", Choice(levels=(("lost",),)), "z"),
+        Wanted(b"4", "shop/web", "http", Choice(levels=(("a",), ("b",))), "secondary"),
+        Wanted(b"5", "shop/web", "80", Choice(weights=(("a", 1), ("b", 1)), levels=(("b",),)), "weights"),
+        Wanted(b"6", "shop/web", "80", Choice(labels=(("tier", "lead"),)), "labels"),
+        Wanted(b"7", "shop/web", "80", Choice(labels=(("tier", "gold"),)), "fine"),
     ]
+    never = "can never be reached"
     assert [(each.where, each.what) for each in endpoints.doubts(wanted, known)] == [
         ("x", "service shop/web has no port 81, but http 80"),
         ("y", "service shop/none is in no member"),
-        ("z", "cluster lost can never be reached: no member has that name"),
+        ("z", f"cluster lost {never}: no member has that name"),
+        ("secondary", f"cluster b {never}: shop/web is not there"),
+        ("weights", f"cluster a {never}: it has a weight, and no level names it"),
+        ("weights", f"cluster b {never}: shop/web is not there"),
+        ("labels", "no member has the labels tier=lead: all serve"),
     ]
 
 
