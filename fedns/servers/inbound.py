@@ -25,7 +25,7 @@ from fedns.servers.request import Request
 KINDS = framing.KINDS
 _BAD_METHOD = "Invalid method"
 _MULTIPLEXED = "Pause on PRI/Upgrade"
-_METHOD = re.compile(rb"(?:\r\n)*[A-Z][A-Z-]{0,31} ")
+_METHOD = re.compile(rb"(?:\r\n)*[A-Za-z][A-Za-z-]{0,31} ")
 
 
 class Inbound(asyncio.Protocol):

@@ -124,6 +124,11 @@ class Backend:
             self.play(self, Wire(sock, raw))
         self._open.discard(sock)
 
+    @property
+    def connected(self) -> int:
+        """How many connections there are."""
+        return len(self._open)
+
     def cut(self) -> None:
         """Resets all connections; the listener stays."""
         for sock in list(self._open):
