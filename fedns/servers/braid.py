@@ -26,6 +26,10 @@ CALM = 11
 """ENHANCE_YOUR_CALM"""
 
 
+def _failed(event: object) -> bool:
+    return isinstance(event, events.ConnectionClosed) and event.error_code != 0
+
+
 class Braid(weave.Weave):
     """As `Inbound`, for HTTP/2."""
 
@@ -41,7 +45,7 @@ class Braid(weave.Weave):
         self._cut: set[int] = set()
         self._deaf = False
         self._noticed = 0.0
-        self._farewell = False
+        self._farewell = self._ended = False
 
     # What the transport says.
 
@@ -140,8 +144,8 @@ class Braid(weave.Weave):
         if self.session.want_read:
             self.session.terminate_connection(code)
         self.pump()
-        ends = (each for each in self.session.events() if isinstance(each, events.ConnectionClosed))
-        if not why and any(each.error_code for each in ends):
+        self.heed(self.session.events())
+        if self._ended and not why:
             why = "broken_http2"
         if why:
             self.hall.tally.count(why)
@@ -162,7 +166,8 @@ class Braid(weave.Weave):
     # What the library says.
 
     def heed(self, happened: list[Any]) -> None:
-        if self._deaf:
+        if self._deaf or not self.session.want_read:
+            self._ended = self._ended or any(_failed(each) for each in happened)
             return
         self._gone = {each.stream_id for each in happened if type(each) is events.StreamReset}
         super().heed(happened)

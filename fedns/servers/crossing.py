@@ -28,6 +28,8 @@ _TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
 _BREAKS = re.compile(rb"[\0\r\n]")
 _METHOD = re.compile(rb"[A-Z][A-Z-]{0,31}")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
+_TIMEOUT = re.compile(rb"([0-9]{1,8})([HMSmun])")
+_UNITS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 _MALFORMED = -1
 _STATUSES = {400: 13, 401: 16, 403: 7, 404: 12, 413: 8, 429: 14, 502: 14, 503: 14, 504: 14}
 """Of HTTP, as gRPC has them; any other is UNKNOWN."""
@@ -149,6 +151,51 @@ def _hosted(made: Request, authority: bytes) -> None:
         raise Rejected(400, "a coding that HTTP/2 does not have")
 
 
+# Requests that go on.
+
+
+def sent(wire: bytes, secure: bool, trailers: bool) -> list[Field]:
+    """The head of a request to a backend, as `onward` has it for HTTP/1.1. `trailers`: they are taken."""
+    line, *rest = wire.split(b"\r\n")
+    method, target, _ = line.split(b" ", 2)
+    scheme = b"https" if secure else b"http"
+    made = [(b":method", method), (b":scheme", scheme), (b":authority", b""), (b":path", target)]
+    for each in rest:
+        name, mark, value = each.partition(b": ")
+        if name == b"host":
+            made[2] = (b":authority", value)
+        elif mark and name not in _BOUND:
+            made.append((name, value))
+            trailers = trailers or (name == b"content-type" and value.startswith(GRPC))
+    if not made[2][1]:
+        del made[2]
+    if trailers:
+        made.append((b"te", b"trailers"))
+    return made
+
+
+# Answers that came.
+
+
+def replied(headers: Sequence[Field]) -> tuple[int, list[bytes], bool]:
+    """Status and lines of an answer's head, and whether it says a length. Rejected where it is none."""
+    status, lines, length = 0, [], False
+    if _BREAKS.search(b"".join([value for _, value in headers])):
+        raise Rejected(502, "a value with an octet that none may have")
+    for name, value in headers:
+        if name == b":status":
+            status = int(value)
+        elif name not in framing.HOP:
+            lines.append(name + b": " + value)
+        elif name == b"content-length":
+            length = True
+            if status != 204:
+                lines.append(name + b": " + value)
+    if status in (0, 101):
+        raise Rejected(502, "an answer without a status that HTTP/2 has")
+    return status, lines, length
+
+
 # Answers that go out.
 
 
@@ -179,6 +226,15 @@ def own(status: int, fields: Iterable[Field], length: int) -> list[Field]:
 def calls(made: Request) -> bool:
     """Whether it is a call of gRPC."""
     return any(name == b"content-type" and value.startswith(GRPC) for name, value in made.headers)
+
+
+def patience(made: Request) -> float:
+    """Seconds that a caller gives; 0: any time."""
+    for name, value in made.headers if calls(made) else ():
+        found = _TIMEOUT.fullmatch(value) if name == b"grpc-timeout" else None
+        if found is not None:
+            return max(int(found[1]) * _UNITS[found[2]], 1e-3)
+    return 0.0
 
 
 def failed(status: int, why: bytes, late: bool) -> list[Field]:

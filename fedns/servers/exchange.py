@@ -28,6 +28,7 @@ from fedns.servers.admission import Case
 from fedns.servers.journey import Journey
 from fedns.servers.outbound import Outbound
 from fedns.servers.pacing import Pacing
+from fedns.servers.trunk import Branch
 
 AHEAD = 64 << 10  # octets of a body that are read before there is somebody to take them
 ROUTE = b"x-fedns-route"
@@ -230,7 +231,9 @@ class Exchange(Journey):
             self.give_up(413)
         elif outbound is not None:
             data = self.body()
-            if data:
+            if isinstance(outbound, Branch):
+                outbound.send(data, self._done, self.trailers)
+            elif data:
                 outbound.transport.write(data)
         elif _octets(self.pieces) > AHEAD:
             self.inbound.hold()

@@ -20,6 +20,7 @@ from fedns.servers.mirrors import Copy
 from fedns.servers.outbound import Key, Outbound
 from fedns.servers.relay import Relay
 from fedns.servers.request import Request
+from fedns.servers.trunk import Branch
 
 if TYPE_CHECKING:
     from fedns.servers.guest import Asker
@@ -28,9 +29,9 @@ IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))  # RFC 
 LEAST = "least"  # of `Options.balance`: only then is it counted who is busy
 HARMLESS = frozenset((403, 404))
 """Statuses that are held against nobody, as in nginx, though somebody else may be asked."""
-SEALED = frozenset(("https", "grpcs"))
 _SOON = ((b"Retry-After", b"1"),)
 """Said while nothing is known of routes yet: then all lead to a pool without a name."""
+SEALED, SHARED = frozenset(("https", "grpcs")), frozenset(("grpc", "grpcs", "h2c"))
 _ENDED = 0  # of `Retry.tries`: as many as there are endpoints
 
 
@@ -98,7 +99,7 @@ class Journey(Relay):
             self.copy.add(pieces)
             if self.ended and not self._done:
                 self.copy.send()
-        if self.request.length == framing.CHUNKED:
+        if self.request.length == framing.CHUNKED and not isinstance(self.outbound, Branch):
             pieces = [framing.chunk(piece) for piece in pieces]
             if self.ended and not self._done:
                 pieces.append(framing.last(self.trailers))
@@ -128,8 +129,8 @@ class Journey(Relay):
             self._service.busy[endpoint.tag] += 1
         hall.tally.saw(endpoint.member, self._service.key, tally.TRIES)
         key = Key(endpoint.address, endpoint.port)
-        if self.options.upstream.protocol in SEALED:
-            key = self._sealed(key)
+        if self.options.upstream.protocol != "http":
+            key = self._spoken(key)
         outbound = None if self.request.websocket else hall.depot.take(key)
         if outbound is not None:
             self._use(outbound)
@@ -150,13 +151,17 @@ class Journey(Relay):
             return balance.lighter(balancer, draw(), service.busy)
         return balance.pick(balancer, balance.turn(balancer))
 
-    def _sealed(self, key: Key) -> Key:
-        """Over TLS, to the name that the backend is checked for."""
+    def _spoken(self, key: Key) -> Key:
+        """As the backend is spoken to; over TLS to the name that it is checked for."""
         upstream = self.options.upstream
         assert self.head is not None
+        if upstream.protocol in SHARED and not self.request.websocket:
+            key = key._replace(shared=True)
+        if upstream.protocol not in SEALED:
+            return key
         host = variables.fill(upstream.vhost, self.head) if upstream.vhost else self.head.host
         name = (upstream.name or normal.host(host)).decode("latin-1")
-        return Key(key.address, key.port, upstream, name if upstream.sni or upstream.verify else "")
+        return key._replace(upstream=upstream, name=name if upstream.sni or upstream.verify else "")
 
     async def _open(self, key: Key) -> None:
         try:
@@ -179,12 +184,26 @@ class Journey(Relay):
         self.outbound = outbound
         outbound.taker = self
         self.patience(self.options.timeouts.read)
+        if outbound.shared:
+            self._share(outbound)
+            return
         if self.request.bare or self.stands_for:
             outbound.transport.write(self.wire)
             return
         before = self._kept or ()
         outbound.transport.write(b"".join((self.wire, *before, self.body())))
         self.inbound.go_on()
+
+    def _share(self, outbound: Outbound) -> None:
+        """The same on a stream of HTTP/2."""
+        assert isinstance(outbound, Branch)
+        request = self.request
+        bare = request.bare or bool(self.stands_for)
+        outbound.start(self.wire, bare, b"trailers" in request.value(b"te").lower())
+        if not bare:
+            before = self._kept or ()
+            outbound.send(b"".join((*before, self.body())), self._done, self.trailers)
+            self.inbound.go_on()
 
     # What may go wrong with it.
 
@@ -199,11 +218,27 @@ class Journey(Relay):
             hall.tally.count("broken_off")
             self.released()
             self.inbound.abort()
+        elif outbound.shared:
+            self._withered(outbound)
         elif outbound.used and not outbound.headed and self._kept is not None and self._repeatable():
             hall.tally.count("stale")
             self._opening = hall.loop.create_task(self._open(outbound.key))
         else:
             self._failed(tally.RESET, True)
+
+    def _withered(self, outbound: Outbound) -> None:
+        """A stream ended before its answer. The connection may live on; what was refused was not taken."""
+        refused, stale = outbound.refused, outbound.lost and outbound.used
+        if not ((refused or stale) and self._again(not refused)):
+            self._failed(tally.RESET, True)
+            return
+        hall = self.inbound.hall
+        hall.tally.count("streams_refused" if refused else "stale")
+        if refused and self._others():
+            self._elsewhere(False)
+        else:
+            self.tries += 1
+            self._opening = hall.loop.create_task(self._open(outbound.key))
 
     def silent(self) -> bool:
         """The backend did not answer in time. Whether it is tried elsewhere."""

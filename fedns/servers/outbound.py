@@ -26,12 +26,14 @@ MAX_INTERIM = 16  # answers of 1xx before the final one: a backend may not keep 
 
 
 class Key(NamedTuple):
-    """Where a connection leads; `upstream` where it is over TLS, and the `name` that is asked for then."""
+    """Where a connection leads; `upstream` where it is over TLS, and the `name` that is asked for then.
+    `shared`: HTTP/2."""
 
     address: str
     port: int
     upstream: Upstream | None = None
     name: str = ""
+    shared: bool = False
 
 
 class Broken(Exception):
@@ -54,7 +56,9 @@ class Taker(Protocol):
 
 class Outbound(asyncio.Protocol):
     """`pieces` and `ended` are what came since they were taken; `length` frames the answer's body. `lines` go
-    on, `marked` stay on this connection."""
+    on, `marked` stay on this connection. `shared`: it is one stream of HTTP/2."""
+
+    shared = refused = False
 
     __slots__ = (
         "_fed",

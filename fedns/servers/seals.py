@@ -27,6 +27,7 @@ _VERSIONS = {
 }
 _LEAST = ssl.TLSVersion.TLSv1_2
 _ALPN = ["http/1.1"]
+_SHARED = ["h2"]
 _BOTH = ["h2", "http/1.1"]
 
 _log = logging.getLogger("fedns.gateway")
@@ -129,7 +130,7 @@ def _tried(upstream: Upstream, secret: Certificate | None) -> ssl.SSLContext | N
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.check_hostname = upstream.verify
     made.verify_mode = ssl.CERT_REQUIRED if upstream.verify else ssl.CERT_NONE
-    made.set_alpn_protocols(_ALPN)
+    made.set_alpn_protocols(_SHARED if upstream.protocol == "grpcs" else _ALPN)
     try:
         if upstream.verify:
             _trust(made, upstream, secret)

@@ -32,6 +32,11 @@ class Passage(Exchange):
         self.strand = strand
         self.chunks = self._over = False
 
+    def limit(self, seconds: float) -> None:
+        """Not longer than a caller waits."""
+        asked = crossing.patience(self.request)
+        super().limit(min((each for each in (seconds, asked) if each), default=0.0))
+
     def write(self, data: bytes) -> None:
         if data:
             self.sent += len(data)
@@ -56,8 +61,8 @@ class Passage(Exchange):
     def tell(self, status: int, fields: Sequence[framing.Field], text: bytes) -> None:
         strand, request = self.strand, self.request
         if crossing.calls(request):
-            why = framing.REASONS.get(status, b"")
-            strand.answer(crossing.failed(status, why, False), True)
+            late = self.inbound.hall.now >= self._until
+            strand.answer(crossing.failed(status, framing.REASONS.get(status, b""), late), True)
             return
         strand.answer(crossing.own(status, fields, len(text)), not text)
         if text:

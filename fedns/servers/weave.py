@@ -90,8 +90,7 @@ class Weave(asyncio.Protocol):
         except NGH2Error:
             self.over()
             return
-        if session.want_read:
-            self.heed(session.events())
+        self.heed(session.events())
         self.flush()
 
     def heed(self, events: list[Event]) -> None:
@@ -122,9 +121,8 @@ class Weave(asyncio.Protocol):
             stirred, self._stirred = self._stirred, set()
             for thread in stirred:
                 self._weigh(thread, session.queued_body_size(thread.number))
-        if session.want_read:
-            self.heed(session.events())
-        else:
+        self.heed(session.events())
+        if not session.want_read:
             self.over()
 
     def _weigh(self, thread: Thread, queued: int) -> None:

@@ -103,6 +103,7 @@ GATEWAY_MAY_LOAD = {
     "fedns.servers.relay",
     "fedns.servers.request",
     "fedns.servers.strand",
+    "fedns.servers.trunk",
     "fedns.servers.weave",
     "fedns.servers.credential",
     "fedns.servers.doorman",

@@ -60,7 +60,11 @@ class Client:
         self.sock.sendall(self.wire.data_to_send())
 
     def ask(
-        self, fields: Sequence[tuple[bytes, bytes]] = GET, body: bytes | None = None, end: bool = True
+        self,
+        fields: Sequence[tuple[bytes, bytes]] = GET,
+        body: bytes | None = None,
+        end: bool = True,
+        flush: bool = True,
     ) -> int:
         """Begins a request. Its stream."""
         number = self.wire.get_next_available_stream_id()
@@ -68,7 +72,8 @@ class Client:
         self.wire.send_headers(number, fields, end_stream=end and body is None)
         if body is not None:
             self.wire.send_data(number, body, end_stream=end)
-        self.flush()
+        if flush:
+            self.flush()
         return number
 
     def hear(self) -> None:
