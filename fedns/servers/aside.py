@@ -199,6 +199,9 @@ class _Question:
     def switched(self, outbound: Outbound, rest: bytes) -> None:
         outbound.fail("switched without being asked")
 
+    def ceased(self, outbound: Outbound) -> bool:
+        return False
+
     def lost(self, outbound: Outbound, why: str) -> None:
         if not self.answer.done():
             self.answer.set_exception(Taken(why))

@@ -204,7 +204,7 @@ class Exchange(Journey):
         told = identity.told(peer, terms.trusted, self.request.marked)
         head.client, head.secure, self._request_id = told.client, told.secure, told.request_id
         head.outside = told.host
-        return onward.Sender(told.lines, told.host, peer, terms.forwarded)
+        return onward.Sender(told.lines, told.host, peer, terms.forwarded, True)
 
     def _vouched(self, head: heads.Head, sender: onward.Sender) -> onward.Sender:
         """With what a host wants to be told of its client's certificate."""

@@ -32,6 +32,7 @@ class Inbound(asyncio.Protocol):
     """`due` is when patience ends, for whatever is waited for now; `asked` how TLS was opened, if it was."""
 
     __slots__ = (
+        "_ceased",
         "_deaf",
         "_eof",
         "_fed",
@@ -63,7 +64,7 @@ class Inbound(asyncio.Protocol):
         self._parsing: Exchange | None = None
         self._tunnel: Outbound | None = None
         self._request, self._fed = Request(), 0
-        self.clogged = self._deaf = self._eof = self._held = False
+        self.clogged = self._deaf = self._eof = self._ceased = self._held = False
         self._heading = self._first = True
         self.peer, self.sender, self.trusted = peer, onward.Sender(b"", b"", peer, False), False
         self.due = hall.now + hall.terms.head_time
@@ -129,6 +130,8 @@ class Inbound(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._eof = True
+        if self._tunnel is not None:
+            return self._said_all(self._tunnel)
         if self.exchange is None or not self.exchange.ended or self.exchange.tunnel:
             return False
         return self.transport.can_write_eof()
@@ -303,12 +306,26 @@ class Inbound(asyncio.Protocol):
         self._tunnel, self._deaf = outbound, True
         self.go_on()
 
+    def _said_all(self, outbound: Outbound) -> bool:
+        """The client has no more for a tunnel. Whether it hears on."""
+        if self._ceased or not (self.transport.can_write_eof() and outbound.transport.can_write_eof()):
+            return False
+        outbound.transport.write_eof()
+        return True
+
+    def ceased(self) -> bool:
+        if self._eof or not self.transport.can_write_eof():
+            return False
+        self._ceased = True
+        self.transport.write_eof()
+        return True
+
     def _part(self) -> None:
         """Ends it so that the last answer is read: what still comes is thrown away for a while."""
         self._deaf = True
         self._waiting.clear()
         self._tunnel = None
-        if self._eof or not self.transport.can_write_eof():
+        if self._eof or self._ceased or not self.transport.can_write_eof():
             self.transport.close()
             return
         self.transport.write_eof()

@@ -18,12 +18,13 @@ _SOCKET = (b"connection: upgrade", b"upgrade: websocket")
 
 class Sender(NamedTuple):
     """Who asks: `lines` about it, and the host it says it asked for (empty: the request's). `peer` is who is
-    connected; `forwarded`: to be told by that field too."""
+    connected; `forwarded`: to be told by that field too, and `believed`, what it says there itself."""
 
     lines: bytes
     host: bytes
     peer: identity.Peer
     forwarded: bool
+    believed: bool = False
 
 
 def head(request: Request, asked: Head, target: bytes, options: Options, sender: Sender) -> bytes:
@@ -53,7 +54,7 @@ def head(request: Request, asked: Head, target: bytes, options: Options, sender:
     if options.prefix:
         lines.append(b"x-forwarded-prefix: " + options.prefix)
     if sender.forwarded:
-        lines.append(identity.forwarded(request.marked, sender.peer, host))
+        lines.append(identity.forwarded(request.marked if sender.believed else [], sender.peer, host))
     lines.append(b"")
     return b"\r\n".join(lines)
 

@@ -40,6 +40,9 @@ class Pacing:
     def switched(self, outbound: Outbound, rest: bytes) -> None:
         outbound.fail("switched without being asked")
 
+    def ceased(self, outbound: Outbound) -> bool:
+        return False
+
     def lost(self, outbound: Outbound, why: str) -> None:
         if not self._ended:
             self._exchange.lost(outbound, why)

@@ -141,6 +141,10 @@ class Relay:
         self.write(head + rest)
         self.inbound.tunnel(outbound)
 
+    def ceased(self, outbound: Outbound) -> bool:
+        """The backend has said all on a tunnel, and may be told more."""
+        return self.inbound.ceased()
+
     def full(self) -> None:
         self.inbound.hold()
 
@@ -182,7 +186,12 @@ class Relay:
         outbound, self.outbound = self.outbound, None
         if outbound is not None:
             outbound.taker = None
-            outbound.transport.abort()
+            if self.tunnel:  # what was said last is to arrive
+                outbound.transport.close()
+                hall = self.inbound.hall
+                hall.loop.call_later(hall.terms.linger, outbound.transport.abort)
+            else:
+                outbound.transport.abort()
         self.released()
 
     def give_up(self, status: int) -> None:

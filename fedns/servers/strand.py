@@ -226,6 +226,9 @@ class Strand:
         """No stream is one."""
         raise AssertionError
 
+    def ceased(self) -> bool:
+        return False
+
     def expire(self) -> None:
         if self.exchange is not None:
             self.exchange.expire()

@@ -134,6 +134,7 @@ LOST: dict[tuple[str, int], Lost] = {
     ("annotations/clientbodybuffersize.go", 37): Lost(_nginx(client_body_buffer_size="1000")),
     ("annotations/clientbodybuffersize.go", 59): Lost(_nginx(client_body_buffer_size="1K")),
     ("annotations/clientbodybuffersize.go", 103): Lost(_nginx(client_body_buffer_size="1m")),
+    ("annotations/limitconnections.go", 38): Lost(_nginx(limit_connections="2")),
     ("annotations/proxyssl.go", 39): Lost(
         _nginx(proxy_ssl_secret="ns/proxyssl.foo.com", proxy_ssl_verify="off")
     ),
@@ -245,10 +246,6 @@ UNASKED = {
 """Files in which some tests only look at nginx's configuration, or at what is not served here."""
 UNRUN = {
     ("annotations/customheaders.go", 57): "custom-headers needs a ConfigMap, and is ignored",
-    (
-        "annotations/limitconnections.go",
-        38,
-    ): "the annotation is not among the vectors; limits have their tests",
 }
 OWN_PAGES = frozenset(("401 Authorization Required", "404 Not Found", "503 Service Temporarily Unavailable"))
 """What nginx writes into answers of its own; ours are in our words."""

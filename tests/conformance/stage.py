@@ -29,7 +29,7 @@ DEFAULT = CA.issue("default.invalid", "default.invalid")
 DEAD = frozenset(("invalid",))
 """Services without endpoints."""
 _CREDENTIALS = b"user:password"
-slow = threading.Event()
+awake = threading.Event()
 """Set when what was told to sleep may wake up."""
 
 
@@ -53,7 +53,7 @@ def tells(backend: Backend, wire: Wire) -> None:
             wire.reply(b"error", b"503 Service Unavailable")
         else:
             if path.startswith("/sleep/"):
-                slow.wait(backends.LONG)
+                awake.wait(backends.LONG)
             hsts = b"Strict-Transport-Security: max-age=1\r\n" if "hsts=true" in query else b""
             wire.reply(_told(backend, got, target).encode("latin-1"), fields=hsts)
 

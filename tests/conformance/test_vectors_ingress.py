@@ -3,6 +3,7 @@
 What is not run, or is answered otherwise, has its reason in `nginx` or `lost`.
 """
 
+import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
@@ -14,9 +15,11 @@ from fedns.gateway.terms import Terms
 from fedns.model.ingress import Ingress, IngressClass, Secret
 from tests.conformance import lost, stage, vectors
 from tests.gateway import nginx
+from tests.servers import running
 
 _TESTS = vectors.load("ingress_nginx_e2e")["tests"]
 _HTPASSWD = b"foo:$apr1$OFG3Xybp$ckL0FHDAkoXYIlH9.cysT0\nuname:{PLAIN}pwd\n"
+_CROWDED = ("annotations/limitconnections.go", 38)
 _SPLIT = "TestMainlineCanaryDistribution"
 _CLASSES = (
     IngressClass("nginx", "fedns.io/gateway", default=True),
@@ -145,7 +148,11 @@ class Play:
         return {"Contains": wanted in told, "NotContains": wanted not in told, "Equal": wanted == told}[how]
 
 
-@pytest.mark.parametrize("test", _RUN, ids=lambda test: f"{nginx.file(test)}:{test['line']}")
+@pytest.mark.parametrize(
+    "test",
+    [each for each in _RUN if nginx.key(each) != _CROWDED],
+    ids=lambda test: f"{nginx.file(test)}:{test['line']}",
+)
 def test_over_connections(stages: stage.Stages, test: dict[str, Any]) -> None:
     known = lost.LOST.get(nginx.key(test), lost.Lost())
     Play(test, stages.get(known.terms)).run()
@@ -161,3 +168,22 @@ def test_persistent_affinity_outlives_newcomers(stages: stage.Stages) -> None:
         play.serve(0, replicas)
         found = play.ask(0, asked | {"headers": asked["headers"] | {"Cookie": cookie}})
         assert found.body.splitlines()[0] == first.body.splitlines()[0]
+
+
+def test_one_too_many_at_once(stages: stage.Stages) -> None:
+    """Two connections to a backend that takes its time; what is asked meanwhile is refused."""
+    test = next(each for each in _TESTS if nginx.key(each) == _CROWDED)
+    place = stages.get(Terms())
+    play, asked = Play(test, place), test["requests"][0]["request"]
+    play.serve(0)
+    backend = place.service("slow-echo")
+    found: list[int] = []
+    held = [threading.Thread(target=lambda: found.append(play.ask(0, asked).status)) for _ in range(2)]
+    for number, each in enumerate(held):
+        each.start()
+        running.until(lambda wanted=number: len(backend.messages) > wanted, "it came")  # type: ignore[misc]
+    assert [play.ask(0, asked).status for _ in range(3)] == [503] * 3
+    stage.awake.set()
+    for each in held:
+        each.join(running.LONG)
+    assert found == [200, 200] and play.ask(0, asked).status == 200

@@ -21,10 +21,10 @@ class Authority(NamedTuple):
     key: ec.EllipticCurvePrivateKey
     pem: bytes
 
-    def issue(self, common: str, *hosts: str) -> Certificate:
-        """A chain and its key, for these names of hosts."""
+    def issue(self, common: str, *hosts: str, days: float = 30.0) -> Certificate:
+        """A chain and its key, for these names of hosts and so many days from now."""
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(_named(common), self.name, key)
+        builder = _builder(_named(common), self.name, key, days)
         if hosts:
             names = x509.SubjectAlternativeName([x509.DNSName(each) for each in hosts])
             builder = builder.add_extension(names, False)
@@ -46,12 +46,14 @@ def _named(common: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
-def _builder(name: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _builder(
+    name: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: float = 30.0
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder(issuer, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=30))
+        .not_valid_before(now - datetime.timedelta(days=60))
+        .not_valid_after(now + datetime.timedelta(days=days))
     )
 
 

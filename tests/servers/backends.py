@@ -59,6 +59,11 @@ class Wire:
         self._raw += data
         self._rest += data
 
+    def pending(self) -> bytes:
+        """What came already, behind what was asked for."""
+        found, self._rest = self._rest, b""
+        return found
+
     def head(self) -> Message:
         return Message(self.until(b"\r\n\r\n"))
 

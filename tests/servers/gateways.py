@@ -107,6 +107,11 @@ class Client(Wire):
         self.send(b"%b %b HTTP/1.1\r\nHost: %b\r\n%b\r\n" % (method, target, HOST, fields))
         return self.head() if method == b"HEAD" else self.message()
 
+    def head_of(self, raw: bytes) -> Message:
+        """The head of the answer to these octets."""
+        self.send(raw)
+        return self.head()
+
     def rest(self) -> bytes:
         """What comes until the end."""
         found = bytearray(self._rest)

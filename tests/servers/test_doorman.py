@@ -13,6 +13,7 @@ from fedns.gateway import options, route
 from fedns.gateway.options import Tls, Upstream
 from fedns.gateway.route import Certificate
 from fedns.gateway.terms import Terms
+from fedns.servers import hello, tally
 from tests.servers import authorities, backends, gateways, running, streams
 from tests.servers.gateways import Client, Gateway
 
@@ -31,6 +32,7 @@ ASKED = {
     b"shop.example.com": Tls(b"ns/shop"),
     b"*.example.net": Tls(b"ns/wild"),
     b"old.example.com": Tls(b"ns/shop", most="1.2"),
+    b"new.example.com": Tls(b"ns/shop", least="1.3"),
     b"private.example.com": Tls(
         b"ns/shop", clients=b"ns/clients", verify="on", subject=b"CN=(alice|bob)$", forward=True
     ),
@@ -217,6 +219,76 @@ def test_proxy_headers_tell_who_the_client_is(tmp_path: Path, secure: bool) -> N
         running.until(lambda: made.counted("tls_failed" if secure else "proxy_failed") == 1, "it is counted")
 
 
+_TCP4 = socket.inet_aton("192.0.2.7") + socket.inet_aton("10.0.0.1") + b"\x30\x39\x01\xbb"
+_TLVS = b"\x05\0\x04once" + b"\x04\0\x80" + bytes(128)
+
+
+def _binary(command: int, family: int, rest: bytes) -> bytes:
+    return hello.SIGNATURE + bytes((command, family)) + len(rest).to_bytes(2, "big") + rest
+
+
+@pytest.fixture(scope="module")
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    state: Path = tmp_path_factory.mktemp("proxied")
+    with gateways.running(state, Terms(proxied=True, head_time=1.0)) as made:
+        yield made
+
+
+@pytest.mark.parametrize("pace", [1, 1 << 20])
+@pytest.mark.parametrize(
+    ("header", "client", "scheme"),
+    [
+        (b"PROXY TCP4 192.0.2.7 10.0.0.1 12345 443\r\n", b"192.0.2.7", b"https"),
+        (b"PROXY TCP6 2001:db8::7 ::1 12345 8080\r\n", b"2001:db8::7", b"http"),
+        (b"PROXY UNKNOWN\r\n", b"127.0.0.1", b"http"),
+        (_binary(0x21, 0x11, _TCP4 + _TLVS), b"192.0.2.7", b"https"),
+        (_binary(0x20, 0x11, _TCP4), b"127.0.0.1", b"http"),
+        (_binary(0x20, 0, b""), b"127.0.0.1", b"http"),
+    ],
+)
+def test_proxy_headers_in_all_forms_and_pieces(
+    proxied: Gateway, pace: int, header: bytes, client: bytes, scheme: bytes
+) -> None:
+    with backends.running("one") as (one,), proxied.client() as sock:
+        proxied.publish(gateways.table(), shop=gateways.pool([one]))
+        sock.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        raw = header + b"GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n"
+        for at in range(0, len(raw), pace):
+            sock.send(raw[at : at + pace])
+        assert sock.message().body == b"one"
+        assert sock.get().body == b"one"
+        for got in one.messages:
+            assert got.values(b"x-forwarded-for") == got.values(b"x-real-ip") == [client]
+            assert got.values(b"x-forwarded-proto") == [scheme]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n",
+        b"PROXY TCP4 192.0.2.7 10.0.0.1 " + b"1" * 200,
+        b"PROXY TCP4 192.0.2.7 10.0.0.1 1",
+        _binary(0x21, 0x11, _TCP4)[:20],
+        _binary(0x21, 0x11, bytes(65_535)),
+    ],
+)
+def test_who_does_not_say_who_is_behind_him_is_shown_out(proxied: Gateway, said: bytes) -> None:
+    before = proxied.counted("proxy_failed")
+    with proxied.client() as client:
+        client.send(said)
+        assert _silent(client)
+    running.until(lambda: proxied.counted("proxy_failed") == before + 1, "it is counted")
+
+
+def test_nobody_speaks_an_older_version_than_a_host_wants(gateway: Gateway) -> None:
+    refused = pytest.raises((ssl.SSLError, ConnectionError))
+    with refused, _client(gateway, "new.example.com", most=ssl.TLSVersion.TLSv1_2):
+        pass
+    with _client(gateway, "new.example.com") as client:
+        assert isinstance(client.sock, ssl.SSLSocket) and client.sock.version() == "TLSv1.3"
+
+
 def _unchecked() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -248,6 +320,7 @@ _UNCHECKABLE = Upstream("https", name=b"back.example.com", verify=True, secret=b
         (_CHECKED, CA.issue("back", "back.example.com"), 200),
         (_CHECKED, CA.issue("back", "else.example.com"), 502),
         (_CHECKED, OTHER.issue("back", "back.example.com"), 502),
+        (_CHECKED, CA.issue("back", "back.example.com", days=-1), 502),
         (_UNCHECKABLE, CA.issue("back", "back.example.com"), 502),
     ],
 )
@@ -262,4 +335,27 @@ def test_backends_over_tls(tmp_path: Path, upstream: Upstream, shown: Certificat
         made.publish(gateways.table(options.Options(upstream=upstream)), shop=gateways.pool([one]))
         for _ in range(2):
             assert int(client.get().line.split()[1]) == status
-        assert len(one.raw) == (1 if status == 200 else len(one.raw))
+        refused = sum(row[tally.REFUSED] for row in tally.seen(made.counters).values())
+        assert (len(one.raw), refused) == (1, 0) if status == 200 else refused >= 1
+
+
+def test_backends_over_tls_are_told_which_name_is_meant(tmp_path: Path) -> None:
+    named: list[str | None] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authorities.load(context, CA.issue("back", "back.example.com"))
+    context.sni_callback = lambda _, name, __: named.append(name)
+
+    def play(backend: backends.Backend, wire: backends.Wire) -> None:
+        with context.wrap_socket(wire.sock, server_side=True) as sock:
+            backends.echo(backend, backends.Wire(sock, bytearray()))
+
+    with gateways.running(tmp_path) as made, backends.running(("one", play)) as (one,):
+        for asked in (
+            Upstream("https"),
+            Upstream("https", sni=True),
+            Upstream("https", name=b"back", sni=True),
+        ):
+            made.publish(gateways.table(options.Options(upstream=asked)), shop=gateways.pool([one]))
+            with made.client() as client:
+                assert client.get().body == b"one"
+    assert named == [None, "shop.example.com", "back"]

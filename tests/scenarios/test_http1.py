@@ -1,0 +1,414 @@
+"""HTTP/1.1 through a gateway worker as awkward clients and backends speak it, over real sockets."""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from fedns.gateway.options import Options, Timeouts
+from fedns.gateway.terms import Terms
+from tests.servers import backends, gateways, running
+from tests.servers.backends import Backend, Wire
+from tests.servers.gateways import Client, Gateway
+
+MIB = 1 << 20
+MUCH = 200 * MIB
+GET = b"GET /%b HTTP/1.1\r\nHost: shop.example.com\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: shop.example.com\r\nContent-Length: %d\r\n%b\r\n"
+SOCKET = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: abc\r\n"
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"
+AGREED = Terms(linger=0.5)
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    state: Path = tmp_path_factory.mktemp("http1")
+    with gateways.running(state, AGREED) as made, backends.running("one") as (one,):
+        serve(made, one)
+        with made.client() as client:  # once it is up
+            assert client.get().body == b"one"
+        yield made
+
+
+def serve(gateway: Gateway, *made: Backend, asked: Options | None = None) -> None:
+    routes = gateways.table(asked) if asked is not None else gateways.table()
+    gateway.publish(routes, shop=gateways.pool(list(made)))
+
+
+def resident(gateway: Gateway) -> int:
+    """Octets of memory that the worker has."""
+    pages = int(Path(f"/proc/{gateway.process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+class Flood:
+    """Octets written as fast as they are taken; `stuck` once nothing has been taken for a while."""
+
+    def __init__(self) -> None:
+        self.sent, self.stuck = 0, threading.Event()
+
+    def pour(self, sock: socket.socket) -> None:
+        sock.settimeout(1.0)
+        block = bytes(1 << 16)
+        while self.sent < MUCH:
+            try:
+                self.sent += sock.send(block)
+            except TimeoutError:
+                self.stuck.set()
+            except OSError:
+                return
+
+
+def test_a_download_that_nobody_reads_is_not_kept_for_him(gateway: Gateway) -> None:
+    flood = Flood()
+
+    def pours(_: Backend, wire: Wire) -> None:
+        wire.message()
+        wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % MUCH)
+        flood.pour(wire.sock)
+
+    with backends.running(("one", pours)) as (one,), gateway.client() as client:
+        serve(gateway, one)
+        before = resident(gateway)
+        client.send(GET % b"")
+        running.until(flood.stuck.is_set, "the backend is held back")
+        assert flood.sent < 40 * MIB, "socket buffers, and nearly nothing of ours"
+        assert resident(gateway) - before < 8 * MIB
+        client.head()
+        taken = 0
+        while taken < MUCH:
+            taken += len(client.sock.recv(MIB)) if taken else len(client.exactly(1))
+            assert taken
+            if taken > 50 * MIB:
+                break
+        assert resident(gateway) - before < 8 * MIB
+
+
+def test_an_upload_that_nobody_reads_is_not_kept_for_him(gateway: Gateway) -> None:
+    flood, go_on = Flood(), threading.Event()
+
+    def reads_late(backend: Backend, wire: Wire) -> None:
+        wire.head()
+        go_on.wait(backends.LONG)
+        left = MUCH - len(wire.pending())
+        while left:
+            left -= len(wire.sock.recv(min(left, MIB)))
+        wire.reply(b"all of it")
+
+    with backends.running(("one", reads_late)) as (one,), gateway.client() as client:
+        serve(gateway, one)
+        before = resident(gateway)
+        client.send(POST % (MUCH, b""))
+        pouring = threading.Thread(target=flood.pour, args=(client.sock,), daemon=True)
+        pouring.start()
+        running.until(flood.stuck.is_set, "the client is held back")
+        assert flood.sent < 40 * MIB
+        assert resident(gateway) - before < 8 * MIB
+        go_on.set()
+        pouring.join(backends.LONG)
+        client.sock.settimeout(backends.LONG)
+        assert client.message().body == b"all of it"
+        assert resident(gateway) - before < 8 * MIB
+
+
+@pytest.mark.parametrize("status", [b"417 Expectation Failed", b"413 Content Too Large", b"401 Unauthorized"])
+def test_who_expects_100_and_is_refused_sends_nothing(gateway: Gateway, status: bytes) -> None:
+    def refuses(backend: Backend, wire: Wire) -> None:
+        backend.messages.append(wire.head())
+        wire.reply(b"no", status)
+        with suppress(EOFError, ConnectionError):
+            backend.messages.append(backends.Message(wire.exactly(1)))
+
+    with backends.running(("one", refuses)) as (one,), gateway.client() as client:
+        serve(gateway, one)
+        client.send(POST % (5, b"Expect: 100-continue\r\n"))
+        got = client.message()
+        assert got.line == b"HTTP/1.1 " + status and got.value(b"connection") == b"close"
+        assert client.rest() == b""
+        assert [each.value(b"expect") for each in one.messages] == [b"100-continue"]
+
+
+def test_an_early_answer_ends_the_backends_connection_although_the_body_comes_whole(gateway: Gateway) -> None:
+    def early(backend: Backend, wire: Wire) -> None:
+        backend.messages.append(wire.head())
+        wire.reply(b"early")
+        with suppress(EOFError, ConnectionError):
+            wire.exactly(1 << 30)
+
+    with backends.running(("one", early)) as (one,):
+        serve(gateway, one)
+        for number in range(1, 3):
+            with gateway.client() as client:
+                client.send(POST % (5, b"") + b"he")
+                got = client.message()
+                assert (got.body, got.value(b"connection")) == (b"early", b"close")
+                with suppress(ConnectionError):
+                    client.send(b"llo" + GET % b"")
+                assert client.rest() == b""
+                assert len(one.raw) == number
+
+
+@pytest.mark.parametrize(
+    "framed", [b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n", b""]
+)
+def test_an_answer_to_head_ends_with_its_head(gateway: Gateway, framed: bytes) -> None:
+    def heads(backend: Backend, wire: Wire) -> None:
+        while True:
+            backend.messages.append(wire.message())
+            wire.send(b"HTTP/1.1 200 OK\r\n" + framed + b"ETag: a\r\n\r\n")
+
+    with backends.running(("one", heads)) as (one,), gateway.client() as client:
+        serve(gateway, one)
+        for _ in range(3):
+            got = client.get(method=b"HEAD")
+            assert got.line == b"HTTP/1.1 200 OK" and got.value(b"etag") == b"a"
+            assert got.value(b"content-length") == (b"5" if b"Length" in framed else None)
+        assert len(one.messages) == 3
+
+
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+def test_an_answer_without_a_body_ends_with_its_head(gateway: Gateway, status: bytes) -> None:
+    def empty(backend: Backend, wire: Wire) -> None:
+        while True:
+            backend.messages.append(wire.message())
+            wire.send(b"HTTP/1.1 %b\r\nETag: a\r\n\r\n" % status)
+
+    with backends.running(("one", empty)) as (one,), gateway.client() as client:
+        serve(gateway, one)
+        for _ in range(3):
+            assert client.head_of(GET % b"").line == b"HTTP/1.1 " + status
+        assert len(one.raw) == 1
+
+
+def _endless(_: Backend, wire: Wire) -> None:
+    wire.message()
+    wire.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nto the ")
+    wire.send(b"end")
+
+
+def _chunked(_: Backend, wire: Wire) -> None:
+    while True:
+        wire.message()
+        wire.send(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7\r\nto the \r\n3;x=y\r\nend\r\n0\r\n\r\n"
+        )
+
+
+@pytest.mark.parametrize("play", [_endless, _chunked])
+def test_a_body_without_length_ends_as_each_client_can_see(gateway: Gateway, play: backends.Play) -> None:
+    with backends.running(("one", play)) as (one,):
+        serve(gateway, one)
+        with gateway.client() as client:
+            for _ in range(2):
+                got = client.get()
+                assert (got.body, got.value(b"transfer-encoding")) == (b"to the end", b"chunked")
+                assert got.value(b"connection") is None
+        for asked in (b"", b"Connection: keep-alive\r\n"):
+            said = gateway.ask(b"GET / HTTP/1.0\r\nHost: shop.example.com\r\n%b\r\n" % asked)
+            head, _, body = said.partition(b"\r\n\r\n")
+            assert body == b"to the end"
+            assert b"Connection: close" in head and b"chunked" not in head
+
+
+def test_a_client_of_http_1_0_may_keep_its_connection(gateway: Gateway) -> None:
+    with backends.running("one") as (one,), gateway.client() as client:
+        serve(gateway, one)
+        for _ in range(3):
+            client.send(b"GET / HTTP/1.0\r\nHost: shop.example.com\r\nConnection: keep-alive\r\n\r\n")
+            got = client.message()
+            assert (got.body, got.value(b"connection")) == (b"one", b"keep-alive")
+        assert gateway.ask(b"GET / HTTP/1.0\r\nHost: shop.example.com\r\n\r\n").endswith(b"\r\n\r\none")
+
+
+def test_what_is_slow_first_is_answered_first(gateway: Gateway) -> None:
+    release = threading.Event()
+
+    def paced(backend: Backend, wire: Wire) -> None:
+        while True:
+            got = wire.message()
+            backend.messages.append(got)
+            if b" /0 " in got.line:
+                release.wait(backends.LONG)
+            wire.reply(got.line.split()[1])
+
+    with backends.running(("one", paced), ("two", paced)) as made, gateway.client() as client:
+        serve(gateway, *made)
+        client.send(b"".join(GET % b"%d" % number for number in range(20)))
+        running.until(lambda: made[0].messages or made[1].messages, "the first one came")
+        with gateway.client() as other:
+            assert other.get(b"/other").body == b"/other"
+        assert len(made[0].messages) + len(made[1].messages) == 2, "nobody overtakes"
+        release.set()
+        assert [client.message().body for _ in range(20)] == [b"/%d" % number for number in range(20)]
+
+
+def test_connections_that_end_just_now_are_not_seen_by_clients(gateway: Gateway) -> None:
+    """Each answer is followed by the end of its connection, with and without a word about it."""
+
+    def leaves(backend: Backend, wire: Wire) -> None:
+        for _ in range(2):
+            backend.messages.append(wire.message())
+            wire.reply(b"fine")
+
+    with backends.running(("one", leaves), ("two", leaves)) as made, gateway.client() as client:
+        serve(gateway, *made)
+        for number in range(200):
+            got = client.get(b"/%d" % number, method=(b"GET", b"PUT", b"DELETE")[number % 3])
+            assert (got.line, got.body) == (b"HTTP/1.1 200 OK", b"fine")
+
+
+def tunnel(gateway: Gateway, client: Client) -> None:
+    client.send(b"GET /chat HTTP/1.1\r\nHost: shop.example.com\r\n" + SOCKET + b"\r\n")
+    assert client.head().line == b"HTTP/1.1 101 Switching Protocols"
+
+
+def test_octets_right_behind_a_handshake_are_not_lost(gateway: Gateway) -> None:
+    def greets(backend: Backend, wire: Wire) -> None:
+        wire.message()
+        wire.send(SWITCH + b"x" * 300_000)
+        backend.messages.append(backends.Message(b"", wire.exactly(300_000)))
+        wire.send(b"bye")
+
+    with backends.running(("one", greets)) as (one,), gateway.client() as client:
+        serve(gateway, one)
+        tunnel(gateway, client)
+        client.send(b"y" * 300_000)
+        assert client.exactly(300_003) == b"x" * 300_000 + b"bye"
+        assert one.messages[0].body == b"y" * 300_000
+
+
+def test_a_client_that_has_said_all_still_hears_the_rest(gateway: Gateway) -> None:
+    def sums(_: Backend, wire: Wire) -> None:
+        wire.message()
+        wire.send(SWITCH)
+        count = 0
+        with suppress(EOFError):
+            while wire.exactly(1):
+                count += 1
+        wire.send(b"%d octets" % count)
+
+    with backends.running(("one", sums)) as (one,), gateway.client() as client:
+        serve(gateway, one)
+        tunnel(gateway, client)
+        client.send(b"x" * 100_000)
+        client.sock.shutdown(socket.SHUT_WR)
+        assert client.rest() == b"100000 octets"
+
+
+def test_a_backend_that_has_said_all_still_hears_the_rest(gateway: Gateway) -> None:
+    heard = threading.Event()
+
+    def listens(backend: Backend, wire: Wire) -> None:
+        wire.message()
+        wire.send(SWITCH + b"over")
+        wire.sock.shutdown(socket.SHUT_WR)
+        backend.messages.append(backends.Message(b"", wire.exactly(100_000)))
+        heard.set()
+
+    with backends.running(("one", listens)) as (one,), gateway.client() as client:
+        serve(gateway, one)
+        tunnel(gateway, client)
+        assert client.rest() == b"over"
+        client.send(b"x" * 100_000)
+        assert heard.wait(backends.LONG)
+
+
+def test_last_words_in_a_tunnel_arrive(gateway: Gateway) -> None:
+    heard = threading.Event()
+
+    def listens(_: Backend, wire: Wire) -> None:
+        wire.message()
+        wire.send(SWITCH)
+        wire.exactly(100_000)
+        heard.set()
+
+    with backends.running(("one", listens)) as (one,):
+        serve(gateway, one)
+        with gateway.client() as client:
+            tunnel(gateway, client)
+            client.send(b"x" * 100_000)
+        assert heard.wait(backends.LONG), "the client has closed, and what it said was not thrown away"
+
+
+def test_a_tunnel_does_not_outrun_who_reads_it(gateway: Gateway) -> None:
+    flood = Flood()
+
+    def pours(_: Backend, wire: Wire) -> None:
+        wire.message()
+        wire.send(SWITCH)
+        flood.pour(wire.sock)
+
+    with backends.running(("one", pours)) as (one,), gateway.client() as client:
+        serve(gateway, one)
+        before = resident(gateway)
+        tunnel(gateway, client)
+        running.until(flood.stuck.is_set, "the backend is held back")
+        assert flood.sent < 40 * MIB and resident(gateway) - before < 8 * MIB
+
+
+def test_who_is_trusted_tells_who_the_client_is(tmp_path: Path) -> None:
+    said = b"X-Forwarded-For: 192.0.2.9\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: Shop.example.net\r\n"
+    said += (
+        b"Forwarded: for=192.0.2.9;proto=https\r\nX-Request-Id: from-the-edge\r\nX-Forwarded-Port: 8443\r\n"
+    )
+    loopback = ((4, 127 << 24, (1 << 24) - 1),)
+    for trusted in ((), loopback):
+        agreed = Terms(trusted=trusted, forwarded=True)
+        state = tmp_path / str(len(trusted))
+        with (
+            gateways.running(state, agreed) as made,
+            backends.running("one") as (one,),
+            made.client() as client,
+        ):
+            serve(made, one)
+            assert client.get(fields=said).body == b"one"
+        (got,) = one.messages
+        told = {
+            name: got.values(name.encode())
+            for name in ("x-forwarded-for", "x-real-ip", "x-forwarded-proto", "x-forwarded-port", "forwarded")
+        }
+        own = b'for=127.0.0.1;host="shop.example.com";proto=http'
+        if trusted:
+            assert told["x-forwarded-for"] == [b"192.0.2.9, 127.0.0.1"] and told["x-real-ip"] == [
+                b"192.0.2.9"
+            ]
+            assert told["x-forwarded-proto"] == [b"https"] and told["x-forwarded-port"] == [b"8443"]
+            assert told["forwarded"] == [b"for=192.0.2.9;proto=https, " + own]
+            assert got.values(b"x-forwarded-host") == [b"shop.example.net"]
+            assert got.values(b"x-request-id") == [b"from-the-edge"]
+        else:
+            assert told["x-forwarded-for"] == told["x-real-ip"] == [b"127.0.0.1"]
+            assert told["x-forwarded-proto"] == [b"http"] and told["forwarded"] == [own]
+            assert told["x-forwarded-port"] == [b"%d" % made.port]
+            assert got.values(b"x-forwarded-host") == [b"shop.example.com"]
+            assert got.values(b"x-request-id") != [b"from-the-edge"]
+
+
+def test_downloads_and_tunnels_outlive_a_change_and_end_with_the_worker(tmp_path: Path) -> None:
+    begun, finish = threading.Event(), threading.Event()
+
+    def slowly(_: Backend, wire: Wire) -> None:
+        wire.message()
+        wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
+        begun.set()
+        finish.wait(backends.LONG)
+        wire.send(b"world")
+
+    with gateways.running(tmp_path, AGREED) as made, backends.running(("one", slowly), "two") as (one, two):
+        serve(made, one)
+        with made.client() as client, made.client() as late:
+            client.send(GET % b"")
+            assert begun.wait(backends.LONG)
+            serve(made, two, asked=Options(timeouts=Timeouts(read=5.0)))
+            assert late.get().body == b"two"
+            made.process.send_signal(signal.SIGTERM)
+            assert late.rest() == b""
+            finish.set()
+            assert client.message().body == b"helloworld"
+            assert client.rest() == b""
+        assert made.process.wait(backends.LONG) == 0
