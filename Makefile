@@ -105,6 +105,9 @@ bench-decide: setup  ## Microseconds for a decision of the gateway's core, and f
 bench-gateway: setup  ## Requests per CPU-second beside Envoy, HAProxy, nginx, Caddy, aiohttp; LINE="get tls", QUICK=1
 	$(BIN)/python tests/bench/bench_gateway.py $(if $(LINE),--line $(LINE)) $(if $(QUICK),--quick)
 
+bench-failover: setup  ## What clients lose when members are drained, die, hang or change, at 2,000 requests/s
+	$(BIN)/python tests/bench/bench_failover.py
+
 bench-flood: setup  ## Who gets answers while one network floods the server; octets out per octet in
 	$(BIN)/python tests/bench/bench_flood.py
 	$(BIN)/python tests/bench/bench_amplification.py

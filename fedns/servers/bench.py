@@ -36,10 +36,11 @@ class Out(NamedTuple):
 class Bench:
     """Of one pool."""
 
-    __slots__ = ("_asked", "_left", "_missed", "_sick", "_strikes", "out")
+    __slots__ = ("_asked", "_doubts", "_left", "_missed", "_sick", "_strikes", "out")
 
     def __init__(self) -> None:
         self._left: dict[bytes, float] = {}
+        self._doubts: dict[bytes, Endpoint] = {}
         self.out: dict[bytes, Out] = {}
         self._strikes: dict[bytes, int] = {}
         self._sick: dict[bytes, int] = {}
@@ -47,26 +48,35 @@ class Bench:
         self._asked: set[bytes] = set()
 
     @property
+    def busy(self) -> bool:
+        """Somebody is to be looked at, now or later."""
+        return bool(self.out or self._doubts)
+
+    @property
     def clean(self) -> bool:
         """Nothing is held against anybody."""
         return not self._strikes and not self._sick
 
-    def missed(self, endpoint: Endpoint, pool: Pool, now: float) -> None:
-        """It could not be reached."""
-        self._sit(endpoint, now, 2)
+    def missed(self, endpoint: Endpoint, pool: Pool, now: float) -> bool:
+        """It could not be reached. Whether it, or another one, sits out therefore."""
+        before = len(self.out)
+        if endpoint.tag not in self.out:
+            self._sit(endpoint, now, 2)
         recent = self._missed.setdefault(endpoint.member, {})
         recent[endpoint.tag] = now
         if sum(now - at <= WINDOW for at in recent.values()) < TOGETHER:
-            return
+            return len(self.out) > before
         for each in _endpoints(pool):
             if each.member == endpoint.member and each.tag not in self.out:
                 self._sit(each, now, 2)
+        return len(self.out) > before
 
     def stumbled(self, endpoint: Endpoint, now: float) -> bool:
         """It broke off, or kept silent for too long. Whether it sits out now."""
+        self._doubts[endpoint.tag] = endpoint
         strikes = self._strikes.get(endpoint.tag, 0) + 1
         self._strikes[endpoint.tag] = strikes
-        if strikes < PATIENCE:
+        if strikes < PATIENCE or endpoint.tag in self.out:
             return False
         self._sit(endpoint, now, 1)
         return True
@@ -91,6 +101,7 @@ class Bench:
         seat = self.out.get(endpoint.tag)
         if seat is None or not seat.sure:
             return False
+        self._doubts.pop(endpoint.tag, None)
         self.back(endpoint)
         return True
 
@@ -98,23 +109,29 @@ class Bench:
         """Those to be looked at again, each once: `back` or `away` follows."""
         for tag in [tag for tag, at in self._left.items() if now - at > ABSENT]:
             self._forget(tag)
-        found = [
-            each.endpoint for tag, each in self.out.items() if each.until <= now and tag not in self._asked
-        ]
-        self._asked.update(each.tag for each in found)
-        return found
+        late = {tag: each.endpoint for tag, each in self.out.items() if each.until <= now}
+        found = {tag: each for tag, each in (late | self._doubts).items() if tag not in self._asked}
+        self._asked.update(found)
+        return list(found.values())
 
     def back(self, endpoint: Endpoint) -> None:
-        """It could be reached. What is held against it stays until it answers."""
+        """It could be reached. What is held against it stays until it answers; who broke off sits on."""
         self._asked.discard(endpoint.tag)
-        self.out.pop(endpoint.tag, None)
-        self._left.pop(endpoint.tag, None)
+        if self._doubts.pop(endpoint.tag, None) is None:
+            self.out.pop(endpoint.tag, None)
+            self._left.pop(endpoint.tag, None)
 
     def away(self, endpoint: Endpoint, now: float, sure: bool = True) -> None:
         """It still cannot be reached."""
         self._asked.discard(endpoint.tag)
-        if endpoint.tag in self.out:
+        doubted = self._doubts.pop(endpoint.tag, None) is not None
+        seat = self.out.get(endpoint.tag)
+        if seat is not None and doubted and seat.until > now:
+            self.out[endpoint.tag] = seat._replace(sure=seat.sure or sure)
+        elif seat is not None:
             self._sit(endpoint, now, 2, sure)
+        elif doubted and sure:
+            self._sit(endpoint, now, 1, sure)
 
     def keep(self, pool: Pool, now: float) -> None:
         """The pool has changed: who came back is looked at, and who left is forgotten in the end."""
@@ -140,15 +157,13 @@ class Bench:
         return {member: (sure[member], counts[member]) for member in sure}
 
     def _forget(self, tag: bytes) -> None:
-        for table in (self.out, self._strikes, self._sick, self._left):
+        for table in (self.out, self._strikes, self._sick, self._left, self._doubts):
             table.pop(tag, None)
         self._asked.discard(tag)
 
     def _sit(self, endpoint: Endpoint, now: float, soon: int, sure: bool = False) -> None:
         """`soon`: the time in a row from which on it lasts, and lasts longer."""
         before = self.out.get(endpoint.tag)
-        if before is not None and before.until > now:
-            return
         times = max(self._strikes.get(endpoint.tag, 0) - PATIENCE, before.times if before else 0) + 1
         self._strikes[endpoint.tag] = times + PATIENCE
         lasts = min(FIRST * 2.0 ** (times - soon), LONGEST) if times >= soon else 0.0

@@ -9,13 +9,14 @@ import contextlib
 import logging
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import monotonic
 
 from fedns import logs
 from fedns.gateway import balance, route, terms
 from fedns.gateway.terms import Terms
 from fedns.servers.bench import Bench
+from fedns.servers.budget import Budget
 from fedns.servers.current import Current
 
 DB = "gateway"
@@ -26,18 +27,18 @@ _log = logging.getLogger("fedns.gateway")
 
 
 class Service:
-    """One pool as this worker has it. `active` and `retrying` count what is under way, `busy` by endpoint's
+    """One pool as this worker has it. `active` counts what is under way, `busy` by endpoint's
     tag where that matters."""
 
-    __slots__ = ("active", "balancer", "bench", "busy", "key", "pool", "raw", "retrying", "seen")
+    __slots__ = ("active", "balancer", "bench", "budget", "busy", "key", "pool", "raw", "seen")
 
     def __init__(self, key: bytes) -> None:
         self.key = key
         self.raw: bytes | None = None
         self.pool = route.Pool()
-        self.bench = Bench()
+        self.bench, self.budget = Bench(), Budget()
         self.busy: Counter[bytes] = Counter()
-        self.active = self.retrying = 0
+        self.active = 0
         self.seen = -1
         self.arrange()
 
@@ -58,8 +59,7 @@ class Service:
         if taken:
             sits = self.bench.stumbled(endpoint, now)
         else:
-            self.bench.missed(endpoint, self.pool, now)
-            sits = True
+            sits = self.bench.missed(endpoint, self.pool, now)
         if sits:
             self.arrange()
         return sits
@@ -152,16 +152,21 @@ class Directory:
         finally:
             view.close()
 
+    def remember(self, tries: Callable[[bytes], int], now: float) -> None:
+        """Keeps in mind how much was asked of each pool by now."""
+        for key, service in self._services.items():
+            service.budget.note(tries(key), now)
+
     def benched(self) -> Iterator[Service]:
         """Pools of which somebody sits out."""
-        return (each for each in self._services.values() if each.bench.out)
+        return (each for each in self._services.values() if each.bench.busy)
 
     def forget(self) -> None:
         """Lets go of pools that are gone and that nobody uses."""
         gone = [
             key
             for key, each in self._services.items()
-            if each.raw is None and not (each.active or each.bench.out)
+            if each.raw is None and not (each.active or each.bench.busy)
         ]
         for key in gone:
             del self._services[key]

@@ -66,6 +66,7 @@ class Worker:
             self._looked = now
             hall.directory.open()
             hall.directory.forget()
+            hall.directory.remember(hall.tally.tries, now)
             hall.depot.sweep(now)
             hall.aside.depot.sweep(now)
             if hall.log is not None:

@@ -44,7 +44,6 @@ class Journey(Relay):
         "_done",
         "_kept",
         "_opening",
-        "_retrying",
         "_service",
         "_tried",
         "begun",
@@ -74,7 +73,7 @@ class Journey(Relay):
         self._tried: Tried | None = None
         self._opening: asyncio.Task[None] | None = None
         self._kept: list[bytes] | None = []
-        self._done = self._retrying = False
+        self._done = False
         self.copy: Copy | None = None
 
     def set_out(self, decision: Decision) -> None:
@@ -86,7 +85,7 @@ class Journey(Relay):
     def start_over(self, decision: Decision, wire: bytes) -> None:
         """To somebody else, with another request, which has no body."""
         self.released()
-        self._tried, self._retrying, self._kept, self._done = None, False, [], True
+        self._tried, self._kept, self._done = None, [], True
         self.pieces, self.decision, self.wire = [], decision, wire
         self.inbound.hold()
         self.set_out(decision)
@@ -298,9 +297,6 @@ class Journey(Relay):
         self._left(self._service, self.endpoint)
         if not taken or self._repeatable():
             self._tried.members.add(self.endpoint.member)
-        if not self._retrying:
-            self._retrying = True
-            self._service.retrying += 1
         self._try()
 
     def _again(self, taken: bool) -> bool:
@@ -313,8 +309,8 @@ class Journey(Relay):
             return False
         if taken and not self._repeatable():
             return False
-        bound = max(hall.terms.least_budget, hall.terms.budget * service.active)
-        allowed = self._retrying or service.retrying < bound
+        tries, terms = hall.tally.tries(service.key), hall.terms
+        allowed = service.budget.grant(tries, terms.budget, terms.least_budget)
         if not allowed:
             hall.tally.count("budget_spent")
         return allowed
@@ -347,7 +343,6 @@ class Journey(Relay):
         service, self._service = self._service, None
         if service is not None:
             service.active -= 1
-            service.retrying -= self._retrying
             if self.endpoint is not None:
                 self._left(service, self.endpoint)
 

@@ -42,6 +42,7 @@ class Tally:
         self._seen = ledger.Ledger(path + SEEN, ROWS)
         self._rows: dict[tuple[bytes, str, int], int] = {}
         self._ends: dict[tuple[str, bytes], int] = {}
+        self._pools: dict[bytes, list[int]] = {}
         self._standing: dict[bytes, dict[str, tuple[int, int]]] = {}
         self._seen.clear(OUT, ALL)  # our predecessor's
 
@@ -91,7 +92,12 @@ class Tally:
         at = self._ends.get(key)
         if at is None:
             at = self._ends[key] = self._seen.row(b"\0".join((member.encode(), pool)))
+            self._pools.setdefault(pool, []).append(at)
         return at
+
+    def tries(self, pool: bytes) -> int:
+        """All that were begun in a pool."""
+        return sum(self._seen.cells[at + TRIES] for at in self._pools.get(pool, ()))
 
 
 def traffic(directory: str) -> tuple[dict[Traffic, tuple[int, float]], dict[str, int]]:

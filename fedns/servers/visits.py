@@ -35,7 +35,7 @@ class Visits:
                 task = self._hall.loop.create_task(self._visit(service, endpoint))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
-        for service in [each for each in self._told if not each.bench.out]:
+        for service in [each for each in self._told if not each.bench.busy]:
             self._tell(service)
 
     async def _visit(self, service: Service, endpoint: Endpoint) -> None:
@@ -48,7 +48,7 @@ class Visits:
         else:
             transport.close()
             service.bench.back(endpoint)
-            service.arrange()
+        service.arrange()
         self._tell(service)
 
     def _tell(self, service: Service) -> None:

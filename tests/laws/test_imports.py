@@ -111,6 +111,7 @@ GATEWAY_MAY_LOAD = {
     "fedns.servers.seals",
     "fedns.servers.bench",
     "fedns.servers.blame",
+    "fedns.servers.budget",
     "fedns.servers.dressing",
     "fedns.servers.journey",
     "fedns.servers.substitute",

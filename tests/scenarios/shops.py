@@ -14,7 +14,8 @@ from pathlib import Path
 from tests.bench import serving
 from tests.scenarios import world
 
-HOST, NAME = "shop.example.com", "shop.store.fed.svc.example.com"
+HOST, ZONE = "shop.example.com", "store.fed.svc.example.com"
+NAME = f"shop.{ZONE}"
 SERVICE = """apiVersion: v1
 kind: Service
 metadata: {{name: {name}, namespace: store}}
@@ -138,22 +139,26 @@ class Served(world.Served):
         series = re.compile(rf"^{name}(?:{{.*}})? (\S+)$", re.MULTILINE)
         return sum(map(float, series.findall(self.api("/metrics"))))
 
-    def agrees(self, *members: str) -> None:
+    def agrees(self, *members: str, service: str = "shop") -> None:
         """DNS answers with these members, and the gateway goes to them and to no other."""
-        wanted = world.records(address(each) for each in members)
-        world.until(lambda: self.answer(NAME) == wanted, f"DNS answers {members}")
-        world.until(lambda: self.reached() == set(members), f"the gateway goes to {members}")
+        name, wanted = f"{service}.{ZONE}", world.records(address(each) for each in members)
+        host = f"{service}.example.com"
+        world.until(lambda: self.answer(name) == wanted, f"DNS answers {members}")
+        world.until(lambda: self.reached(host) == set(members), f"the gateway goes to {members}")
 
-    def reached(self) -> set[str]:
+    def reached(self, host: str = HOST) -> set[str]:
         """Members that answer, by all workers (once in 30,000 times by one less)."""
-        return set().union(*(self.members(8) for _ in range(16)))
+        return set().union(*(self.members(8, host=host) for _ in range(16)))
 
 
-def answers(port: int, requests: int, target: str, headers: Mapping[str, str]) -> Iterator[str]:
+def answers(
+    port: int, requests: int, target: str, headers: Mapping[str, str], method: str = "GET"
+) -> Iterator[str]:
+    """Who answered: bodies, else statuses."""
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=world.LONG)
     try:
         for _ in range(requests):
-            client.request("GET", target, headers=dict(headers))
+            client.request(method, target, headers=dict(headers))
             reply = client.getresponse()
             body = reply.read().decode()
             yield body.strip() if reply.status == 200 else str(reply.status)

@@ -96,3 +96,27 @@ def test_few_sit_out_for_saying_that_they_cannot_serve() -> None:
     alone = Pool((Tier(1.0, (Part("c2", 1.0, (D,)),)),))
     last = bench.Bench()
     assert not any(last.sickened(D, alone, 100.0) for _ in range(20))
+
+
+def test_who_broke_off_is_looked_at_at_once() -> None:
+    made = bench.Bench()
+    made.stumbled(A, 100.0)
+    made.stumbled(B, 100.0)
+    assert made.busy and not made.out and made.due(100.0) == [A, B]
+    made.away(A, 100.0)
+    made.back(B)
+    assert made.out.keys() == {A.tag} and made.unreachable(POOL) == {"c1": (1, 3)}
+    made.stumbled(B, 100.1)
+    assert made.due(100.1) == [B]
+    made.back(B)  # it can be reached, and sits out for breaking off
+    assert made.out.keys() == {A.tag, B.tag} and made.due(100.2) == []
+    made.stumbled(B, 100.2)
+    made.away(B, 100.3)
+    assert made.unreachable(POOL) == {"c1": (2, 3)}
+
+
+def test_many_who_fail_to_reach_one_at_once_are_one_failure() -> None:
+    made = bench.Bench()
+    for _ in range(20):
+        made.missed(A, POOL, 100.0)
+    assert made.due(100.0) == [A]
