@@ -22,8 +22,6 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 WINDOW = 4 << 20  # octets of all streams together that the client may send ahead
 ALLOWANCE, REFILL, EARNED = 200.0, 20.0, 0.5  # at first and at most; per second; per request served
 NOTICE = 0.1  # seconds between saying that the end is near, and refusing streams
-CALM = 11
-"""ENHANCE_YOUR_CALM"""
 
 
 def _failed(event: object) -> bool:
@@ -60,7 +58,7 @@ class Braid(weave.Weave):
         self.trusted = identity.trusts(terms.trusted, self.peer.address)
         status = self.hall.enter(self, self.peer.address, self.trusted)
         if status:
-            self._part("crowded" if status == 503 else "crowded_client", CALM)
+            self._part("crowded" if status == 503 else "crowded_client", weave.CALM)
 
     def data_received(self, data: bytes) -> None:
         if not self._deaf:
@@ -141,12 +139,13 @@ class Braid(weave.Weave):
             return
         self._deaf = True
         self._empty()
-        if self.session.want_read:
+        if self.live:
             self.session.terminate_connection(code)
         self.pump()
-        self.heed(self.session.events())
-        if self._ended and not why:
-            why = "broken_http2"
+        if self.spent is None:
+            self.heed(self.session.events())
+        if not why and (self._ended or self.spent is not None):
+            why = "too_many_frames" if isinstance(self.spent, weave.Flood) else "broken_http2"
         if why:
             self.hall.tally.count(why)
         if self.clogged:
@@ -156,6 +155,8 @@ class Braid(weave.Weave):
             self.transport.close()
             return
         self.transport.write_eof()
+        if why:
+            self.transport.pause_reading()
         self._patience = self.hall.now + self.hall.terms.linger
 
     def _empty(self) -> None:
@@ -166,13 +167,13 @@ class Braid(weave.Weave):
     # What the library says.
 
     def heed(self, happened: list[Any]) -> None:
-        if self._deaf or not self.session.want_read:
+        if self._deaf or not self.live:
             self._ended = self._ended or any(_failed(each) for each in happened)
             return
         self._gone = {each.stream_id for each in happened if type(each) is events.StreamReset}
         super().heed(happened)
         if self._allowance < 0:
-            self._part("too_many_frames", CALM)
+            self._part("too_many_frames", weave.CALM)
 
     def _asked(self, event: events.RequestReceived) -> None:
         number = event.stream_id

@@ -5,11 +5,13 @@ is not taken on is not acknowledged, so that the client's window holds it back. 
 answer is a request given up.
 """
 
+import logging
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from fedns.servers import accesslog, crossing, framing
+from fedns import logs
+from fedns.servers import accesslog, crossing, framing, weave
 from fedns.servers.exchange import Exchange
 from fedns.servers.outbound import Outbound
 from fedns.servers.relay import Relay
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 NO_ERROR, INTERNAL_ERROR, CANCEL = 0, 2, 8
 """RFC 9113 section 7."""
+
+_log = logging.getLogger("fedns.gateway")
 
 
 class Passage(Exchange):
@@ -146,7 +150,7 @@ class Strand:
 
     def _repay(self) -> None:
         owed, self._owed = self._owed, 0
-        if owed and self.braid.session.want_read:
+        if owed and self.braid.live:
             self.braid.session.acknowledge_received_data(owed, self.number)
             self.braid.wake()
 
@@ -161,29 +165,34 @@ class Strand:
 
     # What the client gets.
 
+    def _tell(self, call: Callable[..., None], *what: object, **how: bool) -> None:
+        """Has the library say it; where it will not, the connection ends, and nobody else is troubled."""
+        if not self.open or not self.braid.live:
+            return
+        try:
+            call(self.number, *what, **how)
+        except weave.Broken as error:
+            self.hall.tally.count("unsayable")
+            self.open = False
+            _log.error("HTTP/2 to a client", extra=logs.fields(error=str(error)))
+            self.transport.abort()
+            return
+        self.braid.stir(self)
+
     def answer(self, fields: list[framing.Field], over: bool) -> None:
-        if self.open:
-            self.braid.session.send_response(self.number, fields, end_stream=over)
-            self.braid.stir(self)
+        self._tell(self.braid.session.send_response, fields, end_stream=over)
 
     def interim(self, fields: list[framing.Field]) -> None:
-        if self.open:
-            self.braid.session.send_informational_response(self.number, fields)
-            self.braid.wake()
+        self._tell(self.braid.session.send_informational_response, fields)
 
     def send(self, data: bytes) -> None:
-        if self.open:
-            self.braid.session.send_data(self.number, data)
-            self.braid.stir(self)
+        self._tell(self.braid.session.send_data, data)
 
     def finish(self, trailers: list[framing.Field]) -> None:
-        if not self.open:
-            return
         if trailers:
-            self.braid.session.send_trailers(self.number, trailers)
+            self._tell(self.braid.session.send_trailers, trailers)
         else:
-            self.braid.session.end_stream(self.number)
-        self.braid.stir(self)
+            self._tell(self.braid.session.end_stream)
 
     def full(self) -> None:
         """More is written than the client takes."""
@@ -217,9 +226,9 @@ class Strand:
             exchange.settle()
 
     def reset(self, code: int) -> None:
+        self._tell(self.braid.session.reset_stream, code)
         if self.open:
             self.open = False
-            self.braid.session.reset_stream(self.number, code)
             self.braid.forgo(self)
 
     def tunnel(self, outbound: Outbound) -> None:

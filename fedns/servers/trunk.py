@@ -47,7 +47,11 @@ class Branch(Outbound):
     def start(self, wire: bytes, bare: bool, trailers: bool) -> None:
         """Sends the head. `bare`: nothing follows; `trailers`: the client takes some."""
         fields = crossing.sent(wire, self.key.upstream is not None, trailers)
-        self.number = self.trunk.session.send_request(fields, end_stream=bare)
+        try:
+            self.number = self.trunk.session.send_request(fields, end_stream=bare)
+        except weave.Broken as error:
+            self.fail(str(error))
+            return
         self.open = True
         self.trunk.branches[self.number] = self
         self.trunk.wake()
@@ -55,7 +59,7 @@ class Branch(Outbound):
     def send(self, data: bytes, done: bool, trailers: Sequence[framing.Field]) -> None:
         """More of the body; `done`: all of it."""
         session = self.trunk.session
-        if not self.open or not session.want_read:
+        if not self.open or not self.trunk.live:
             return
         if data:
             session.send_data(self.number, data)
@@ -152,7 +156,7 @@ class Branch(Outbound):
     def _repay(self) -> None:
         owed, self._owed = self._owed, 0
         session = self.trunk.session
-        if owed and session.want_read:
+        if owed and self.trunk.live:
             session.acknowledge_received_data(owed, self.number)
             self.trunk.wake()
 
@@ -197,7 +201,7 @@ class Trunk(weave.Weave):
 
     def forgo(self, branch: Branch, code: int) -> None:
         """We have ended its stream."""
-        if self.branches.pop(branch.number, None) is not None and self.session.want_read:
+        if self.branches.pop(branch.number, None) is not None and self.live:
             self.session.reset_stream(branch.number, code)
             self.wake()
         self._rest()
@@ -213,7 +217,7 @@ class Trunk(weave.Weave):
         """With a last word."""
         self.leaving = True
         if not self.transport.is_closing():
-            if self.session.want_read:
+            if self.live:
                 self.session.terminate_connection(NO_ERROR)
             self.pump()
             self.transport.close()

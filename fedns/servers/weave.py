@@ -11,16 +11,21 @@ from typing import Any, ClassVar, Protocol, cast
 
 import ngh2
 from ngh2 import Configuration, Connection, Role, Setting
-from ngh2.exceptions import NGH2Error
+from ngh2.exceptions import DenialOfServiceError, NGH2Error
 
 from fedns.gateway.terms import Terms
 
 Event = Any
+FAREWELL = b"\0\0\x08\x07\0\0\0\0\0" + b"\x7f\xff\xff\xff" + b"\0\0\0\x0b"
+"""GOAWAY, ENHANCE_YOUR_CALM: for whom the library says nothing itself."""
 PIECE = 64 << 10  # octets that are taken at once for the transport
 HIGH, LOW = 64 << 10, 16 << 10  # octets of one stream that wait for the peer's window
 WINDOW = 256 << 10  # octets of one stream that the peer may send ahead
 BURST, RATE = 2000, 1000  # resets that the library bears: more than we do
-Broken = NGH2Error
+LONGEST = 1 << 20  # octets of a head that goes out, as the library reckons: it came in, and within bounds
+CALM = 11
+"""ENHANCE_YOUR_CALM (RFC 9113 section 7)."""
+Broken, Flood = NGH2Error, DenialOfServiceError
 
 
 class Thread(Protocol):
@@ -43,6 +48,7 @@ def settled(role: Role, terms: Terms, most: dict[Setting, int], window: int) -> 
         Configuration(
             auto_window_update=False,
             max_outbound_ack=200,
+            max_send_header_block_length=LONGEST,
             stream_reset_rate_limit=(BURST, RATE),
             max_inbound_header_list_size=2 * terms.head + 64 * terms.fields,
             max_inbound_header_count=2 * terms.fields,
@@ -55,7 +61,8 @@ def settled(role: Role, terms: Terms, most: dict[Setting, int], window: int) -> 
 
 
 class Weave(asyncio.Protocol):
-    """`clogged`: the transport takes nothing now."""
+    """`clogged`: the transport takes nothing now. `spent`: the library's last word about this peer; it can be
+    asked nothing more."""
 
     HEARD: ClassVar[dict[type, Callable[[Any, Event], None]]] = {}
     """What becomes of each kind of event."""
@@ -65,6 +72,12 @@ class Weave(asyncio.Protocol):
         self.session, self.clogged = session, False
         self._loop, self._woken = loop, False
         self._stirred: set[Thread] = set()
+        self.spent: NGH2Error | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether the protocol goes on."""
+        return self.spent is None and self.session.want_read
 
     def stir(self, thread: Thread) -> None:
         """It has written something."""
@@ -82,15 +95,15 @@ class Weave(asyncio.Protocol):
         self.flush()
 
     def data_received(self, data: bytes) -> None:
-        session = self.session
-        if not session.want_read:
+        if not self.live:
             return
         try:
-            session.receive_data(data)
-        except NGH2Error:
+            self.session.receive_data(data)
+        except NGH2Error as error:
+            self.spent = error
             self.over()
             return
-        self.heed(session.events())
+        self.heed(self.session.events())
         self.flush()
 
     def heed(self, events: list[Event]) -> None:
@@ -105,8 +118,12 @@ class Weave(asyncio.Protocol):
         """Nothing more can come: the protocol is at its end, or broken."""
 
     def pump(self) -> None:
-        """Sends what may be sent."""
+        """Sends what may be sent; of who is spent, that we want no more of it."""
         session, transport = self.session, self.transport
+        if self.spent is not None:
+            if not self.clogged and not transport.is_closing():
+                transport.write(FAREWELL)
+            return
         while not self.clogged and not transport.is_closing():
             data = session.data_to_send(PIECE)
             if not data:
@@ -115,6 +132,8 @@ class Weave(asyncio.Protocol):
 
     def flush(self) -> None:
         """Sends, and tells streams how they stand."""
+        if self.spent is not None:
+            return
         session = self.session
         self.pump()
         if self._stirred:
@@ -122,7 +141,7 @@ class Weave(asyncio.Protocol):
             for thread in stirred:
                 self._weigh(thread, session.queued_body_size(thread.number))
         self.heed(session.events())
-        if not session.want_read:
+        if not self.live:
             self.over()
 
     def _weigh(self, thread: Thread, queued: int) -> None:
@@ -145,4 +164,4 @@ class Weave(asyncio.Protocol):
         self.flush()
 
 
-__all__ = ["Broken", "Connection", "Role", "Setting", "Thread", "Weave", "ngh2", "settled"]
+__all__ = ["CALM", "Broken", "Connection", "Flood", "Role", "Setting", "Thread", "Weave", "ngh2", "settled"]
