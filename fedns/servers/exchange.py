@@ -253,11 +253,12 @@ class Exchange(Journey):
     def expire(self) -> None:
         """Nothing moved for too long."""
         hall = self.inbound.hall
-        late = "client" if self.inbound.clogged else "backend" if self.ended else "body"
+        theirs = self.ended or self.stuck
+        late = "client" if self.inbound.clogged else "backend" if theirs else "body"
         hall.tally.count(f"late_{late}")
         if late == "backend" and not self.started and hall.now < self._until and self.silent():
             return
-        self.give_up(504 if self.ended else 408)
+        self.give_up(504 if theirs else 408)
 
     @property
     def _cookies_always(self) -> bool:

@@ -28,6 +28,7 @@ from fedns.servers.tally import Tally
 from fedns.servers.visits import Visits
 
 TICK = 0.1  # seconds: how precise deadlines are
+STALL = 0.5  # seconds without a tick: what clients have sent meanwhile is read before any of them is late
 LOOK = 1.0  # seconds between looks at the tables' file
 FINISH = 8.0  # seconds that exchanges get after SIGTERM; the supervisor waits 10
 BACKLOG = 4096
@@ -43,7 +44,7 @@ class Worker:
         self._loop = loop
         self._servers: list[asyncio.Server | Doorman] = []
         self._proxied = directory.terms.proxied
-        self._looked = 0.0
+        self._looked, self._late = 0.0, False
         self._visits = Visits(self.hall)
 
     async def listen(self, sock: socket.socket, secure: bool = False) -> None:
@@ -56,8 +57,9 @@ class Worker:
 
     def tick(self) -> None:
         hall = self.hall
-        hall.now = now = monotonic()
-        for each in [each for each in hall.clients if each.due < now]:
+        now = monotonic()
+        self._late, hall.now = now - hall.now > STALL and not self._late, now
+        for each in [each for each in hall.clients if each.due < now and not self._late]:
             each.expire()
         hall.directory.look()
         hall.renew()

@@ -293,7 +293,7 @@ class Inbound(asyncio.Protocol):
         self.exchange = None
         exchange.settle()
         if not exchange.request.keep or (self._eof and not self._waiting):
-            self._part()
+            self._part(exchange.ended)
         elif self._waiting:
             self.hall.loop.call_soon(self._next)
         else:
@@ -320,15 +320,18 @@ class Inbound(asyncio.Protocol):
         self.transport.write_eof()
         return True
 
-    def _part(self) -> None:
-        """Ends it so that the last answer is read: what still comes is thrown away for a while."""
+    def _part(self, whole: bool) -> None:
+        """Ends it so that the last answer is read: what still comes is thrown away for a while. `whole`: all
+        that was announced has come."""
         self._deaf = True
         self._waiting.clear()
         self._tunnel = None
-        if self._eof or self._ceased or not self.transport.can_write_eof():
+        closable = self.transport.can_write_eof()
+        if self._eof or self._ceased or (whole and not closable):
             self.transport.close()
             return
-        self.transport.write_eof()
+        if closable:
+            self.transport.write_eof()
         self.due = self.hall.now + self.hall.terms.linger
         self.go_on()
 

@@ -24,8 +24,8 @@ _TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
 
 class Relay:
     """`chunks`: the client frames bodies without a length by chunks. `ended`: the request came whole.
-    `started`: of the answer something went out; `sent` counts octets. `status` is the answer's. `plain`:
-    nothing about it is changed."""
+    `started`: of the answer something went out; `sent` counts octets. `status` is the answer's. `stuck`: the
+    backend takes nothing more. `plain`: nothing about it is changed."""
 
     __slots__ = (
         "_until",
@@ -40,6 +40,7 @@ class Relay:
         "sent",
         "started",
         "status",
+        "stuck",
         "tunnel",
     )
 
@@ -49,7 +50,7 @@ class Relay:
         self.options = _USUAL
         self.outbound: Outbound | None = None
         self.status = self.sent = 0
-        self.ended = self.started = self.tunnel = False
+        self.ended = self.started = self.tunnel = self.stuck = False
         self.plain, self._until = True, inf
         self.chunks = not request.old
 
@@ -146,9 +147,11 @@ class Relay:
         return self.inbound.ceased()
 
     def full(self) -> None:
+        self.stuck = True
         self.inbound.hold()
 
     def drained(self) -> None:
+        self.stuck = False
         self.inbound.go_on()
 
     # The end.

@@ -110,6 +110,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield Stage(gateway, honest)
 
 
+def _used(backend: backends.Backend) -> int:
+    """Connections on which anything came; others only see whether it is there."""
+    return sum(map(bool, backend.raw))
+
+
 def _says(answer: bytes) -> backends.Play:
     """One lie for each request, and then silence until the gateway goes."""
 
@@ -145,7 +150,7 @@ def test_a_lie_before_the_answer_is_502(stage: Stage, name: str) -> None:
             assert final.startswith(b"HTTP/1.1 502 Bad Gateway\r\n"), said[:300]
             assert b"evil" not in said
             stage.others_are_served()
-        assert len(liar.raw) == len(liar.messages)  # no connection was used twice
+        assert _used(liar) == len(liar.messages)  # no connection was used twice
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -188,7 +193,7 @@ def test_what_comes_after_an_answer_reaches_nobody(stage: Stage, name: str) -> N
             assert b"evil" not in said and said.endswith(b"honest")
             assert said.count(b"HTTP/1.1 ") == 2
             stage.others_are_served()
-        assert len(liar.raw) == TIMES == len(liar.messages)
+        assert _used(liar) == TIMES == len(liar.messages)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +208,7 @@ def test_a_body_after_head_reaches_nobody(stage: Stage, framing: bytes, body: by
             with stage.gateway.client() as client:
                 assert client.get(method=b"HEAD").line == b"HTTP/1.1 200 OK"
                 assert client.get(b"/honest").body == b"honest"
-        assert len(liar.raw) == TIMES == len(liar.messages)
+        assert _used(liar) == TIMES == len(liar.messages)
 
 
 def test_what_comes_late_ends_the_connection_that_waits(stage: Stage) -> None:
@@ -223,7 +228,7 @@ def test_what_comes_late_ends_the_connection_that_waits(stage: Stage) -> None:
         lied.set()
         running.until(lambda: not liar.connected, "the gateway has left")
         assert client.get().body == b"ok"
-        assert len(liar.raw) == 2
+        assert _used(liar) == 2
         stage.others_are_served()
 
 
