@@ -59,6 +59,7 @@ class Gathering:
         self._secrets = secrets
         self._drafts: dict[str, site.Draft] = {}
         self._tls: dict[str, options.Tls] = {}
+        self._unnamed = ""
         self._aliases: dict[str, str] = {}
         self._www: dict[str, str] = {}
         self._options: dict[Options, int] = {Options(): 0}
@@ -84,10 +85,18 @@ class Gathering:
             if wrong:
                 self._problem(ingress, f"secret {secret} {wrong}", "its hosts get the default certificate")
                 continue
-            for text in block.hosts or tuple(rule.host for rule in ingress.rules):
+            for text in block.hosts or tuple(rule.host for rule in ingress.rules) or ("",):
                 name = self._name(ingress, text)
+                if name == "" and secret:
+                    self._spare(ingress, secret)
                 if name and name not in self._tls:
                     self._tls[name] = certificates.host(self._wishes(job, Site(name), b""), secret)
+
+    def _spare(self, ingress: Ingress, secret: str) -> None:
+        """The default certificate: the one that is for no host."""
+        self._unnamed = self._unnamed or secret
+        if self._unnamed != secret:
+            self._problem(ingress, f"the default certificate is that of secret {self._unnamed}", "say hosts")
 
     def sites(self, job: Job) -> None:
         """Hosts, and what counts for all of their paths."""
@@ -157,9 +166,12 @@ class Gathering:
         return route.Table(named, wild, hosts.get(""), default, tuple(self._options), tls)
 
     def certificates(self) -> dict[bytes, route.Certificate]:
-        """Those that the table leads to, by `namespace/name`."""
+        """Those that the table leads to, by `namespace/name`; empty: the default one."""
         names = certificates.used(self._tls.values(), self._options)
-        return {name.encode(): certificates.entry(self._secrets[name]) for name in sorted(names)}
+        found = {name.encode(): certificates.entry(self._secrets[name]) for name in sorted(names)}
+        if self._unnamed:
+            found[b""] = certificates.entry(self._secrets[self._unnamed])
+        return found
 
     def _claim(self, job: Job, name: str, path: Path) -> None:
         where = f"path {path.path!r} of host {name or '*'}"

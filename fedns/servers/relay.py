@@ -164,7 +164,7 @@ class Relay:
         self.status, self.started = status, True
         if not text:
             text, fields = framing.REASONS.get(status, b"") + b"\n", (*fields, _TEXT)
-        if self.head_only or status == 204:
+        if status == 204:
             text = b""
         fields = (*fields, (b"Date", self.inbound.hall.date()))
         self.tell(status, fields, text)
@@ -172,8 +172,9 @@ class Relay:
         self.inbound.done(self)
 
     def tell(self, status: int, fields: "Sequence[framing.Field]", text: bytes) -> None:
-        """Writes an answer of our own."""
-        self.write(framing.own(status, fields, text, self.request.keep))
+        """Writes an answer of our own; to HEAD without its text, of which the length is told all the same."""
+        said = framing.own(status, fields, text, self.request.keep)
+        self.write(said[: len(said) - len(text)] if self.head_only else said)
 
     def _finish(self, outbound: Outbound) -> None:
         self.outbound = outbound.taker = None

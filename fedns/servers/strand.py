@@ -68,8 +68,9 @@ class Passage(Exchange):
             late = self.inbound.hall.now >= self._until
             strand.answer(crossing.failed(status, framing.REASONS.get(status, b""), late), True)
             return
-        strand.answer(crossing.own(status, fields, len(text)), not text)
-        if text:
+        bare = not text or self.head_only
+        strand.answer(crossing.own(status, fields, len(text)), bare)
+        if not bare:
             self.write(text)
             strand.finish([])
 

@@ -20,14 +20,18 @@ _PROXIES = Terms(proxied=True, trusted=((4, 192 << 24 | 168 << 16, (1 << 16) - 1
 
 class Lost(Struct, frozen=True):
     """`annotations` of the first Ingress, and of those `beside` it; `then`: of the first from that request
-    on. `classes`: of Ingresses by name. `shown`: requests with the client's certificate. `gone`: the
-    request before which the service `auth` ends. `before`: octets in front of each request. `more` requests
-    follow those of the vector."""
+    on. `classes`: of Ingresses by name; `ours`: others that are our own; `demanded`: without a class an
+    Ingress is somebody else's; `bare`: the request before which all lose theirs. `shown`: requests with the
+    client's certificate. `gone`: the request before which the service `auth` ends. `before`: octets in front
+    of each request. `more` requests follow those of the vector."""
 
     annotations: Mapping[str, str] = {}
     beside: tuple[dict[str, Any], ...] = ()
     then: Mapping[int, Mapping[str, str]] = {}
     classes: Mapping[str, str] = {}
+    ours: tuple[str, ...] = ()
+    demanded: bool = False
+    bare: int = -1
     terms: Terms = Terms()
     shown: tuple[int, ...] = ()
     gone: int = -1
@@ -156,7 +160,16 @@ LOST: dict[tuple[str, int], Lost] = {
             ),
         ),
     ),
+    ("ingress/multiple_rules.go", 38): Lost(beside=(_object("second.host", service="second-service"),)),
     ("settings/ingress_class.go", 106): Lost(classes={"foo-1": "others", "bar-1": "nginx"}),
+    ("settings/ingress_class.go", 166): Lost(classes={"bar-valid": "nginx"}, demanded=True),
+    ("settings/ingress_class.go", 194): Lost(
+        classes={"foo-annotation": "nginx", "foo-class": "nginx"}, demanded=True, bare=2
+    ),
+    ("settings/ingress_class.go", 414): Lost(
+        classes={"foobar123": "testclass"}, ours=("testclass",), demanded=True
+    ),
+    ("settings/ingress_class.go", 648): Lost(classes={"noclassforyou": "unseen"}),
     ("settings/proxy_protocol.go", 86): Lost(
         terms=PROXIED,
         before=_PROXY % 443,

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from msgspec import structs
 
 from fedns.gateway.terms import Terms
 from fedns.model.ingress import Ingress, IngressClass, Secret
@@ -21,10 +22,6 @@ _TESTS = vectors.load("ingress_nginx_e2e")["tests"]
 _HTPASSWD = b"foo:$apr1$OFG3Xybp$ckL0FHDAkoXYIlH9.cysT0\nuname:{PLAIN}pwd\n"
 _CROWDED = ("annotations/limitconnections.go", 38)
 _SPLIT = "TestMainlineCanaryDistribution"
-_CLASSES = (
-    IngressClass("nginx", "fedns.io/gateway", default=True),
-    IngressClass("others", "example.com/other"),
-)
 
 
 def _asks(test: dict[str, Any]) -> list[dict[str, Any]]:
@@ -35,7 +32,9 @@ def _asks(test: dict[str, Any]) -> list[dict[str, Any]]:
 def _why_not(test: dict[str, Any]) -> str:
     """Why a test is not run; empty: it is."""
     file, key = nginx.file(test), nginx.key(test)
-    said = nginx.NOT_OURS.get(file) or nginx.DEVIATIONS.get(key) or lost.UNRUN.get(key)
+    said = nginx.NOT_OURS.get(file) or lost.UNRUN.get(key)
+    if key not in lost.LOST:
+        said = said or nginx.DEVIATIONS.get(key)
     if said:
         return str(said)
     return "" if _asks(test) or _SPLIT in test.get("other", ()) else lost.UNASKED.get(file, "")
@@ -78,20 +77,22 @@ class Play:
             if not number:
                 asked = changes[-1] if changes else asked | self._lost.annotations
             each = nginx.ingress(row | {"annotations": asked}, number, **self._known)
-            found[each.name] = self._classed(each)
+            found[each.name] = self._classed(each, at)
         return list(found.values())
 
-    def _classed(self, each: Ingress) -> Ingress:
-        name = self._lost.classes.get(each.name)
-        if name is None:
-            return each
-        return Ingress(each.namespace, each.name, each.created, name, each.annotations, each.rules)
+    def _classed(self, each: Ingress, at: int) -> Ingress:
+        bare = 0 <= self._lost.bare <= at
+        return structs.replace(each, klass="" if bare else self._lost.classes.get(each.name, each.klass))
 
     def serve(self, at: int, replicas: int = 1) -> None:
         given = self.objects(at)
         secrets = {f"ns/{row.secret}": stage.secret(row.secret) for each in given for row in each.tls}
         secrets["ns/credentials"] = Secret("ns", "credentials", "Opaque", {"auth": _HTPASSWD})
-        self._place.serve(given, secrets, _CLASSES, replicas)
+        demanded = self._lost.demanded
+        classes = [IngressClass("others", "example.com/other", default=demanded)]
+        ours = ("nginx", *self._lost.ours)
+        classes += [IngressClass(name, "fedns.io/gateway", name == "nginx" and not demanded) for name in ours]
+        self._place.serve(given, secrets, classes, replicas)
 
     def ask(self, at: int, asked: dict[str, Any]) -> stage.Answer:
         headers = {name: nginx.text(value, **self._known) for name, value in asked.get("headers", {}).items()}
@@ -117,7 +118,7 @@ class Play:
     def run(self) -> None:
         self.serve(0)
         for at, each in enumerate(_asks(self._test)):
-            if at in self._lost.then:
+            if at in self._lost.then or at == self._lost.bare:
                 self.serve(at)
             if at == self._lost.gone:
                 self._place.end("auth")

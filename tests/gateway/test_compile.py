@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedns.gateway import compile, decide, route, site
-from fedns.model.ingress import Backend, Ingress, IngressClass
+from fedns.model.ingress import Backend, Ingress, IngressClass, Secret, Tls
 from tests.gateway import ingresses
 from tests.gateway.ingresses import NS, ingress, one, path, request, service
 
@@ -162,3 +162,17 @@ def test_default_backends_of_host_and_of_all() -> None:
 def test_pools_are_wanted_by_port_as_written() -> None:
     output = ingresses.built(ingress("i", one("h", path("/a", "s:http"), path("/b", "s"))))
     assert sorted(output.wanted) == [f"{NS}/s/80".encode(), f"{NS}/s/http".encode()]
+
+
+def test_tls_without_hosts_of_an_ingress_without_hosts_is_the_default_certificate() -> None:
+    pem = {"tls.crt": b"-----BEGIN CERTIFICATE-----", "tls.key": b"-----BEGIN PRIVATE KEY-----"}
+    secrets = {f"shop/{name}": Secret("shop", name, "kubernetes.io/tls", pem) for name in ("a", "b", "c")}
+    given = (
+        ingress("named", one("h", path("/", "web")), tls=(Tls((), "a"),)),
+        ingress("all", one("", path("/", "web")), tls=(Tls((), "b"),), created=1.0),
+        ingress("late", default=Backend("web", "80"), tls=(Tls((), "c"),), created=2.0),
+    )
+    output = compile.table(compile.Input(given, (), secrets), compile.Settings())
+    assert output.table.tls[b"h"].certificate == b"shop/a"
+    assert set(output.certificates) == {b"shop/a", b""}
+    assert [each.what for each in output.problems] == ["the default certificate is that of secret shop/b"]

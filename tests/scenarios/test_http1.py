@@ -3,16 +3,19 @@
 import os
 import signal
 import socket
+import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from fedns.gateway import route
 from fedns.gateway.options import Options, Timeouts
 from fedns.gateway.terms import Terms
-from tests.servers import backends, gateways, running
+from tests.servers import authorities, backends, gateways, running
 from tests.servers.backends import Backend, Wire
 from tests.servers.gateways import Client, Gateway
 
@@ -169,6 +172,14 @@ def test_an_answer_to_head_ends_with_its_head(gateway: Gateway, framed: bytes) -
             assert got.line == b"HTTP/1.1 200 OK" and got.value(b"etag") == b"a"
             assert got.value(b"content-length") == (b"5" if b"Length" in framed else None)
         assert len(one.messages) == 3
+
+
+def test_our_own_answers_to_head_are_those_to_get_without_their_text(gateway: Gateway) -> None:
+    with gateway.client() as client:
+        for method in (b"GET", b"HEAD", b"GET"):
+            client.send(b"%b / HTTP/1.1\r\nHost: nobody.example.com\r\n\r\n" % method)
+            got = client.head() if method == b"HEAD" else client.message()
+            assert (got.line, got.value(b"content-length")) == (b"HTTP/1.1 404 Not Found", b"10")
 
 
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
@@ -349,6 +360,71 @@ def test_a_tunnel_does_not_outrun_who_reads_it(gateway: Gateway) -> None:
         tunnel(gateway, client)
         running.until(flood.stuck.is_set, "the backend is held back")
         assert flood.sent < 40 * MIB and resident(gateway) - before < 8 * MIB
+
+
+def test_a_tunnels_client_does_not_outrun_who_reads_it(gateway: Gateway) -> None:
+    flood, done = Flood(), threading.Event()
+
+    def idles(_: Backend, wire: Wire) -> None:
+        wire.message()
+        wire.send(SWITCH)
+        done.wait(backends.LONG)
+
+    with backends.running(("one", idles)) as (one,), gateway.client() as client:
+        serve(gateway, one)
+        before = resident(gateway)
+        tunnel(gateway, client)
+        pouring = threading.Thread(target=flood.pour, args=(client.sock,), daemon=True)
+        pouring.start()
+        running.until(flood.stuck.is_set, "the client is held back")
+        assert flood.sent < 40 * MIB and resident(gateway) - before < 8 * MIB
+        done.set()
+        pouring.join(backends.LONG)
+
+
+def test_bodies_in_a_row_are_told_apart(gateway: Gateway) -> None:
+    """Pipelined requests with bodies of both kinds, cut into pieces at odd places."""
+    with backends.running("one") as (one,), gateway.client() as client:
+        serve(gateway, one)
+        chunked = b"POST /c HTTP/1.1\r\nHost: shop.example.com\r\nTransfer-Encoding: chunked\r\n\r\n"
+        raw = b"".join(
+            chunked + b"3\r\nabc\r\n2;a=b\r\nde\r\n0\r\n\r\n" + POST % (5, b"") + b"fghij" + GET % b"g"
+            for _ in range(10)
+        )
+        for at in range(0, len(raw), 37):
+            client.send(raw[at : at + 37])
+        assert [client.message().body for _ in range(30)] == [b"one"] * 30
+        assert [each.body for each in one.messages] == [b"abcde", b"fghij", b""] * 10
+
+
+def test_over_tls_nothing_is_kept_for_who_does_not_read(tmp_path: Path) -> None:
+    flood = Flood()
+
+    def pours(_: Backend, wire: Wire) -> None:
+        wire.message()
+        wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % MUCH)
+        flood.pour(wire.sock)
+
+    shown = authorities.make().issue("shop", "shop.example.com")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with gateways.running(tmp_path, secure=True) as made, backends.running(("one", pours)) as (one,):
+        made.writer.publish({"gateway": {route.CERTIFICATE: route.encode(shown)}}, time.time())
+        serve(made, one)
+        with (
+            socket.create_connection(("127.0.0.1", made.port), backends.LONG) as plain,
+            context.wrap_socket(plain) as sock,
+        ):
+            before = resident(made)
+            client = Client(sock, bytearray())
+            client.send(GET % b"")
+            running.until(flood.stuck.is_set, "the backend is held back")
+            assert flood.sent < 40 * MIB and resident(made) - before < 8 * MIB
+            client.head()
+            taken = len(client.pending())
+            while taken < 50 * MIB:
+                taken += len(sock.recv(MIB))
+            assert resident(made) - before < 8 * MIB
 
 
 def test_who_is_trusted_tells_who_the_client_is(tmp_path: Path) -> None:

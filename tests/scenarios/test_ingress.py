@@ -131,7 +131,6 @@ def test_certificates_come_from_secrets_and_change_without_a_cut(fleet: Fleet, s
     fleet.object("tls", {"rules": rules, "tls": tls})
     world.until(lambda: served.shown("one.example.com") == "first", "the certificate")
     assert served.shown("a.example.net") == "wild"
-    assert "UNRECOGNIZED" in served.shown("nobody.example.org").upper()
     assert served.who(1, host="one.example.com") == {"308": 1}
     asked = b"GET / HTTP/1.1\r\nHost: one.example.com\r\n\r\n"
     with served.secured("one.example.com") as client:
@@ -145,6 +144,19 @@ def test_certificates_come_from_secrets_and_change_without_a_cut(fleet: Fleet, s
         world.until(lambda: "one" in served.problems(), "the problem")
         client.send(asked)
         assert client.message().line == b"HTTP/1.1 200 OK"
+
+
+def test_a_certificate_for_no_host_is_for_all_others(fleet: Fleet, served: Served) -> None:
+    assert "UNRECOGNIZED" in served.shown("nobody.example.org").upper()
+    fleet.certificate("spare", CA.issue("default", "nobody.example.org"))
+    backend = {"service": {"name": "spare", "port": {"name": "http"}}}
+    fleet.object("default", {"defaultBackend": backend, "tls": [{"secretName": "spare"}]})
+    world.until(lambda: served.shown("nobody.example.org") == "default", "the default certificate")
+    with served.secured("nobody.example.org") as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: nobody.example.org\r\n\r\n")
+        assert client.message().body == b"spare-1"
+    fleet.without("fleet/default.yaml")
+    world.until(lambda: "UNRECOGNIZED" in served.shown("nobody.example.org").upper(), "none any more")
 
 
 def test_passwords_come_from_secrets(fleet: Fleet, served: Served) -> None:
