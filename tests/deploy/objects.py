@@ -15,6 +15,7 @@ import yaml
 from fedns import config
 from fedns.cli import rbac
 from fedns.distribute import rights
+from fedns.gateway import compile
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -51,10 +52,12 @@ def sound(found: list[Object]) -> None:
     _open([one for one in of("Service", found) if one["spec"].get("type") == "LoadBalancer"], workload)
     (policy,) = of("NetworkPolicy", found)
     assert policy["spec"]["podSelector"]["matchLabels"].items() <= labels
-    assert {(p["port"], p["protocol"]) for rule in policy["spec"]["ingress"] for p in rule["ports"]} == {
-        (5353, "UDP"),
-        (5353, "TCP"),
-    }
+    open_ = {(p["port"], p["protocol"]) for rule in policy["spec"]["ingress"] for p in rule["ports"]}
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
+    assert open_ == {(port["containerPort"], port["protocol"]) for port in container["ports"]}
+    for each in of("IngressClass", found):
+        assert each["spec"] == {"controller": compile.CONTROLLER}
+        assert each["metadata"]["name"] in compile.Settings().classes
     (budget,) = of("PodDisruptionBudget", found)
     assert budget["spec"]["selector"]["matchLabels"].items() <= labels
 
@@ -84,16 +87,19 @@ def _pod(pod: Object, selector: Object) -> None:
 
 
 def _open(outer: list[Object], workload: Object) -> None:
-    (service,) = outer
     (container,) = workload["spec"]["template"]["spec"]["containers"]
     ports = {port["name"]: port for port in container["ports"]}
-    found = set()
-    for port in service["spec"]["ports"]:
-        inner = ports[port["targetPort"]]
-        assert inner["protocol"] == port["protocol"] and inner["containerPort"] >= 1024
-        found.add((port["port"], port["protocol"]))
-    assert found == {(53, "UDP"), (53, "TCP")}
-    assert service["spec"]["externalTrafficPolicy"] == "Local"
+    found: dict[str, set[tuple[int, str]]] = {}
+    for service in outer:
+        for port in service["spec"]["ports"]:
+            inner = ports[port["targetPort"]]
+            assert inner["protocol"] == port["protocol"] and inner["containerPort"] >= 1024
+            row = found.setdefault(service["metadata"]["name"].rpartition("-")[2], set())
+            row.add((port["port"], port["protocol"]))
+        assert service["spec"]["externalTrafficPolicy"] == "Local"
+    web = found.pop("gateway", {(80, "TCP")})
+    assert list(found.values()) == [{(53, "UDP"), (53, "TCP")}]
+    assert {(80, "TCP")} <= web <= {(80, "TCP"), (443, "TCP")}
 
 
 def granted(found: list[Object], account: str) -> frozenset[rights.Grant]:

@@ -22,7 +22,21 @@ QUIET: dict[str, Any] = {
     **chart.VALUES,
     "config": {**chart.VALUES["config"], "fleet": {"api": {"in_cluster": True}, "status": False}},
 }
+GATED: dict[str, Any] = {
+    **chart.VALUES,
+    "config": {
+        **chart.VALUES["config"],
+        "gateway": {"listen": ["0.0.0.0:8080"], "tls": ["0.0.0.0:8443"], "service": "test-gateway"},
+    },
+    "gateway": {"annotations": {"a/b": "c"}, "loadBalancerSourceRanges": ["192.0.2.0/24"]},
+}
+PLAIN: dict[str, Any] = {
+    **QUIET,
+    "config": {**QUIET["config"], "gateway": {"listen": ["0.0.0.0:8080"], "tls": []}},
+}
 WRONG: list[dict[str, Any]] = [
+    {"config": {**chart.VALUES["config"], "gateway": {"listen": ["0.0.0.0:80"], "tls": []}}},
+    {"gateway": {"port": 80}},
     {"replica": 1},
     {"replicas": "2"},
     {"storage": {"size": "much"}},
@@ -97,7 +111,24 @@ def test_every_value_can_be_set() -> None:
     assert service["spec"]["loadBalancerSourceRanges"] == ["192.0.2.0/24"]
 
 
-@pytest.mark.parametrize("values", [chart.VALUES, OWN])
+@pytest.mark.parametrize("values", [GATED, PLAIN])
+def test_the_gateway_in_the_same_pods(values: dict[str, Any]) -> None:
+    found = chart.render(values)
+    objects.sound(found)
+    (settings,) = objects.of("Secret", found)
+    loaded = config.parse(settings["stringData"]["fedns.yaml"].encode()).config
+    assert loaded and loaded.gateway.serves
+    objects.least(found, loaded)
+    (service,) = (one for one in objects.of("Service", found) if one["metadata"]["name"] == "test-gateway")
+    ports = [port["port"] for port in service["spec"]["ports"]]
+    assert ports == ([80, 443] if loaded.gateway.tls else [80])
+    assert objects.of("IngressClass", found)
+    if values is GATED:
+        assert service["metadata"]["annotations"] == {"fedns.io/publish": "false", "a/b": "c"}
+        assert service["spec"]["loadBalancerSourceRanges"] == ["192.0.2.0/24"]
+
+
+@pytest.mark.parametrize("values", [chart.VALUES, OWN, GATED, PLAIN])
 def test_the_values_fit_their_schema(values: dict[str, Any]) -> None:
     objects.fits(values, SCHEMA, "values")
 
@@ -114,7 +145,7 @@ def test_helm_takes_it_and_renders_the_same(tool: Callable[[str], str]) -> None:
         [program, "lint", "--strict", str(chart.CHART)], capture_output=True, text=True, timeout=LONG
     )
     assert told.returncode == 0, told.stdout + told.stderr
-    for values in (chart.VALUES, OWN, QUIET):
+    for values in (chart.VALUES, OWN, QUIET, GATED, PLAIN):
         done = rendered(program, values)
         assert done.returncode == 0, done.stderr
         assert sorted(map(str, objects.documents(done.stdout))) == sorted(map(str, chart.render(values)))

@@ -83,3 +83,15 @@ def test_replicas_with_shared_keys_find_them_where_their_configuration_says(tmp_
     assert (where, mounted[name]) == ("/etc/fedns", (folder / name).read_bytes())
     assert [one.hint for one in loaded.problems] == [f"looked for {key.file}"], "this machine is no pod"
     assert loaded.config.dns.cookies.secret
+
+
+def test_the_gateway_in_the_same_pods() -> None:
+    found = built(objects.DEPLOY / "kustomize" / "gateway")
+    objects.sound(found)
+    loaded = config.parse(files(found)["fedns.yaml"])
+    assert loaded.config and not loaded.problems
+    gateway = loaded.config.gateway
+    assert [each.port for each in (*gateway.listen, *gateway.tls)] == [8080, 8443]
+    names = [one["metadata"]["name"] for one in objects.of("Service", found)]
+    assert gateway.service in names and len(objects.of("IngressClass", found)) == 1
+    objects.least(found, loaded.config)

@@ -30,8 +30,9 @@ def taken(farm: clusters.Farm, kubeconfig: Path, text: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_the_base_is_taken(farm: clusters.Farm, fleet: clusters.Cluster, tmp_path: Path) -> None:
-    command = [str(farm.kubectl), "kustomize", str(objects.BASE)]
+@pytest.mark.parametrize("folder", ["base", "gateway"])
+def test_the_base_is_taken(farm: clusters.Farm, fleet: clusters.Cluster, tmp_path: Path, folder: str) -> None:
+    command = [str(farm.kubectl), "kustomize", str(objects.BASE.parent / folder)]
     built = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     said = taken(farm, fleet.kubeconfig(tmp_path / "kubeconfig"), built)
     assert len(said) == len(objects.documents(built))
