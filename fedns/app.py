@@ -23,6 +23,7 @@ from fedns.control import (
     aims,
     certificates,
     desk,
+    frontage,
     judgements,
     keys,
     known,
@@ -83,7 +84,7 @@ class Control:
         copies = settings.transfer
         self.turn = turn.Turn(self.writer, config.naming(settings), previous, self._server(), copies)
         if settings.gateway.serves:
-            self.turn.passage = passage.Passage(lambda: self.writer.items("gateway"))
+            self.turn.passage = passage.Passage(lambda: self.writer.items("gateway"), settings.gateway.place)
             self.turn.passage.restore(self.writer.items("state"))
         self.turn.terms = terms.encode(portal.agreed(settings.gateway)) if settings.gateway.serves else None
         home = vault.Vault(os.path.join(settings.state, "keys"))
@@ -96,6 +97,7 @@ class Control:
         self.prober = probes.Prober(counts)
         self.resolver = hostnames.Resolver()
         self.aims = aims.Aims()
+        self.frontage = frontage.Frontage(settings.gateway, settings.fleet.namespace)
         self.scribe = self._scribe()
         self.desk = desk.Desk(self)
         self.metrics = metrics.Metrics(self.desk.state, self.desk.workers, desk.VERSION)
@@ -184,7 +186,12 @@ class Control:
         if where is None or not told.status:
             return None
         api = client.Client(where, asyncio.Semaphore(client.AT_ONCE))
-        return scribe.Scribe(api, told.namespace, judgements.Judge(self).chapters())
+        return scribe.Scribe(api, told.namespace, judgements.Judge(self).chapters(), self.frontage)
+
+    @property
+    def served(self) -> frozenset[str] | None:
+        """Ingresses that the gateway serves; None: nobody knows yet."""
+        return None if self.turn.passage is None else self.turn.passage.served
 
     async def _rollovers(self) -> None:
         """New cookie secrets when it is time for them."""

@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from fedns.gateway import terms
-from fedns.values import Amount, Count, Fraction, Listen, Prefix, Seconds, Text
+from fedns.values import Amount, Count, Fraction, Label, Listen, Prefix, Reached, Seconds, Text
 
 _USUAL = terms.Terms()
 
@@ -39,9 +39,20 @@ class AccessLog(Struct, frozen=True):
     file: Text = ""
 
 
+class Place(Struct, frozen=True):
+    """Where the gateway is, for policies that go by nearness: where a member is, or a region and a zone of
+    it. Nothing said: nowhere."""
+
+    member: Text = ""
+    region: Text = ""
+    zone: Text = ""
+
+
 class Gateway(Struct, frozen=True):
     """`listen` for HTTP, `tls` for HTTPS with the certificates of Ingresses; neither: no gateway runs.
-    `trusted` peers are believed about their clients."""
+    `trusted` peers are believed about their clients. `publish` are the addresses or names that clients reach
+    it at, or `service` is the Service (in `fleet.namespace`) whose load balancer has them: they go to the
+    statuses of Ingresses."""
 
     listen: tuple[Listen, ...] = ()
     tls: tuple[Listen, ...] = ()
@@ -51,6 +62,9 @@ class Gateway(Struct, frozen=True):
     forwarded: bool = False
     limits: Limits = Limits()
     access_log: AccessLog = AccessLog()
+    publish: tuple[Reached, ...] = ()
+    service: Label = ""
+    place: Place = Place()
 
     @property
     def serves(self) -> bool:

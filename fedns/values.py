@@ -46,6 +46,14 @@ def literal(text: str, reader: schema.Reader) -> str:
         raise schema.Bad(f"{text!r} is not an IP address") from None
 
 
+def reached(text: str, reader: schema.Reader) -> str:
+    """An address or a name that somebody can be reached at."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return schema.hostname(text, reader)
+
+
 def prefix(text: str, reader: schema.Reader) -> str:
     try:
         return str(ipaddress.ip_network(text))
@@ -159,6 +167,7 @@ Directory = Annotated[str, schema.directory]
 File = Annotated[str, schema.file]
 Listen = Annotated[Address, address]
 Ip = Annotated[str, literal]
+Reached = Annotated[str, reached]
 Prefix = Annotated[str, prefix]
 Seconds = Annotated[float, positive]
 TtlSeconds = Annotated[int, ttl_seconds]

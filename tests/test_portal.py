@@ -45,3 +45,14 @@ def test_everything_said_reaches_the_workers() -> None:
 def test_what_cannot_be_is_a_problem(text: str) -> None:
     found = _read(f'gateway: {{listen: ["127.0.0.1:8080"], {text}}}\n')
     assert found.config is None and len(found.problems) == 1
+
+
+def test_where_it_is_reached_and_where_it_is() -> None:
+    more = (
+        "gateway: {publish: [192.0.2.7, LB.example.net.], service: gateway, place: {region: eu, zone: eu-1}}"
+    )
+    found = _read(more).config
+    assert found is not None and found.gateway.publish == ("192.0.2.7", "lb.example.net")
+    assert (found.gateway.service, found.gateway.place) == ("gateway", portal.Place("", "eu", "eu-1"))
+    (problem,) = _read("gateway: {publish: ['a b']}").problems
+    assert "is not a domain name" in problem.what

@@ -161,7 +161,7 @@ def _compile(
         server, copies = config.server(settings), settings.transfer
         once = turn.Turn(writer, config.naming(settings), snapshot.Snapshot(), server, copies)
         if settings.gateway.serves:
-            once.passage = passage.Passage(lambda: ())
+            once.passage = passage.Passage(lambda: (), settings.gateway.place)
             once.passage.compile(read.said)
         once.locate(config.whereabouts(settings, more))
         signed = (signing.Zone(names.wire(zone), 1) for zone in settings.dns.dnssec.zones)

@@ -8,12 +8,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from fedns import config
-from fedns.control import known
+from fedns.control import frontage, known
 from fedns.distribute import shelf, statuses
 from fedns.errors import Problem
 from fedns.kube import informer
 from fedns.model.facts import MemberFacts
-from fedns.sources import fleet, identity, kubernetes, objects, policies, reachability, registrations
+from fedns.sources import (
+    fleet,
+    identity,
+    kubernetes,
+    objects,
+    policies,
+    reachability,
+    registrations,
+    routing,
+)
 
 SOURCES = ("fleet", "roster")
 """Whose problems are about objects of the fleet."""
@@ -41,6 +50,11 @@ class Parts(Protocol):
 
     config: config.Config
     known: known.Known
+    frontage: frontage.Frontage
+
+    @property
+    def served(self) -> frozenset[str] | None:
+        """Ingresses that the gateway serves; None: nobody knows yet."""
 
     @property
     def roster(self) -> Roster: ...
@@ -58,10 +72,19 @@ class Judge:
         settings, (resource, members) = self._parts.config, (fleet.POLICIES, registrations.MEMBERS)
         kinds = policies.kinds(config.defaults(settings), config.probe(settings))
         kind = kinds[(resource.api_version, resource.kind)]
-        return (
+        found = (
             shelf.Chapter(members, _check(members.kind, registrations.KINDS[members]), self.member),
             shelf.Chapter(resource, _check(resource.kind, kind), self.policy),
         )
+        if not settings.gateway.serves:
+            return found
+        return (*found, shelf.Chapter(routing.INGRESSES, lambda _: "", self.ingress))
+
+    def ingress(self, name: str, live: statuses.Live) -> statuses.Verdict | None:
+        served, addresses = self._parts.served, self._parts.frontage.addresses
+        if served is None or addresses is None:
+            return None
+        return statuses.ingress(live, name in served, addresses)
 
     def policy(self, name: str, live: statuses.Live) -> statuses.Verdict:
         return statuses.policy(live, self._complaint(f"{fleet.POLICIES.kind} {name}"))

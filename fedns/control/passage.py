@@ -5,31 +5,36 @@ its time has come: the very services whose answers the turn compiles. The turn p
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from fedns import portal
 from fedns.errors import Problem
 from fedns.gateway import compile, endpoints, route
 from fedns.gateway.endpoints import Wanted
 from fedns.gateway.failback import Held
+from fedns.model import selection
 from fedns.model.ingress import Said
-from fedns.model.snapshot import Snapshot
+from fedns.model.snapshot import Member, Snapshot
 
 Entries = dict[bytes, bytes | None]
 HELD = b"held/"
 """Beginning of keys in db `state`: which level of a pool serves, and since when better ones could."""
 OWN = (route.SERVICE, route.CERTIFICATE)
 """Beginnings of keys that nobody else writes."""
+NOWHERE = portal.Place()
 _held = msgspec.msgpack.Decoder(Held)
 
 
 class Passage:
     """`there` tells the entries that are published. `named` are the services that routes lead to, `wake_at`
     when time alone changes a pool (Unix seconds; None: never), `unsaved` are entries of db `state` to
-    write."""
+    write. `home` is where the gateway is, as the configuration has it."""
 
-    def __init__(self, there: Callable[[], Iterable[tuple[bytes, bytes]]]) -> None:
+    def __init__(
+        self, there: Callable[[], Iterable[tuple[bytes, bytes]]], home: portal.Place = NOWHERE
+    ) -> None:
         self.named: frozenset[str] = frozenset()
         self.unsaved: Entries = {}
         self._there = there
@@ -40,11 +45,30 @@ class Passage:
         self._wakes: dict[bytes, float] = {}
         self._doubts: dict[bytes, list[Problem]] = {}
         self._stale = True
+        self._home = home
+        self.place: selection.Place | None = None
+        """Where the gateway is, as the selection law knows it; None: nowhere."""
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         doubts = (problem for found in self._doubts.values() for problem in found)
-        return tuple(sorted({*self._output.problems, *doubts}))
+        return tuple(sorted({*self._output.problems, *doubts, *self._lost()}))
+
+    @property
+    def served(self) -> frozenset[str] | None:
+        """The Ingresses that are ours; None: nobody knows yet."""
+        return None if self._said is None else self._output.served
+
+    def _lost(self) -> Iterator[Problem]:
+        if self._home != NOWHERE and self.place is None:
+            what = f"the gateway is nowhere: no member is {self._home.member or 'in that region'}"
+            yield Problem("gateway.place", what, "policies by nearness treat all members alike")
+
+    def stand(self, places: Sequence[selection.Place], members: Mapping[str, Member]) -> None:
+        """Takes up where the gateway is, by the places there are."""
+        found = _stood(self._home, places, members)
+        if found != self.place:
+            self.place, self._stale = found, True
 
     @property
     def wake_at(self) -> float | None:
@@ -112,7 +136,7 @@ class Passage:
         self, wanted: Iterable[Wanted], snapshot: Snapshot, now: float
     ) -> Iterator[tuple[bytes, bytes]]:
         for each in wanted:
-            seen = endpoints.Seen(snapshot.services.get(each.service), snapshot.members)
+            seen = endpoints.Seen(snapshot.services.get(each.service), snapshot.members, self.place)
             before = self._held.get(each.key)
             made = endpoints.pool(each, seen, now, before)
             if made.held is not None and made.held != before:
@@ -123,3 +147,21 @@ class Passage:
                 self._wakes[each.key] = made.wake
             self._doubts[each.key] = endpoints.doubts([each], snapshot)
             yield route.SERVICE + each.key, route.encode(made.pool)
+
+
+def _stood(
+    home: portal.Place, places: Sequence[selection.Place], members: Mapping[str, Member]
+) -> selection.Place | None:
+    """One of the places there are; a zone that is none of them is at its region."""
+    region, zone = home.region, home.zone
+    if home.member:
+        where = members.get(home.member)
+        if where is None:
+            return None
+        region, zone = where.region, where.zones[0] if len(where.zones) == 1 else ""
+    if not (region or zone):
+        return None
+    near = next((each for each in places if each.region == region and each.near), None)
+    if not any(member.region == region for member in members.values()) and near is None:
+        return None
+    return selection.Place(region, zone, near.near if near is not None else ())

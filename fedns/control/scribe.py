@@ -7,6 +7,7 @@ SIGTERM the Lease is let go, so that another process writes at once.
 import asyncio
 from collections.abc import Iterable, Iterator
 
+from fedns.control import frontage
 from fedns.distribute import rights, shelf, writer
 from fedns.errors import Problem
 from fedns.kube import client, election, lease
@@ -21,8 +22,14 @@ SOURCE = "writer"
 class Scribe:
     """Takes part in the election in `namespace`, and writes while it holds the Lease."""
 
-    def __init__(self, api: client.Client, namespace: str, chapters: Iterable[shelf.Chapter]) -> None:
-        self._api, self._process = api, lease.identity()
+    def __init__(
+        self,
+        api: client.Client,
+        namespace: str,
+        chapters: Iterable[shelf.Chapter],
+        front: frontage.Frontage,
+    ) -> None:
+        self._api, self._process, self._front = api, lease.identity(), front
         self._lease = lease.Lease(api, namespace, rights.LEASE, election.Election(self._process))
         self._writer = writer.Writer(api, self._lease, [shelf.Shelf(each) for each in chapters])
         self._problems: tuple[Problem, ...] = ()
@@ -50,6 +57,7 @@ class Scribe:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._lease.run())
                 group.create_task(self._writer.run())
+                group.create_task(self._front.run(self._api))
                 group.create_task(self._telling(publish))
         finally:
             await self._api.close()
@@ -66,3 +74,4 @@ class Scribe:
         if self._lease.refused:
             yield Problem(str(self._api.where), f"{self._lease.where}: {self._lease.refused}", shelf.HINT)
         yield from self._writer.problems()
+        yield from self._front.problems

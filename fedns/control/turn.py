@@ -253,6 +253,7 @@ class Turn:
         changes: dict[str, Changes | Iterator[Changes]] = {"dns": dns, "state": chain(kept, (known.unsaved,))}
         if self.passage is not None:
             touched = None if before is None else self.snapshot.touched
+            self.passage.stand(self.layout.places, self.snapshot.members)
             agreed: Changes = {terms.TERMS: self.terms}
             changes["gateway"] = {**self.passage.entries(self.snapshot, touched, now), **agreed}
             changes["state"] = chain(kept, (known.unsaved, self.passage.unsaved))

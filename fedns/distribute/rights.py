@@ -96,6 +96,14 @@ TABLE: tuple[tuple[tuple[str, ...], Right], ...] = (
     ),
     (("fleet", "status"), Right(GROUP, "memberclusters/status", ("patch",), "how each member fares")),
     (("fleet", "status"), Right(GROUP, "trafficpolicies/status", ("patch",), "whether it was accepted")),
+    (
+        ("fleet", "status", "gateway"),
+        Right(NETWORKING, "ingresses/status", ("patch",), "where clients reach them"),
+    ),
+    (
+        ("fleet", "status", "gateway"),
+        Right("", "services", ("get",), "the addresses of the gateway's own Service", local=True),
+    ),
     (("fleet", "status"), LEASES),
     (("fleet", "status"), LEASES._replace(verbs=("get", "update"), names=(LEASE,))),
 )

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from fedns.distribute import statuses
 from fedns.errors import Problem
-from fedns.kube import backoff, client, informer
+from fedns.kube import apply, backoff, client, informer
 from fedns.kube.failure import ApiError, Failure
 from fedns.kube.resource import Resource
 
@@ -55,11 +55,18 @@ class Due(NamedTuple):
     key: informer.Key
 
 
+class _Managed(Struct, gc=False):
+    manager: str = ""
+    subresource: str = ""
+    fieldsV1: Any = None
+
+
 class _Meta(Struct, gc=False):
     name: str
     namespace: str = ""
     generation: int = 0
     resourceVersion: str = ""
+    managedFields: list[_Managed] | None = None
 
 
 class _Object(Struct, gc=False):
@@ -189,7 +196,18 @@ def _live(found: _Object, trouble: str) -> statuses.Live:
     rows = status.get("conditions")
     conditions = tuple(row for row in rows if isinstance(row, dict)) if isinstance(rows, list) else ()
     fields = {name: value for name, value in status.items() if name != "conditions"}
-    return statuses.Live(found.metadata.generation, trouble, conditions, fields)
+    ours = any(_addressed(each) for each in found.metadata.managedFields or ())
+    return statuses.Live(found.metadata.generation, trouble, conditions, fields, ours)
+
+
+def _addressed(one: _Managed) -> bool:
+    """Whether it is by us, and has the addresses of a load balancer."""
+    if one.manager != apply.MANAGER or one.subresource != "status":
+        return False
+    told = one.fieldsV1
+    for step in ("f:status", "f:loadBalancer", "f:ingress"):
+        told = told.get(step) if isinstance(told, dict) else None
+    return told is not None
 
 
 def _called(key: informer.Key) -> str:

@@ -33,12 +33,13 @@ class Verdict(Struct, frozen=True):
 
 class Live(Struct, frozen=True):
     """An object as it is: its generation, why it cannot be read (if so), and the status it has. Conditions
-    are kept as the API has them."""
+    are kept as the API has them. `ours`: its addresses are those that we wrote."""
 
     generation: int = 0
     trouble: str = ""
     conditions: tuple[Mapping[str, Any], ...] = ()
     fields: Mapping[str, Any] = {}
+    ours: bool = False
 
 
 class Change(NamedTuple):
@@ -92,6 +93,13 @@ def member(live: Live, complaint: str, known: Member | None) -> Verdict:
     return Verdict(conditions, fields)
 
 
+def ingress(live: Live, served: bool, addresses: tuple[Mapping[str, str], ...]) -> Verdict | None:
+    """An Ingress's: where clients reach it. What somebody else wrote there stays, if we do not serve it."""
+    if served and addresses:
+        return Verdict((), {"loadBalancer": {"ingress": [dict(each) for each in addresses]}})
+    return Verdict((), {"loadBalancer": {}}) if live.ours else None
+
+
 def difference(live: Live, verdict: Verdict, now: str) -> Change | None:
     """The status to write, whole; None where all of it is there already. `now` as RFC 3339."""
     before = {str(row.get("type")): row for row in live.conditions}
@@ -102,7 +110,7 @@ def difference(live: Live, verdict: Verdict, now: str) -> Change | None:
     if all(row == before.get(row["type"]) for row in rows) and _equal(fields, live.fields):
         return None
     moved = any(before.get(row["type"], {}).get("status") != row["status"] for row in rows)
-    return Change({"conditions": rows, **fields}, moved)
+    return Change({**({"conditions": rows} if rows else {}), **fields}, moved)
 
 
 def _row(one: Condition, before: Mapping[str, Any], generation: int, now: str) -> dict[str, Any]:

@@ -40,6 +40,8 @@ class Output(Struct, frozen=True):
     wanted: Mapping[bytes, Wanted]
     certificates: Mapping[bytes, route.Certificate]
     problems: tuple[Problem, ...]
+    served: frozenset[str] = frozenset()
+    """The Ingresses that are ours, `namespace/name`."""
 
 
 def table(given: Input, settings: Settings) -> Output:
@@ -52,7 +54,8 @@ def table(given: Input, settings: Settings) -> Output:
         for job in jobs:
             step(job)
     made, used = work.table(), work.certificates()
-    return Output(made, work.wanted, used, tuple(sorted({*strangers, *work.problems})))
+    problems = tuple(sorted({*strangers, *work.problems}))
+    return Output(made, work.wanted, used, problems, frozenset(each.key for each in ours))
 
 
 def _ours(given: Input, settings: Settings, problems: list[Problem]) -> Iterable[Ingress]:

@@ -6,13 +6,14 @@ from typing import Any
 
 import msgspec
 
-from fedns import config
-from fedns.control import judgements, known
+from fedns import config, portal
+from fedns.control import frontage, judgements, known
 from fedns.distribute import statuses
 from fedns.errors import Problem
 from fedns.kube import access, client
 from fedns.model.facts import MemberFacts, ShardFacts
 from fedns.sources import change, cluster, identity, kubernetes
+from fedns.values import Address
 from tests.fakes import kubecluster
 
 TEXT = b"""federation: f
@@ -41,6 +42,8 @@ class Parts:
         loaded = config.parse(TEXT).config
         assert loaded
         self.config, self.known = loaded, known.Known(config.world(loaded))
+        self.frontage = frontage.Frontage(portal.Gateway(publish=("192.0.2.7",)), "fedns")
+        self.served: frozenset[str] | None = None
         self.roster = Roster()
 
     def complain(self, source: str, where: str, what: str) -> None:
@@ -113,3 +116,19 @@ def test_a_member_that_runs_is_told_as_its_source_and_its_facts_are(tmp_path: Pa
 
     with kubecluster.running() as found:
         asyncio.run(run(found.url))
+
+
+def test_ingresses_are_told_where_they_are_reached_once_it_is_known_whose_they_are() -> None:
+    parts = Parts()
+    assert len(judgements.Judge(parts).chapters()) == 2
+    served = portal.Gateway(listen=(Address("127.0.0.1", 0),), publish=("192.0.2.7",))
+    parts.config = msgspec.structs.replace(parts.config, gateway=served)
+    *_, routes = judgements.Judge(parts).chapters()
+    assert routes.resource.kind == "Ingress" and routes.check(b"{}") == ""
+    live = statuses.Live(fields={"loadBalancer": {}})
+    assert routes.judge("shop/web", live) is None
+    parts.served = frozenset({"shop/web"})
+    verdict = routes.judge("shop/web", live)
+    assert verdict is not None
+    assert verdict.fields == {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}}
+    assert routes.judge("shop/other", live) is None

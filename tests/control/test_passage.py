@@ -1,8 +1,11 @@
 """Ingresses and a snapshot become entries of the gateway's tables, and no more of them than differ."""
 
+from msgspec import structs
+
+from fedns import portal
 from fedns.control import passage
 from fedns.gateway import route
-from fedns.model import facts, snapshot
+from fedns.model import facts, selection, snapshot
 from fedns.model.ingress import Said
 from fedns.model.policy import TrafficPolicy
 from tests.gateway.ingresses import NS, ingress, one, path
@@ -79,3 +82,48 @@ def test_a_level_that_came_back_rests_over_a_restart() -> None:
         )
         serving.append((pool.tiers[0].parts[0].member, made.wake_at))
     assert serving == [("east", None), ("west", None), ("west", 63.0), ("east", None)]
+
+
+PLACES = (selection.Place(), selection.Place("eu", "eu-1", ("us",)), selection.Place("us", "us-1", ("eu",)))
+
+
+def near(home: portal.Place, *regions: str) -> tuple[set[str], str]:
+    """Who is in the first tier of a pool by nearness, and the problems."""
+    shards = tuple(
+        structs.replace(shard(region, f"10.0.0.{at}"), region=region) for at, region in enumerate(regions, 1)
+    )
+    plain = fleet(*shards)
+    service = structs.replace(plain.services[KEY], policy=TrafficPolicy(strategy="Nearest"))
+    members = {name: structs.replace(each, region=name) for name, each in plain.members.items()}
+    world = structs.replace(plain, services={KEY: service}, members=members)
+    made = passage.Passage(lambda: (), home)
+    made.compile(said("a.example"))
+    made.stand(PLACES, world.members)
+    entries = made.entries(world, None, 1.0)
+    (raw,) = [value for key, value in entries.items() if key.startswith(route.SERVICE) and value]
+    first = route.pool(raw).tiers[0]
+    return {part.member for part in first.parts}, "; ".join(map(str, made.problems))
+
+
+def test_policies_by_nearness_go_by_where_the_gateway_is() -> None:
+    assert near(portal.Place(), "eu", "us") == ({"eu", "us"}, "")
+    assert near(portal.Place(region="us"), "eu", "us") == ({"us"}, "")
+    assert near(portal.Place(region="eu", zone="eu-9"), "eu", "us") == ({"eu"}, "")
+    assert near(portal.Place(member="us"), "eu", "us") == ({"us"}, "")
+    assert near(portal.Place(region="us"), "eu", "asia") == ({"eu"}, "")
+    members, problems = near(portal.Place(member="mars"), "eu", "us")
+    assert members == {"eu", "us"} and "the gateway is nowhere: no member is mars" in problems
+
+
+def test_a_place_that_changes_makes_pools_anew() -> None:
+    made = passage.Passage(lambda: (), portal.Place(member="east"))
+    made.compile(said("a.example"))
+    world = fleet(shard("east", "10.0.0.1"))
+    made.stand((), {})
+    made.entries(world, None, 1.0)
+    made.published()
+    assert made.entries(world, frozenset(), 2.0) == {}
+    made.published()
+    east = structs.replace(world.members["east"], region="eu")
+    made.stand(PLACES, {"east": east})
+    assert made.entries(world, frozenset(), 3.0)

@@ -108,3 +108,11 @@ def test_what_is_watched_of_a_member_may_be_read_and_nothing_else(exports: bool,
         (right.group, right.resource, f"metadata.name={right.names[0]}" if right.names else "")
         for right in read
     }
+
+
+def test_a_gateway_writes_statuses_of_ingresses_and_reads_its_own_service() -> None:
+    more = told(Needs(fleet=True, status=True, gateway=True)) - told(Needs(fleet=True, gateway=True))
+    assert more - told(Needs(fleet=True, status=True)) == {
+        Grant("networking.k8s.io", "ingresses/status", "patch"),
+        Grant("", "services", "get", "", True),
+    }

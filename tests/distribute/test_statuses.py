@@ -139,3 +139,27 @@ def test_what_was_written_is_not_written_again(known: Member, live: Live, compla
     assert change is not None
     after = applied(live, change)
     assert statuses.difference(after, statuses.member(after, complaint, known), LATER) is None
+
+
+ADDRESSES = ({"ip": "192.0.2.7"}, {"hostname": "lb.example.net"})
+
+
+def test_an_ingress_is_told_where_it_is_reached_and_nothing_else() -> None:
+    live = Live(fields={"loadBalancer": {}})
+    verdict = statuses.ingress(live, True, ADDRESSES)
+    assert verdict is not None
+    change = statuses.difference(live, verdict, FIRST)
+    assert change is not None
+    assert change.status == {"loadBalancer": {"ingress": [dict(each) for each in ADDRESSES]}}
+    assert statuses.difference(Live(fields=change.status), verdict, LATER) is None
+
+
+def test_an_ingress_that_is_no_longer_ours_loses_what_we_wrote_and_only_that() -> None:
+    theirs = {"loadBalancer": {"ingress": [{"ip": "192.0.2.99"}]}}
+    assert statuses.ingress(Live(fields=theirs), False, ADDRESSES) is None
+    assert statuses.ingress(Live(fields=theirs), True, ()) is None
+    mine = Live(fields=theirs, ours=True)
+    for verdict in (statuses.ingress(mine, False, ADDRESSES), statuses.ingress(mine, True, ())):
+        assert verdict is not None
+        change = statuses.difference(mine, verdict, FIRST)
+        assert change is not None and change.status == {"loadBalancer": {}}

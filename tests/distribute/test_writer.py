@@ -43,6 +43,11 @@ class World:
         )
         self.writer = writer.Writer(api, self.lease, [shelf.Shelf(each, SHORT) for each in chapters], QUICK)
 
+    def chapters(self, *found: shelf.Chapter) -> None:
+        """Another writer, of these kinds."""
+        shelves = [shelf.Shelf(each, SHORT) for each in found]
+        self.writer = writer.Writer(self.api, self.lease, shelves, QUICK)
+
     def member(self, name: str, live: statuses.Live) -> statuses.Verdict | None:
         if name == "nobody's":
             return None
@@ -204,5 +209,52 @@ def test_an_object_that_goes_is_no_refusal(cluster: kubecluster.Cluster) -> None
             cluster.put(member("last"))
             await until(lambda: status(cluster, MEMBERS.path("", "last")), "written")
             assert not world.problems()
+
+    asyncio.run(run())
+
+
+INGRESSES = Resource("networking.k8s.io", "v1", "ingresses", "Ingress")
+
+
+def ingress(name: str, **status: Any) -> dict[str, Any]:
+    meta = {"name": name, "namespace": "n"}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": meta,
+        "spec": {"ingressClassName": "fedns"},
+        "status": {"loadBalancer": status},
+    }
+
+
+def test_ingresses_are_told_where_they_are_reached_until_they_are_ours_no_more(
+    cluster: kubecluster.Cluster,
+) -> None:
+    served, theirs = {"n/a", "n/b"}, [{"ip": "192.0.2.99"}]
+    cluster.put(ingress("a"), ingress("b"), ingress("c", ingress=theirs))
+
+    def judge(name: str, live: statuses.Live) -> statuses.Verdict | None:
+        return statuses.ingress(live, name in served, ({"ip": "192.0.2.7"},))
+
+    def told(name: str) -> Any:
+        return status(cluster, INGRESSES.path("n", name)).get("loadBalancer", {}).get("ingress")
+
+    async def run() -> None:
+        async with writing(cluster) as world:
+            world.chapters(shelf.Chapter(INGRESSES, lambda _: "", judge))
+            task = asyncio.ensure_future(world.writer.run())
+            try:
+                await until(lambda: told("a") == told("b") == [{"ip": "192.0.2.7"}], "written")
+                served.discard("n/b")
+                await until(lambda: not told("b"), "taken back")
+                assert told("c") == theirs and told("a") == [{"ip": "192.0.2.7"}]
+                written = world.writer.outcomes["written"]
+                for _ in range(20):
+                    world.writer.news.set()
+                    await asyncio.sleep(0.02)
+                assert world.writer.outcomes["written"] == written == 3 and not world.problems()
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(run())

@@ -144,6 +144,8 @@ class Writes:
         settled = kubeapi_rules.settled(call.kind, before, _kept(before, after), call.part)
         if settled.get("type") == TOKEN and call.kind.name == "Secret":
             self._token(call, settled)
+        if call.part == "status":
+            settled["metadata"] = {**settled["metadata"], "managedFields": kubeapi_apply.shown(owners)}
         dry = call.query.get("dryRun") == "All"
         moved = before is not None and owners != self._owned(call, before)
         found = self.store.put(call.place, settled, dry, moved)
@@ -185,7 +187,7 @@ class Writes:
         return self.owners.get(call.place) or {other: frozenset(kubeapi_apply.leaves(before, call.kind.keys))}
 
     def _told(self, call: Call, value: Object) -> Object:
-        """With the owners, which lists and watches leave out here."""
+        """With the owners, which lists and watches tell of statuses alone here."""
         if owners := self.owners.get(call.place):
             value = {**value, "metadata": {**value["metadata"], "managedFields": kubeapi_apply.shown(owners)}}
         return value if call.part == "scale" else call.shown(value)

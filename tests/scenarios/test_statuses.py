@@ -107,3 +107,30 @@ def test_one_of_two_writes_and_the_other_follows(farmed: clusters.Farm, tmp_path
             assert waits.answer(world.GLOBAL) == before
             os.kill(holds.process.pid, signal.SIGCONT)
             world.until(lambda: holds.up() and not writer(holds)["held"], "and stands back")
+
+
+def ingress(name: str, **spec: Any) -> dict[str, Any]:
+    backend = {"service": {"name": "nginx", "port": {"number": 80}}}
+    path = {"path": "/", "pathType": "Prefix", "backend": backend}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": name, "namespace": SPACE},
+        "spec": {"rules": [{"host": f"{name}.example.com", "http": {"paths": [path]}}], **spec},
+    }
+
+
+def published(farm: clusters.Farm, name: str) -> Any:
+    return farm.fleet.get(ingress(name))["status"]["loadBalancer"].get("ingress")
+
+
+def test_ingresses_are_told_where_the_gateway_is_reached(farmed: clusters.Farm, tmp_path: Path) -> None:
+    farm = farmed
+    farm.fleet.put(ingress("ours", ingressClassName="fedns"), ingress("theirs", ingressClassName="nginx"))
+    found = replica(tmp_path / "a", farm)
+    found.write_config('gateway: {listen: ["127.0.0.1:0"], workers: 1, publish: [192.0.2.7]}\n')
+    with world.serve(found):
+        world.until(lambda: published(farm, "ours") == [{"ip": "192.0.2.7"}], "written", OVER)
+        assert published(farm, "theirs") is None
+        farm.fleet.put(ingress("ours", ingressClassName="nginx"))
+        world.until(lambda: published(farm, "ours") is None, "taken back", OVER)
