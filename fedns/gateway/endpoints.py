@@ -173,7 +173,8 @@ def endpoints(shard: Shard, port: str) -> tuple[route.Endpoint, ...]:
         where: Iterable[tuple[str, int]] = ((each, number) for each in shard.addresses)
     else:
         where = ((each.address, _number(each, found, port)) for each in _usable(shard, told))
-    return tuple(_endpoint(shard.member, address, number) for address, number in where if number)
+    h2c = found is not None and found.h2c
+    return tuple(_endpoint(shard.member, address, number, h2c) for address, number in where if number)
 
 
 def _usable(shard: Shard, told: Sequence[facts.Endpoint]) -> Sequence[facts.Endpoint]:
@@ -196,9 +197,9 @@ def _number(endpoint: facts.Endpoint, port: facts.Port | None, asked: str) -> in
     return int(asked) if port is None and not ports and asked.isdecimal() else 0
 
 
-def _endpoint(member: str, address: str, port: int) -> route.Endpoint:
+def _endpoint(member: str, address: str, port: int, h2c: bool = False) -> route.Endpoint:
     tag = blake2b(f"{member} {address} {port}".encode(), digest_size=8).hexdigest().encode()
-    return route.Endpoint(address, port, member, tag)
+    return route.Endpoint(address, port, member, tag, h2c)
 
 
 def outside(wanted: Wanted, seen: Seen, now: float) -> dict[str, str]:

@@ -115,12 +115,14 @@ class Table(Struct, frozen=True, array_like=True):
 
 
 class Endpoint(Struct, frozen=True, array_like=True, gc=False):
-    """One that takes requests. `tag` is its name in cookies: short, stable, and telling nothing."""
+    """One that takes requests. `tag` is its name in cookies: short, stable, and telling nothing. `h2c`: in
+    HTTP/2 without TLS, unless annotations say otherwise."""
 
     address: str
     port: int
     member: str
     tag: bytes
+    h2c: bool = False
 
 
 class Part(Struct, frozen=True, array_like=True, gc=False):

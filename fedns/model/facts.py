@@ -16,11 +16,13 @@ ProbeState = Literal["unknown", "up", "down"]
 
 
 class Port(Struct, frozen=True, order=True, gc=False):
-    """One Service port. `protocol` is lower case (`tcp`, `udp`, `sctp`); `name` may be empty."""
+    """One Service port. `protocol` is lower case (`tcp`, `udp`, `sctp`); `name` may be empty; `h2c`:
+    behind it HTTP/2 is spoken without TLS."""
 
     name: str
     protocol: str
     number: int
+    h2c: bool = False
 
 
 class ZoneReadiness(Struct, frozen=True, order=True, gc=False):

@@ -44,6 +44,13 @@ class _Verdict(Struct, array_like=True, omit_defaults=True):
     origin: "_Verdict | None" = None
 
 
+class _Port(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
+    name: str
+    protocol: str
+    number: int
+    h2c: bool = False
+
+
 class _Shard(Struct, array_like=True, omit_defaults=True):
     region: str
     zones: tuple[str, ...]
@@ -51,7 +58,7 @@ class _Shard(Struct, array_like=True, omit_defaults=True):
     verdict: _Verdict
     literals: tuple[str, ...] | None = None
     hostnames: tuple[str, ...] = ()
-    ports: tuple[tuple[str, str, int], ...] = ()
+    ports: tuple[_Port, ...] = ()
     readiness: tuple[tuple[str, int, int, int, int], ...] | None = None
     probe: tuple[ProbeState, int, int, str, float] | None = None
     next_change: float | None = None
@@ -60,7 +67,7 @@ class _Shard(Struct, array_like=True, omit_defaults=True):
 
 
 class _Service(Struct, array_like=True, omit_defaults=True):
-    ports: tuple[tuple[str, str, int], ...]
+    ports: tuple[_Port, ...]
     last_good: tuple[str, ...] = ()
     tombstone: float | None = None
 
@@ -182,8 +189,8 @@ def _entries(
         )
 
 
-def _row(value: Port) -> tuple[str, str, int]:
-    return value.name, value.protocol, value.number
+def _row(value: Port) -> _Port:
+    return _Port(value.name, value.protocol, value.number, value.h2c)
 
 
 def _kept(shard: Shard, probe: ProbeCount | None) -> _Shard:
@@ -231,8 +238,8 @@ def _restored(key: str, kept: _Service, shards: Iterable[Shard], pool: _Pool) ->
     return Service(namespace, name, TrafficPolicy(), ordered, ports, good, kept.tombstone, restless)
 
 
-def _ports(rows: tuple[tuple[str, str, int], ...], pool: _Pool) -> tuple[Port, ...]:
-    return pool.one(tuple(Port(*row) for row in rows))
+def _ports(rows: tuple[_Port, ...], pool: _Pool) -> tuple[Port, ...]:
+    return pool.one(tuple(Port(row.name, row.protocol, row.number, row.h2c) for row in rows))
 
 
 def _shard(member: str, kept: _Shard, pool: _Pool) -> Shard:

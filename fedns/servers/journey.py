@@ -128,8 +128,8 @@ class Journey(Relay):
             self._service.busy[endpoint.tag] += 1
         hall.tally.saw(endpoint.member, self._service.key, tally.TRIES)
         key = Key(endpoint.address, endpoint.port)
-        if self.options.upstream.protocol != "http":
-            key = self._spoken(key)
+        if self.options.upstream.protocol != "http" or endpoint.h2c:
+            key = self._spoken(key, endpoint.h2c)
         outbound = None if self.request.websocket else hall.depot.take(key)
         if outbound is not None:
             self._use(outbound)
@@ -150,11 +150,13 @@ class Journey(Relay):
             return balance.lighter(balancer, draw(), service.busy)
         return balance.pick(balancer, balance.turn(balancer))
 
-    def _spoken(self, key: Key) -> Key:
+    def _spoken(self, key: Key, h2c: bool) -> Key:
         """As the backend is spoken to; over TLS to the name that it is checked for."""
         upstream = self.options.upstream
         assert self.head is not None
-        if upstream.protocol in SHARED and not self.request.websocket:
+        if (
+            upstream.protocol in SHARED or (h2c and upstream.protocol == "http")
+        ) and not self.request.websocket:
             key = key._replace(shared=True)
         if upstream.protocol not in SEALED:
             return key

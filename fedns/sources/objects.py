@@ -17,6 +17,7 @@ from msgspec import Struct
 from fedns.model.facts import Port
 
 PUBLISH = "fedns.io/publish"
+H2C = "kubernetes.io/h2c"
 ADDRESSES = "fedns.io/addresses"
 ZONE_LABELS = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
 REGION_LABELS = ("topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region")
@@ -47,6 +48,7 @@ class _Port(Struct, gc=False):
     port: int
     name: str | None = None
     protocol: str | None = None
+    appProtocol: str | None = None
 
 
 class _Spec(Struct, gc=False):
@@ -90,7 +92,9 @@ def _declared(service: _Service) -> Declared | None:
     if wanted == "false" or not (wanted == "true" or spec.type == "LoadBalancer" or spec.externalIPs):
         return None
     addresses, hostnames = _published(service.status, spec, notes)
-    ports = _ports(tuple([(port.name, port.protocol, port.port) for port in spec.ports or ()]))
+    ports = _ports(
+        tuple([(port.name, port.protocol, port.port, port.appProtocol == H2C) for port in spec.ports or ()])
+    )
     return Declared(_key(meta), addresses, hostnames, ports)
 
 
@@ -113,17 +117,18 @@ def _published(
 
 
 @lru_cache(maxsize=4096)  # a fleet has few kinds of services: the ports of each are kept once
-def _ports(rows: tuple[tuple[str | None, str | None, int], ...]) -> tuple[Port, ...]:
-    return tuple(_port(*row, at) for at, row in enumerate(rows))
+def _ports(rows: tuple[tuple[str | None, str | None, int, bool], ...]) -> tuple[Port, ...]:
+    return tuple(_port(row, at) for at, row in enumerate(rows))
 
 
-def _port(named: str | None, protocol: str | None, number: int, at: int) -> Port:
+def _port(row: tuple[str | None, str | None, int, bool], at: int) -> Port:
+    named, protocol, number, h2c = row
     name = (named or "").lower()
     if name and not LABEL.match(name):
         raise WrongShape(f"`{name}` cannot be part of a DNS name - at `$.spec.ports[{at}].name`")
     if not 0 < number < 65536:
         raise WrongShape(f"{number} is no port - at `$.spec.ports[{at}].port`")
-    return Port(sys.intern(name), sys.intern((protocol or "TCP").lower()), number)
+    return Port(sys.intern(name), sys.intern((protocol or "TCP").lower()), number, h2c)
 
 
 class Endpoint(Struct, frozen=True, gc=False):

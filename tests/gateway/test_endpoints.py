@@ -87,6 +87,13 @@ def test_ending_endpoints_serve_only_when_no_other_does() -> None:
     assert [each.address for each in endpoints.endpoints(alone, "80")] == ["10.0.0.9"]
 
 
+def test_a_port_of_http_2_is_told() -> None:
+    plain = shard("a", 1)
+    facts = structs.replace(plain.facts, ports=(Port("http", "tcp", 80, h2c=True),))
+    assert [each.h2c for each in endpoints.endpoints(plain, "80")] == [False]
+    assert [each.h2c for each in endpoints.endpoints(structs.replace(plain, facts=facts), "80")] == [True]
+
+
 def test_no_such_port_no_such_service() -> None:
     assert not made(Wanted(b"k", "shop/web", "81"), service(shard("a", 1))).tiers
     assert not made(Wanted(b"k", "shop/web", "81"), None).tiers

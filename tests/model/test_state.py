@@ -11,7 +11,7 @@ from fedns.model.snapshot import Snapshot
 SHARD = ShardFacts(
     ("198.51.100.1",),
     ("lb.example.net",),
-    (Port("http", "tcp", 80),),
+    (Port("http", "tcp", 80), Port("rpc", "tcp", 81, h2c=True)),
     (ZoneReadiness("z", 1, 1, 0, 1),),
     (Endpoint("10.0.0.1", (("http", 8080),), "z"),),
 )

@@ -41,7 +41,7 @@ class Service(grpc.GenericRpcHandler):
     """Answers any call by the last part of its name. `seen` are calls and their metadata."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name, self.port = name, 0
         self.seen: list[tuple[str, dict[str, Any]]] = []
         self.ended = threading.Semaphore(0)
         self.peers: set[str] = set()
@@ -105,6 +105,7 @@ class Server:
             self.port = self.server.add_insecure_port("127.0.0.1:0")
         else:
             self.port = self.server.add_secure_port("127.0.0.1:0", credentials)
+        self.service.port = self.port
         self.server.start()
 
 
@@ -226,6 +227,15 @@ def test_calls_of_many_clients_share_a_connection(gateway: Gateway) -> None:
                 calls = [channel.unary_unary("/s/unary").future(b"x", timeout=LONG) for _ in range(30)]
                 assert {each.result() for each in calls} == {b"one:x"}
         assert len(service.peers) == 1
+
+
+def test_a_port_says_that_it_speaks_http_2(gateway: Gateway) -> None:
+    """`appProtocol: kubernetes.io/h2c`, without any annotation."""
+    with _served(gateway) as service, _channel(gateway) as channel:
+        told = route.Endpoint("127.0.0.1", service.port, "one", b"one", h2c=True)
+        found = route.Pool((route.Tier(1.0, (route.Part("one", 1.0, (told,)),)),))
+        gateway.publish(gateways.table(), shop=found)
+        assert channel.unary_unary("/s/unary")(b"abc", timeout=LONG) == b"one:abc"
 
 
 def test_over_tls_to_a_name_that_is_checked(gateway: Gateway) -> None:

@@ -35,12 +35,15 @@ def test_published_addresses_hostnames_and_ports() -> None:
     ingress = [{"ip": "2001:DB8::0:1"}, {"hostname": "LB.example.net."}, {"ip": "192.0.2.1"}]
     spec = {
         "externalIPs": ["192.0.2.1", "192.0.2.2"],
-        "ports": [{"port": 53, "name": "dns", "protocol": "UDP"}],
+        "ports": [
+            {"port": 53, "name": "dns", "protocol": "UDP"},
+            {"port": 9, "appProtocol": "kubernetes.io/h2c"},
+        ],
     }
     found = strip("v1", "Service", {"spec": spec, "status": {"loadBalancer": {"ingress": ingress}}})
     assert found.addresses == ("2001:db8::1", "192.0.2.1", "192.0.2.2")
     assert found.hostnames == ("lb.example.net",)
-    assert found.ports == (Port("dns", "udp", 53),)
+    assert found.ports == (Port("dns", "udp", 53), Port("", "tcp", 9, h2c=True))
 
 
 def test_the_annotation_overrides_addresses() -> None:
