@@ -2,18 +2,20 @@
 
 from setuptools import Extension, setup
 
+NAMES = ("core", "gate", "swift")
+
 try:
     from Cython.Build import cythonize
 except ImportError:
     modules = []
 else:
     modules = cythonize(
-        [Extension(f"fedns.servers._{name}", [f"fedns/servers/{name}.py"]) for name in ("core", "gate")],
+        [Extension(f"fedns.servers._{name}", [f"fedns/servers/{name}.py"]) for name in NAMES],
         build_dir="build/cython",
         force=True,  # it does not see that one .pxd stands on another
         compiler_directives={
             "language_level": 3,
-            "annotation_typing": False,  # types of C are in _core.pxd and _gate.pxd
+            "annotation_typing": False,  # types of C are in _core.pxd, _gate.pxd and _swift.pxd
             "boundscheck": False,  # the uncompiled form checks, under tests and fuzzers
             "wraparound": False,
             "initializedcheck": False,

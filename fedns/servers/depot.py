@@ -104,6 +104,11 @@ class Depot:
 
     def give(self, outbound: Outbound) -> None:
         """Takes one back after an exchange that left nothing open."""
+        outbound.begin()
+        self.again(outbound)
+
+    def again(self, outbound: Outbound) -> None:
+        """The same, of one that is as it was when it was taken."""
         idle = self._idle.get(outbound.key)
         if idle is None:
             idle = self._idle[outbound.key] = []
@@ -112,7 +117,6 @@ class Depot:
             return
         outbound.used += 1
         outbound.until = self.now + IDLE
-        outbound.begin()
         idle.append(outbound)
 
     def gone(self, outbound: Outbound) -> None:

@@ -7,6 +7,7 @@ is answered before anybody behind hears of it.
 import logging
 from collections.abc import Sequence
 from time import monotonic, time
+from typing import NamedTuple
 
 from msgspec import structs
 
@@ -14,6 +15,7 @@ from fedns.gateway import cors, decide
 from fedns.gateway import head as heads
 from fedns.gateway.normal import Rejected
 from fedns.gateway.options import Limits, Retry, Upstream
+from fedns.gateway.route import Endpoint
 from fedns.servers import (
     accesslog,
     credential,
@@ -25,6 +27,7 @@ from fedns.servers import (
     substitute,
 )
 from fedns.servers.admission import Case
+from fedns.servers.directory import Service
 from fedns.servers.journey import Journey
 from fedns.servers.outbound import Outbound
 from fedns.servers.pacing import Pacing
@@ -37,6 +40,16 @@ _AFRESH, _PLAIN = Retry(tries=0), Upstream()
 GONE = 499  # nginx's number for a client that did not wait
 
 _log = logging.getLogger("fedns.gateway")
+
+
+class Adopted(NamedTuple):
+    """A plain request that is under way to an endpoint, with all that was decided about it."""
+
+    decision: decide.Decision
+    head: heads.Head
+    endpoint: Endpoint
+    service: Service
+    wire: bytes
 
 
 class Exchange(Journey):
@@ -53,8 +66,7 @@ class Exchange(Journey):
 
     def begin(self) -> None:
         """Decides where it goes, and sends what is there."""
-        self.begun, self._request_id, self._cookies, self._places = monotonic(), b"", (), ()
-        self._paced = None
+        self._clear(monotonic(), b"")
         try:
             decision = self._decide()
         except credential.Elsewhere as page:
@@ -66,6 +78,19 @@ class Exchange(Journey):
                 self.say(decision.status, decision.fields)
             elif (self.plain and not decision.authenticate) or self._admitted(decision):
                 self._depart(decision)
+
+    def _clear(self, begun: float, request_id: bytes) -> None:
+        self.begun, self._request_id, self._cookies, self._places = begun, request_id, (), ()
+        self._paced = None
+
+    def adopt(self, case: Adopted, outbound: Outbound, begun: float, request_id: bytes) -> None:
+        """Goes on with what `swift` has begun."""
+        self._clear(begun, request_id)
+        self.ended = True
+        self.decision, self.head, self.endpoint, self._service, self.wire = case
+        self.tries, self.outbound = 1, outbound
+        assert case.decision.options is not None
+        self.options = case.decision.options
 
     def _admitted(self, decision: decide.Decision) -> bool:
         """Whether it may go on at once."""

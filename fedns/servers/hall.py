@@ -11,6 +11,7 @@ from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from fedns.gateway import access, affinity
+from fedns.servers import pace
 from fedns.servers.accesslog import Log
 from fedns.servers.admission import Admission
 from fedns.servers.aside import Aside
@@ -49,6 +50,7 @@ class Hall:
         self.terms = directory.terms
         self._dated = (0, b"")
         self._prefix, self._count = b"%016x" % chance.getrandbits(64), chance.getrandbits(32)
+        self.lane = pace.form().Lane(self)
         self.renew()
 
     def renew(self) -> None:

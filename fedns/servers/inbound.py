@@ -9,7 +9,7 @@ import asyncio
 import re
 import ssl
 from collections import deque
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import httptools
 
@@ -21,6 +21,9 @@ from fedns.servers.hall import Hall
 from fedns.servers.outbound import Outbound
 from fedns.servers.relay import Relay
 from fedns.servers.request import Request
+
+if TYPE_CHECKING:
+    from fedns.servers.swift import Ride
 
 KINDS = framing.KINDS
 _BAD_METHOD = "Invalid method"
@@ -41,6 +44,7 @@ class Inbound(asyncio.Protocol):
         "_held",
         "_parser",
         "_parsing",
+        "_quick",
         "_request",
         "_tunnel",
         "_waiting",
@@ -58,14 +62,14 @@ class Inbound(asyncio.Protocol):
     def __init__(self, hall: Hall, peer: identity.Peer = identity.UNKNOWN, asked: Tls | None = None) -> None:
         self.hall, self.asked = hall, asked
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
-        self.exchange: Exchange | None = None
+        self.exchange: Exchange | Ride | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[Exchange] = deque()
         self._parsing: Exchange | None = None
         self._tunnel: Outbound | None = None
         self._request, self._fed = Request(), 0
         self.clogged = self._deaf = self._eof = self._ceased = self._held = False
-        self._heading = self._first = True
+        self._heading = self._first = self._quick = True
         self.peer, self.sender, self.trusted = peer, onward.Sender(b"", b"", peer, False), False
         self.due = hall.now + hall.terms.head_time
 
@@ -79,6 +83,7 @@ class Inbound(asyncio.Protocol):
             peer = self.peer = identity.connected(there, own)
         self.sender = onward.Sender(identity.own(peer), b"", peer, self.hall.terms.forwarded)
         self.trusted = identity.trusts(self.hall.terms.trusted, peer.address)
+        self._quick = not (self.trusted or self.sender.forwarded)
         status = self.hall.enter(self, peer.address, self.trusted)
         if status:
             self.hall.tally.count("crowded" if status == 503 else "crowded_client")
@@ -102,6 +107,10 @@ class Inbound(asyncio.Protocol):
             if self._tunnel is not None:
                 self.due = self.hall.now + self.hall.terms.quiet
                 self._tunnel.transport.write(data)
+            return
+        fresh = self.exchange is None and not (self._fed or self._waiting)
+        if fresh and self._quick and self.hall.lane.takes(self, data):
+            self._first = False
             return
         self._fed += len(data)
         try:
@@ -292,8 +301,13 @@ class Inbound(asyncio.Protocol):
         """The answer is written."""
         self.exchange = None
         exchange.settle()
-        if not exchange.request.keep or (self._eof and not self._waiting):
-            self._part(exchange.ended)
+        self.free(exchange.request.keep, exchange.ended)
+
+    def free(self, keep: bool, whole: bool, last: bool = False) -> None:
+        """Nothing is under way. `whole`: of the request all that was announced has come; `last`: and the client
+        said that nothing follows it."""
+        if not keep or (self._eof and not self._waiting):
+            self._part(whole, last)
         elif self._waiting:
             self.hall.loop.call_soon(self._next)
         else:
@@ -320,14 +334,13 @@ class Inbound(asyncio.Protocol):
         self.transport.write_eof()
         return True
 
-    def _part(self, whole: bool) -> None:
-        """Ends it so that the last answer is read: what still comes is thrown away for a while. `whole`: all
-        that was announced has come."""
+    def _part(self, whole: bool, last: bool) -> None:
+        """Ends it so that the last answer is read: what still comes is thrown away for a while."""
         self._deaf = True
         self._waiting.clear()
         self._tunnel = None
         closable = self.transport.can_write_eof()
-        if self._eof or self._ceased or (whole and not closable):
+        if last or self._eof or self._ceased or (whole and not closable):
             self.transport.close()
             return
         if closable:

@@ -16,6 +16,7 @@ from fedns.servers import framing
 
 if TYPE_CHECKING:
     from fedns.servers.depot import Depot
+    from fedns.servers.swift import Ride
 
 MAX_HEAD = 64 << 10  # octets of the head of an answer, and of its trailers
 MAX_FIELDS = 200
@@ -80,6 +81,7 @@ class Outbound(asyncio.Protocol):
         "persists",
         "pieces",
         "reason",
+        "ride",
         "status",
         "taker",
         "trailers",
@@ -101,6 +103,7 @@ class Outbound(asyncio.Protocol):
     def begin(self) -> None:
         """Ready for the next answer."""
         self.taker: Taker | None = None
+        self.ride: Ride | None = None
         self.status, self.reason = 0, b""
         self.lines: list[bytes] = []
         self.marked: list[framing.Field] = []
@@ -120,6 +123,11 @@ class Outbound(asyncio.Protocol):
         if taker is None:  # nobody asked
             self.transport.abort()
             return
+        if self.ride is not None:
+            ride, self.ride = self.ride, None
+            if ride.answered(self, data):
+                return
+            taker = cast(Taker, self.taker)
         if self._tunnel:
             self.pieces.append(data)
             taker.arrived(self)

@@ -179,6 +179,8 @@ class Relay:
     def _finish(self, outbound: Outbound) -> None:
         self.outbound = outbound.taker = None
         if outbound.persists and self.ended:
+            if self.inbound.clogged:  # by the end of this very answer
+                outbound.transport.resume_reading()
             self.inbound.hall.depot.give(outbound)
         else:
             outbound.transport.close()
