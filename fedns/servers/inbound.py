@@ -304,7 +304,7 @@ class Inbound(asyncio.Protocol):
         self.free(exchange.request.keep, exchange.ended)
 
     def free(self, keep: bool, whole: bool, last: bool = False) -> None:
-        """Nothing is under way. `whole`: of the request all that was announced has come; `last`: and the client
+        """Nothing is under way. `whole`: all that the request announced has come; `last`: and the client
         said that nothing follows it."""
         if not keep or (self._eof and not self._waiting):
             self._part(whole, last)
