@@ -118,7 +118,7 @@ def _header(canary: Canary, case: Case) -> int:
     elif canary.broken:
         says = STAY
     elif canary.pattern:
-        says = CHOSEN if _matches(canary.pattern, value) else THROUGH
+        says = CHOSEN if route.matches(canary.pattern, value) else THROUGH
     else:
         says = _WORDS.get(value, THROUGH)
     return _said(case, canary, (b"header", canary.header), says)
@@ -131,7 +131,7 @@ def _query(canary: Canary, case: Case) -> int:
     if canary.query_value:
         says = CHOSEN if value == canary.query_value else THROUGH
     elif canary.query_pattern:
-        says = CHOSEN if _matches(canary.query_pattern, value) else THROUGH
+        says = CHOSEN if route.matches(canary.query_pattern, value) else THROUGH
     else:
         says = _WORDS.get(value, THROUGH)
     return _said(case, canary, (b"query", canary.query), says)
@@ -176,13 +176,9 @@ def _mse_spoken(canary: Canary, case: Case) -> bool:
     elif canary.broken:
         chosen = False
     else:
-        chosen = _matches(canary.pattern, value) if canary.pattern else value == ALWAYS
+        chosen = route.matches(canary.pattern, value) if canary.pattern else value == ALWAYS
     _said(case, canary, (b"header", canary.header), CHOSEN if chosen else THROUGH)
     return chosen
-
-
-def _matches(pattern: bytes, value: bytes) -> bool:
-    return route.pattern(pattern).search(value) is not None
 
 
 def _said(case: Case, canary: Canary, what: tuple[bytes, bytes], says: int) -> int:

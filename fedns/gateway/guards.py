@@ -94,7 +94,7 @@ def clients(wishes: Wishes, tls: options.Tls) -> options.Tls:
     try:
         route.pattern(subject)
     except re2.error as bad:
-        raise Refused("auth-tls-match-cn is no expression that RE2 reads") from bad
+        raise Refused("auth-tls-match-cn is no expression that RE2 reads, or too large") from bad
     return options.Tls(
         certificate=tls.certificate,
         least=tls.least,

@@ -34,4 +34,4 @@ def _same(asked: Compared, value: bytes | None) -> bool:
         return value == text
     if how == "prefix":
         return value.startswith(text)
-    return route.pattern(text).search(value) is not None
+    return route.matches(text, value)

@@ -144,7 +144,9 @@ def expression(text: str) -> bytes:
     try:
         route.pattern(pattern)
     except re2.error as bad:
-        raise Wrong("an expression that RE2 reads: no look-around, no back-references") from bad
+        raise Wrong(
+            f"an expression that RE2 reads, in {route.STEPS} steps: no look-around, no back-references"
+        ) from bad
     return pattern
 
 

@@ -17,8 +17,11 @@ from fedns.gateway.options import Match, Options, Tls
 
 ROUTES, SERVICE, CERTIFICATE = b"routes", b"service/", b"certificate/"
 
-MEMORY = 1 << 20
-"""Octets one regular expression may take when compiled (RE2's own bound is 8 MiB)."""
+MEMORY, STEPS = 1 << 20, 2000
+"""Octets and instructions that one regular expression may take when compiled. RE2 looks at each octet of a
+text once, but for that may take as long as there are instructions."""
+MOST = 8 << 10
+"""Octets of a value that are looked through; targets have their own bound."""
 
 
 class Canary(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
@@ -195,4 +198,12 @@ def pattern(text: bytes) -> Any:
     options.encoding = re2.Options.Encoding.LATIN1
     options.log_errors = False
     options.max_mem = MEMORY
-    return re2.compile(text, options)
+    made = re2.compile(text, options)
+    if made.programsize > STEPS:
+        raise re2.error(f"it takes {made.programsize} steps, and {STEPS} is the most")
+    return made
+
+
+def matches(text: bytes, value: bytes) -> bool:
+    """Whether an expression is found in a value; never in one that is too long to be looked through."""
+    return len(value) <= MOST and pattern(text).search(value) is not None
