@@ -79,7 +79,7 @@ class Passage(Exchange):
 
 
 class Strand:
-    """`number` is the stream's id, `open` until both sides have ended it."""
+    """`number` is the stream's id, `open` until both sides have ended it; `ended`: the client has."""
 
     __slots__ = (
         "_held",
@@ -88,6 +88,7 @@ class Strand:
         "braid",
         "clogged",
         "due",
+        "ended",
         "exchange",
         "hall",
         "number",
@@ -103,7 +104,7 @@ class Strand:
         self.hall, self.transport, self.asked = braid.hall, braid.transport, braid.asked
         self.peer, self.sender, self.trusted = braid.peer, braid.sender, braid.trusted
         self.due = braid.hall.now + braid.hall.terms.idle
-        self.clogged, self.open = False, True
+        self.clogged, self.ended, self.open = False, False, True
         self._held, self._owed = False, 0
         self.exchange: Passage | None = Passage(self, request)
 
@@ -116,19 +117,19 @@ class Strand:
     def begin(self, ended: bool) -> None:
         exchange = self.exchange
         assert exchange is not None
-        exchange.ended = ended
+        exchange.ended = self.ended = ended
         exchange.begin()
 
     def took(self, piece: bytes, ended: bool) -> None:
         """A part of the body."""
         self._owed += len(piece)
-        exchange = self.exchange
-        if exchange is None or exchange.request.bare:
+        exchange, self.ended = self.exchange, ended
+        if exchange is None:
             self._repay()
             return
+        exchange.ended = ended
         if piece:
             exchange.pieces.append(piece)
-        exchange.ended = ended
         if exchange.decision is not None:
             exchange.push()
         if not self._held:
@@ -136,7 +137,7 @@ class Strand:
 
     def trailed(self, fields: Sequence[framing.Field]) -> None:
         """What follows the body."""
-        exchange = self.exchange
+        exchange, self.ended = self.exchange, True
         if exchange is not None:
             exchange.trailers = list(fields)
             exchange.ended = True
@@ -205,7 +206,7 @@ class Strand:
             self.exchange.outbound.transport.resume_reading()
 
     def emptied(self) -> None:
-        if self.exchange is None and self.open:
+        if self.exchange is None and self.open and not self.ended:
             self.reset(NO_ERROR)  # the answer is whole: no more of the body (RFC 9113 section 8.1)
 
     # The end.

@@ -176,6 +176,18 @@ def test_rapid_resets_are_told_to_be_calm(gateway: Gateway, one: backends.Backen
         assert _flooded(raw, _rapid, 3000) == CALM
 
 
+def test_who_is_served_may_change_its_mind_often(gateway: Gateway, one: backends.Backend) -> None:
+    """What is served earns what is reset."""
+    with streams.client(gateway.port) as client:
+        for _ in range(40):
+            asked = [client.ask(flush=False) for _ in range(16)]
+            for number in [client.ask(flush=False) for _ in range(8)]:
+                client.wire.reset_stream(number, 8)
+            client.flush()
+            assert {client.answer(each).body for each in asked} == {b"one"}
+        assert client.get().body == b"one" and client.away is None
+
+
 def test_empty_frames_are_a_flood_too(gateway: Gateway, one: backends.Backend) -> None:
     with _raw(gateway) as raw:
         raw.send(_frame(HEADERS, WHOLE, 1, POSTS))
