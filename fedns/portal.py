@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from fedns.gateway import terms
+from fedns.gateway import access, terms
 from fedns.values import Amount, Count, Fraction, Label, Listen, Prefix, Reached, Seconds, Text
 
 _USUAL = terms.Terms()
@@ -96,5 +96,5 @@ def agreed(settings: Gateway) -> terms.Terms:
 
 
 def _network(text: str) -> terms.Network:
-    network = ip_network(text, strict=False)
-    return network.version, int(network.network_address), network.max_prefixlen - network.prefixlen
+    found = ip_network(text, strict=False)
+    return access.network(found.version, int(found.network_address), found.max_prefixlen - found.prefixlen)

@@ -10,6 +10,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from fedns.gateway.options import Access, Network
 
+_OCTETS = 16
+
 
 def allowed(access: Access, client: str) -> bool:
     """`client` is an IP literal."""
@@ -20,7 +22,18 @@ def allowed(access: Access, client: str) -> bool:
 
 
 def within(networks: Iterable[Network], version: int, number: int) -> bool:
-    return any(family == version and number >> bits == network >> bits for family, network, bits in networks)
+    return any(
+        family == version and number >> bits == numeric(network) >> bits for family, network, bits in networks
+    )
+
+
+def network(version: int, number: int, bits: int) -> Network:
+    """As tables have it."""
+    return version, number if version == 4 else number.to_bytes(_OCTETS, "big"), bits
+
+
+def numeric(network: int | bytes) -> int:
+    return network if isinstance(network, int) else int.from_bytes(network, "big")
 
 
 @lru_cache(maxsize=8192)

@@ -8,6 +8,9 @@ import re2
 from fedns.gateway import options, route
 from fedns.gateway.wishes import Refused, Wishes
 
+_REMEMBERED = ((200, 300), (202, 300), (401, 300))
+"""(status, seconds), as in ingress-nginx."""
+
 
 def access(wishes: Wishes) -> options.Access | None:
     """The location's own lists; else those of its host."""
@@ -59,7 +62,7 @@ def external(wishes: Wishes) -> options.External | None:
         copied=tuple(name.lower() for name in asked.get("auth-response-headers", ())),
         redirect=asked.get("auth-request-redirect", ()),
         cache_key=asked.get("auth-cache-key", ()),
-        cache=asked.get("auth-cache-duration", ()),
+        cache=asked.get("auth-cache-duration", _REMEMBERED if "auth-cache-key" in asked else ()),
         cookie_always=asked.get("auth-always-set-cookie", False),
     )
 

@@ -15,8 +15,9 @@ Text = tuple[Piece, ...]
 Field = tuple[bytes, bytes]
 Compared = tuple[Literal["exact", "prefix", "regex"], bytes, bytes]
 """(how, name, value); an expression matches the whole value."""
-Network = tuple[int, int, int]
-"""(4 or 6, network as a number, bits that are not the network's)."""
+Network = tuple[int, int | bytes, int]
+"""(4 or 6, network as a number, bits that are not the network's). Numbers of IPv6 are bytes: they would not
+fit into one of the wire's."""
 FEDNS, STRICT, MSE = 0, 1, 2
 """How canaries are chosen: fedns's order, ingress-nginx's, or MSE's."""
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 import re2
 
-from fedns.gateway import normal, options, route, variables
+from fedns.gateway import access, normal, options, route, variables
 
 Value = TypeVar("Value")
 
@@ -177,7 +177,7 @@ def networks(text: str) -> tuple[options.Network, ...]:
         except ValueError as bad:
             raise Wrong(f"addresses or prefixes between commas; {part!r} is none") from bad
         host_bits = network.max_prefixlen - network.prefixlen
-        found.append((network.version, int(network.network_address), host_bits))
+        found.append(access.network(network.version, int(network.network_address), host_bits))
     return tuple(found)
 
 

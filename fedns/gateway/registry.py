@@ -15,6 +15,7 @@ _SNIPPET = "text that would become configuration: fedns has no template to put i
 _BUFFERS = "bodies are streamed with back-pressure; there is nothing to size"
 _WAF = "there is no WAF inside; put one in front or behind"
 _TRACES = "no traces are made; traceparent and other tracing headers pass through"
+_AT_ONCE = "requests at once of one worker, each of which has a connection; one more is 503"
 _BOUNDED = "up to 256 KiB are kept for another try; what is longer is streamed and sent once"
 
 ROWS: tuple[Row, ...] = (
@@ -159,7 +160,7 @@ ROWS: tuple[Row, ...] = (
         )
     ),
     # Limits
-    differs("limit-rps", N, number(), "a token bucket shared by all workers; 503, as in nginx"),
+    differs("limit-rps", N, number(), "a token bucket of all workers; 503, or as rate-limit-fallback-* says"),
     differs("limit-rpm", N, number(), "as limit-rps"),
     yes("limit-connections", N, number()),
     yes("limit-burst-multiplier", N, number(1)),
@@ -203,8 +204,8 @@ ROWS: tuple[Row, ...] = (
     yes("session-cookie-conditional-samesite-none", N, boolean),
     yes("session-cookie-change-on-failure", N, boolean),
     yes("warmup", M, seconds),
-    yes("connection-policy-tcp-max-connection", M, number(), "of one worker"),
-    yes("connection-policy-tcp-max-connection-per-endpoint", M, number(), "of one worker"),
+    differs("connection-policy-tcp-max-connection", M, number(), _AT_ONCE),
+    differs("connection-policy-tcp-max-connection-per-endpoint", M, number(), _AT_ONCE),
     yes("connection-policy-http-max-request-per-connection", M, number()),
     # Who may come
     guard(yes("whitelist-source-range", NM, readers.networks)),
@@ -231,7 +232,9 @@ ROWS: tuple[Row, ...] = (
     guard(yes("auth-secret", NM, readers.secret, "of the Ingress's own namespace")),
     guard(yes("auth-secret-type", NM, word("auth-file", "auth-map"))),
     yes("auth-realm", NM, readers.field_value),
-    guard(yes("auth-url", N, readers.asked)),
+    guard(
+        differs("auth-url", N, readers.asked, "over TLS its certificate is checked; 10 s at most, then 500")
+    ),
     yes("auth-method", N, word("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")),
     yes("auth-signin", N, readers.url),
     yes("auth-signin-redirect-param", N, readers.field_name),
@@ -252,7 +255,7 @@ ROWS: tuple[Row, ...] = (
         yes("auth-tls-secret", NM, readers.secret, "any Secret of the Ingress's own namespace with ca.crt")
     ),
     guard(yes("auth-tls-verify-client", N, word("on", "off", "optional", "optional_no_ca"))),
-    yes("auth-tls-verify-depth", N, number(0, 10)),
+    no("auth-tls-verify-depth", N, "chains are checked as deep as the library does"),
     guard(yes("auth-tls-match-cn", N, str, "`CN=` and an RE2 expression for the subject")),
     yes("auth-tls-error-page", N, readers.url),
     yes("auth-tls-pass-certificate-to-upstream", N, boolean),
@@ -274,7 +277,7 @@ ROWS: tuple[Row, ...] = (
         word("HTTP", "HTTPS", "HTTP2", "GRPC", "GRPCS", "AUTO_HTTP"),
         "FCGI and AJP are not spoken",
     ),
-    yes("proxy-http-version", N, word("1.0", "1.1")),
+    differs("proxy-http-version", N, word("1.0", "1.1"), "with 1.0 a request of unknown length is 411"),
     yes("proxy-ssl-secret", NM, readers.secret),
     yes("proxy-ssl-name", NM, readers.host),
     yes("proxy-ssl-server-name", NM, switch),

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 TERMS = b"terms"
 """The key in db `gateway`."""
-Network = tuple[int, int, int]
+Network = tuple[int, int | bytes, int]
 """As in `options`."""
 
 

@@ -20,6 +20,7 @@ from fedns.servers.budget import Budget
 from fedns.servers.current import Current
 
 DB = "gateway"
+COLD = 0.1  # of its share: what an endpoint begins with that warms up
 UNKNOWN = route.Table(default=route.Location(b"", b"/", b""))
 """Before there are routes: a pool that nobody serves in."""
 
@@ -30,7 +31,7 @@ class Service:
     """One pool as this worker has it. `active` counts what is under way, `busy` by endpoint's
     tag where that matters."""
 
-    __slots__ = ("active", "balancer", "bench", "budget", "busy", "key", "pool", "raw", "seen")
+    __slots__ = ("_born", "active", "balancer", "bench", "budget", "busy", "key", "pool", "raw", "seen")
 
     def __init__(self, key: bytes) -> None:
         self.key = key
@@ -40,14 +41,26 @@ class Service:
         self.busy: Counter[bytes] = Counter()
         self.active = 0
         self.seen = -1
+        self._born: dict[bytes, float] | None = None
         self.arrange()
 
     def take(self, raw: bytes | None) -> None:
         if raw != self.raw:
+            before = self.raw is not None and self.pool
             self.raw = raw
             self.pool = route.pool(raw) if raw else route.Pool()
+            if self._born is not None and before:
+                self._born = _grown(self._born, before, self.pool)
             self.bench.keep(self.pool, monotonic())
             self.arrange()
+
+    def warmth(self, endpoint: route.Endpoint, span: float, now: float) -> float:
+        """How much of its share an endpoint is to have that came less than `span` seconds ago. Ages are known
+        of those who came after somebody asked for the first time."""
+        if self._born is None:
+            self._born = {}
+        came = self._born.get(endpoint.tag)
+        return 1.0 if came is None else max((now - came) / span, COLD)
 
     def arrange(self) -> None:
         """Without those who sit out; rounds do not begin at the same place in all workers."""
@@ -70,6 +83,17 @@ class Service:
             return False
         self.arrange()
         return True
+
+
+def _grown(born: dict[bytes, float], before: route.Pool, after: route.Pool) -> dict[bytes, float]:
+    """When those came that were not there before."""
+    known, now = set(_tags(before)), monotonic()
+    found = {tag: born.get(tag) if tag in known else now for tag in _tags(after)}
+    return {tag: came for tag, came in found.items() if came is not None}
+
+
+def _tags(pool: route.Pool) -> Iterator[bytes]:
+    return (each.tag for tier in pool.tiers for part in tier.parts for each in part.endpoints)
 
 
 class Directory:

@@ -178,6 +178,7 @@ class Exchange(Journey):
         """Has a default backend say it."""
         assert self.head is not None and self.decision is not None
         decision, self.stands_for = self.decision, status
+        self.released()
         told = self.wire or substitute.meant(self.request, self.head, self._request_id)
         wire = substitute.wire(status, self.request, self.head, decision.location, told)
         self.options = structs.replace(
@@ -212,6 +213,8 @@ class Exchange(Journey):
         if decision.options is not None:
             self.options = decision.options
             self.plain = decision.options is table.options[0] and not inbound.trusted
+        if not self.plain and self.options.certified:
+            self._prove(head)
         self.limit(self.options.timeouts.whole)
         if not decision.status:
             told = onward.head(request, head, decision.target, self.options, sender)
@@ -238,6 +241,12 @@ class Exchange(Journey):
             return sender
         lines = credential.lines(asked, self.inbound.asked, self.inbound.shown, head)
         return sender._replace(lines=sender.lines + b"\r\n" + lines)
+
+    def _prove(self, head: heads.Head) -> None:
+        """Rejected where no certificate has been asked for on this connection, and so none was verified."""
+        asked = self.inbound.hall.seals.asked(head.host)
+        if self.inbound.asked is None or not asked.clients or asked.verify != "on":
+            raise Rejected(403, "only with a certificate")
 
     @property
     def _most(self) -> int:

@@ -14,7 +14,7 @@ from fedns.gateway.balance import Tried, Want
 from fedns.gateway.decide import Decision
 from fedns.gateway.head import Head
 from fedns.gateway.route import Endpoint
-from fedns.servers import blame, framing, tally
+from fedns.servers import blame, fitting, framing, tally
 from fedns.servers.directory import Service
 from fedns.servers.mirrors import Copy
 from fedns.servers.outbound import Key, Outbound
@@ -29,6 +29,8 @@ IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))  # RFC 
 LEAST = "least"  # of `Options.balance`: only then is it counted who is busy
 HARMLESS = frozenset((403, 404))
 """Statuses that are held against nobody, as in nginx, though somebody else may be asked."""
+BUFFERED = 256 << 10
+"""Of a body, kept for another try where the route wants it whole (`proxy-request-buffering`)."""
 _SOON = ((b"Retry-After", b"1"),)
 """Said while nothing is known of routes yet: then all lead to a pool without a name."""
 SEALED, SHARED = frozenset(("https", "grpcs")), frozenset(("grpc", "grpcs", "h2c"))
@@ -106,7 +108,8 @@ class Journey(Relay):
         data = b"".join(pieces)
         self.pieces = []
         if self._kept is not None:
-            if self.received > self.inbound.hall.terms.replay:
+            room = self.inbound.hall.terms.replay
+            if self.received > room and not (self.options.buffer_request and self.received <= BUFFERED):
                 self._kept = None
             else:
                 self._kept.append(data)
@@ -119,12 +122,14 @@ class Journey(Relay):
         assert self._service is not None
         hall = self.inbound.hall
         endpoint = self._choice(self._service)
+        if endpoint is not None and not self.plain:
+            endpoint = self._fitting(self._service, endpoint)
         if endpoint is None:
             self.say(502 if self.tries else 503, () if self._service.key else _SOON)
             return
         self.tries += 1
         self.endpoint = endpoint
-        if self.options.balance == LEAST:
+        if self.options.balance == LEAST or (not self.plain and self.options.upstream.per_endpoint):
             self._service.busy[endpoint.tag] += 1
         hall.tally.saw(endpoint.member, self._service.key, tally.TRIES)
         key = Key(endpoint.address, endpoint.port)
@@ -149,6 +154,16 @@ class Journey(Relay):
         if kind == LEAST:
             return balance.lighter(balancer, draw(), service.busy)
         return balance.pick(balancer, balance.turn(balancer))
+
+    def _fitting(self, service: Service, endpoint: Endpoint) -> Endpoint | None:
+        options, hall, tried = self.options, self.inbound.hall, self._tried or fitting.NOBODY
+        assert self.decision is not None
+        if options.warmup and self.decision.want is None:
+            endpoint = fitting.warm(options, service, endpoint, tried, hall.now)
+        found = fitting.busy(options, service, endpoint, tried)
+        if found is None:
+            hall.tally.count("pool_full")
+        return found
 
     def _spoken(self, key: Key, h2c: bool) -> Key:
         """As the backend is spoken to; over TLS to the name that it is checked for."""
@@ -225,7 +240,7 @@ class Journey(Relay):
             hall.tally.count("stale")
             self._opening = hall.loop.create_task(self._open(outbound.key))
         else:
-            self._failed(tally.RESET, True)
+            self._failed(tally.RESET, True, outbound.garbled)
 
     def _withered(self, outbound: Outbound) -> None:
         """A stream ended before its answer. The connection may live on; what was refused was not taken."""
@@ -275,16 +290,17 @@ class Journey(Relay):
         within = self.endpoint.member if self.options.retry.leave == "off" else ""
         return balance.left(self._service.balancer, hosts, within)
 
-    def _failed(self, column: int, taken: bool) -> None:
+    def _failed(self, column: int, taken: bool, garbled: bool = False) -> None:
         """A try came to nothing, in the way that `tally` counts there. `taken`: the backend may have seen
-        some of it."""
+        some of it; `garbled`: what it said is no answer."""
         assert self._service is not None and self.endpoint is not None
         hall, service = self.inbound.hall, self._service
         hall.tally.saw(self.endpoint.member, service.key, column)
         if service.held_against(self.endpoint, taken, hall.now):
             hall.tally.count("ejections")
         asked = self.options.retry
-        if (asked.timeout if column == tally.SILENT else asked.error) and self._again(taken):
+        wanted = asked.timeout if column == tally.SILENT else asked.invalid if garbled else asked.error
+        if wanted and self._again(taken) and self._others():
             self._elsewhere(taken)
         else:
             self.say(504 if column == tally.SILENT else 502)
@@ -350,7 +366,7 @@ class Journey(Relay):
 
     def _left(self, service: Service, endpoint: Endpoint) -> None:
         """The endpoint has nothing more to do with it."""
-        if self.options.balance == LEAST:
+        if self.options.balance == LEAST or (not self.plain and self.options.upstream.per_endpoint):
             service.busy[endpoint.tag] -= 1
             if service.busy[endpoint.tag] <= 0:
                 del service.busy[endpoint.tag]

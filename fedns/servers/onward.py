@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from fedns.gateway import fields, variables
 from fedns.gateway.head import Head
+from fedns.gateway.normal import Rejected
 from fedns.gateway.options import Options
 from fedns.servers import framing, identity
 from fedns.servers.request import Request
@@ -38,13 +39,15 @@ def head(request: Request, asked: Head, target: bytes, options: Options, sender:
     if options.request is not None:
         passing = _changed(options, passing)
     lines = [
-        request.method + b" " + target + b" HTTP/1.1",
+        request.method + b" " + target + (b" HTTP/1.0" if options.upstream.old else b" HTTP/1.1"),
         b"host: " + named,
         sender.lines,
         b"x-forwarded-host: " + (sender.host or host),
         *passing,
     ]
     if request.length != framing.NO_BODY:
+        if request.length == framing.CHUNKED and options.upstream.old:
+            raise Rejected(411, "a backend of HTTP/1.0 is told the length of a body before")
         lines.append(framing.body(request.length))
         expectation = request.expectation()
         if expectation:

@@ -72,6 +72,7 @@ class Outbound(asyncio.Protocol):
         "depot",
         "ended",
         "fresh",
+        "garbled",
         "headed",
         "key",
         "length",
@@ -95,7 +96,7 @@ class Outbound(asyncio.Protocol):
         self.depot, self.key = depot, key
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.used, self.until = 0, 0.0
-        self.lost = self._tunnel = False
+        self.lost = self.garbled = self._tunnel = False
         self._parser = httptools.HttpResponseParser(self)
         self._fed = self._interim = 0
         self.begin()
@@ -174,6 +175,7 @@ class Outbound(asyncio.Protocol):
     def fail(self, why: str) -> None:
         """What it says cannot be gone on with."""
         taker, self.taker = self.taker, None
+        self.garbled = True
         self.transport.abort()
         if taker is not None:
             taker.lost(self, why)

@@ -149,10 +149,12 @@ class Relay:
     def full(self) -> None:
         self.stuck = True
         self.inbound.hold()
+        self.patience(self.options.timeouts.send)
 
     def drained(self) -> None:
         self.stuck = False
         self.inbound.go_on()
+        self.patience(self.options.timeouts.read)
 
     # The end.
 
@@ -178,7 +180,7 @@ class Relay:
 
     def _finish(self, outbound: Outbound) -> None:
         self.outbound = outbound.taker = None
-        if outbound.persists and self.ended:
+        if outbound.persists and self.ended and (self.plain or self._again_used(outbound)):
             if self.inbound.clogged:  # by the end of this very answer
                 outbound.transport.resume_reading()
             self.inbound.hall.depot.give(outbound)
@@ -186,6 +188,11 @@ class Relay:
             outbound.transport.close()
         self.released()
         self.inbound.done(self)
+
+    def _again_used(self, outbound: Outbound) -> bool:
+        """Whether another request may go over it."""
+        most = self.options.upstream.requests
+        return not most or outbound.shared or outbound.used + 1 < most
 
     def abandon(self) -> None:
         """The client is gone, or cannot be understood any more."""

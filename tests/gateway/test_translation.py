@@ -69,7 +69,9 @@ CASES: list[tuple[dict[str, str], str, Any]] = [
     (
         {"whitelist-source-range": "10.0.0.0/8, 2001:db8::1", "denylist-source-range": "10.1.0.0/16"},
         "access",
-        options.Access(((4, 0x0A010000, 16),), ((4, 0x0A000000, 24), (6, 0x20010DB8 << 96 | 1, 0))),
+        options.Access(
+            ((4, 0x0A010000, 16),), ((4, 0x0A000000, 24), (6, (0x20010DB8 << 96 | 1).to_bytes(16, "big"), 0))
+        ),
     ),
     (
         {"auth-type": "basic", "auth-secret": "users", "auth-realm": "staff only"},

@@ -82,6 +82,7 @@ GATEWAY_MAY_LOAD = {
     "fedns.servers.allowance",
     "fedns.servers.aside",
     "fedns.servers.external",
+    "fedns.servers.fitting",
     "fedns.servers.pacing",
     "fedns.servers.passwords",
     "fedns.servers.braid",

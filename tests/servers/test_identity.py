@@ -2,6 +2,7 @@
 
 import pytest
 
+from fedns.gateway import access, terms
 from fedns.servers import framing, identity
 
 _PRIVATE = ((4, 10 << 24, 24), (6, 1, 0))
@@ -59,3 +60,16 @@ def test_forwarded_gets_this_hop() -> None:
     assert identity.forwarded(before, identity.Peer("::1", 80, False), b"a") == (
         b'forwarded: for=192.0.2.1, for="[::1]";host="a";proto=http'
     )
+
+
+def test_networks_of_both_versions_fit_into_tables() -> None:
+    trusted = (access.network(4, 10 << 24, 24), access.network(6, 0xFD << 120, 120))
+    agreed = terms.decode(terms.encode(terms.Terms(trusted=trusted)))
+    assert [
+        identity.trusts(agreed.trusted, each) for each in ("10.1.1.1", "11.1.1.1", "fd12::1", "fe80::1")
+    ] == [
+        True,
+        False,
+        True,
+        False,
+    ]

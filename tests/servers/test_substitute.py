@@ -114,4 +114,4 @@ def test_the_default_backend_serves_where_nobody_does(gateway: Gateway) -> None:
         assert client.get(b"/a").body == b"one"
         gateway.publish(gateways.table(asked), shop=route.Pool(), pages=pages)
         running.until(lambda: client.get(b"/a").body == b"page", "the default backend serves")
-        assert page.messages[0].line == b"GET /a HTTP/1.1" and page.messages[0].value(b"x-code") is None
+        assert page.messages[0].line == b"GET /a HTTP/1.1" and page.messages[0].value(b"x-code") == b"503"
