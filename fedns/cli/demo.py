@@ -1,5 +1,7 @@
 """`fedns demo`: a fleet on loopback with backends that can be failed and healed, to watch fedns work."""
 
+import contextlib
+import math
 import os
 import shlex
 import sys
@@ -8,7 +10,7 @@ from typing import Annotated
 import typer
 
 from fedns import config, schema, values
-from fedns.cli import codes, demo_backends, demo_fleet, output, serve
+from fedns.cli import codes, demo_backends, demo_fleet, demo_watch, output, serve
 
 app = typer.Typer(help="A fleet on loopback, to try things on.", no_args_is_help=True)
 
@@ -27,9 +29,12 @@ Try, in another terminal:
   dig @{dns.host} -p {dns.port} _http._tcp.{name}.europe-west1.{domain} SRV
   dig @{dns.host} -p {dns.port} eu.nginx.acme.com
   curl -H 'Host: {host}' http://{gateway}/    # the cluster that answers, by turns
+  {fedns} explain http://{host}:{gateway.port}/{option}
+  {fedns} routes{option}
   {fedns} status --watch{option}
   {fedns} explain {name}.europe-west1.{domain}{option}
-  {fedns} demo fail gce-europe-west1{backend}    # within 3 seconds: a CNAME to the global name
+  {fedns} demo watch{where}{backend}    # who answers, by the gateway and by DNS, whenever it changes
+  {fedns} demo fail gce-europe-west1{backend}    # the gateway passes it over at once, DNS within 3 seconds
   {fedns} demo heal gce-europe-west1{backend}
   {fedns} drain gce-us-east1 --for 30m{option}
   {fedns} undrain gce-us-east1{option}
@@ -82,6 +87,24 @@ def heal(
     _tell(member, port, "heal", format)
 
 
+@app.command()
+def watch(
+    dns: Annotated[str, typer.Option("--dns", help="Where the demo's DNS listens.")] = "127.0.0.1:5300",
+    port: PortOption = 8080,
+    seconds: Annotated[float, typer.Option("--for", help="Seconds; else until Ctrl-C.")] = math.inf,
+) -> None:
+    """Show who answers, through the gateway and by DNS: a line whenever it changes."""
+    try:
+        server = values.address(dns)
+    except schema.Bad as error:
+        output.complain(f"{error.what} ({error.hint})")
+        raise typer.Exit(codes.USAGE) from None
+    output.out.print("[dim]* only one of the two has it[/]")
+    with contextlib.suppress(KeyboardInterrupt):
+        for at, seen in demo_watch.changes(values.Address("127.0.0.1", port), server, seconds):
+            output.out.print(demo_watch.line(at, seen), markup=False)
+
+
 def guide(directory: str, ports: demo_fleet.Ports) -> str:
     """What to try, with the options that a demo elsewhere than at the defaults needs."""
     usual = demo_fleet.Ports()
@@ -96,6 +119,7 @@ def guide(directory: str, ports: demo_fleet.Ports) -> str:
         domain=demo_fleet.DOMAIN,
         fedns=program(),
         option="" if ports.admin == usual.admin else f" --admin {ports.admin}",
+        where="" if ports.dns == usual.dns else f" --dns {ports.dns}",
         backend="" if ports.backend == usual.backend else f" --port {ports.backend}",
     )
 
