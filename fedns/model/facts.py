@@ -107,11 +107,11 @@ class Order(Struct, frozen=True, order=True):
 
 
 class Passive(Struct, frozen=True, gc=False):
-    """What gateway workers saw of one shard in the last window. `unreachable`: those of its `endpoints` to
+    """What gateway workers saw of one shard in the last window: requests that came to it, and those that it
+    broke off, kept silent about or said it could not serve. `unreachable`: those of its `endpoints` to
     which no connection could be made, again and again; `at`: when it was last seen to fail."""
 
     requests: int
-    connect_failures: int
     errors: int
     at: float
     unreachable: int = 0

@@ -204,7 +204,7 @@ def _probe(probe: ProbeCount) -> Evidence:
 
 
 def _passive(seen: Passive, settings: HealthSettings, now: float) -> Evidence:
-    bad = min(seen.connect_failures + seen.errors, seen.requests)
+    bad = min(seen.errors, seen.requests)
     detail = f"{bad} of {seen.requests} requests failed at the gateways"
     if seen.unreachable:
         detail = f"gateways cannot reach {seen.unreachable} of {seen.endpoints} endpoints; {detail}"

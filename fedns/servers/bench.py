@@ -4,8 +4,8 @@ Law: who cannot be reached sits out at once, who breaks off or keeps silent when
 member that cannot be reached take the whole member with them. Who says again and again that it cannot serve
 (502, 503, 504) sits out too, but few do at a time: what all say is not one's fault. Nobody's request finds
 out whether somebody is back: a connection of our own does, and at once where one request is all there is to
-go by. Each time lasts longer than the last, until an answer came. Who left the pool unreachable is looked at
-further for a while: the model may have taken it out because of what we saw.
+go by. Each time lasts longer than the last, until an answer came. A member that left the pool
+unreachable is looked at further for a while: the model may have taken it out because of what we saw.
 """
 
 from collections import Counter
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from fedns.gateway.route import Endpoint, Pool
 
 FIRST, LONGEST = 1.0, 30.0  # seconds; doubled each time
+VISITED = 5.0  # the longest for who cannot be reached: to look costs little, and is all there is to know
 PATIENCE = 2  # times that an endpoint may break off or keep silent in a row
 TOGETHER = 2  # endpoints of a member that cannot be reached, after which it is the member
 SICK, MOST = 5, 0.1
@@ -36,11 +37,12 @@ class Out(NamedTuple):
 class Bench:
     """Of one pool."""
 
-    __slots__ = ("_asked", "_doubts", "_left", "_missed", "_sick", "_strikes", "out")
+    __slots__ = ("_asked", "_doubts", "_left", "_missed", "_returned", "_sick", "_strikes", "out")
 
     def __init__(self) -> None:
         self._left: dict[bytes, float] = {}
         self._doubts: dict[bytes, Endpoint] = {}
+        self._returned: dict[bytes, Endpoint] = {}
         self.out: dict[bytes, Out] = {}
         self._strikes: dict[bytes, int] = {}
         self._sick: dict[bytes, int] = {}
@@ -119,7 +121,8 @@ class Bench:
         self._asked.discard(endpoint.tag)
         if self._doubts.pop(endpoint.tag, None) is None:
             self.out.pop(endpoint.tag, None)
-            self._left.pop(endpoint.tag, None)
+            if self._left.pop(endpoint.tag, None) is not None:
+                self._returned[endpoint.tag] = endpoint
 
     def away(self, endpoint: Endpoint, now: float, sure: bool = True) -> None:
         """It still cannot be reached."""
@@ -134,24 +137,30 @@ class Bench:
             self._sit(endpoint, now, 1, sure)
 
     def keep(self, pool: Pool, now: float) -> None:
-        """The pool has changed: who came back is looked at, and who left is forgotten in the end."""
-        tags = {each.tag for each in _endpoints(pool)}
-        for tag in self._left.keys() & tags:
+        """The pool has changed: who came back is looked at. Who left is forgotten, unless its whole member
+        left."""
+        here = {each.tag: each.member for each in _endpoints(pool)}
+        members = set(here.values())
+        for tag in [tag for tag, each in self._returned.items() if tag in here or each.member in members]:
+            del self._returned[tag]
+        for tag in self._left.keys() & here.keys():
             del self._left[tag]
             self.out[tag] = self.out[tag]._replace(until=now)
-        for tag in (self.out.keys() | self._strikes.keys() | self._sick.keys()) - tags:
+        for tag in (self.out.keys() | self._strikes.keys() | self._sick.keys()) - here.keys():
             seat = self.out.get(tag)
-            if seat is not None and seat.sure:
+            kept = seat is not None and (seat.sure or seat.until <= now or tag in self._asked)
+            if seat is not None and kept and seat.endpoint.member not in members:
                 self._left.setdefault(tag, now)
             else:
                 self._forget(tag)
 
     def unreachable(self, pool: Pool) -> dict[str, tuple[int, int]]:
-        """By member: of how many endpoints that is sure, and how many it has, with those that left."""
+        """By member: of how many endpoints that is sure, and how many it has; or had, when it left."""
         if not self.out:
             return {}
         every = {each.tag: each.member for each in _endpoints(pool)}
         every |= {tag: self.out[tag].endpoint.member for tag in self._left}
+        every |= {tag: each.member for tag, each in self._returned.items()}
         counts = Counter(every.values())
         sure = Counter(seat.endpoint.member for seat in self.out.values() if seat.sure)
         return {member: (sure[member], counts[member]) for member in sure}
@@ -166,7 +175,8 @@ class Bench:
         before = self.out.get(endpoint.tag)
         times = max(self._strikes.get(endpoint.tag, 0) - PATIENCE, before.times if before else 0) + 1
         self._strikes[endpoint.tag] = times + PATIENCE
-        lasts = min(FIRST * 2.0 ** (times - soon), LONGEST) if times >= soon else 0.0
+        most = VISITED if sure or soon > 1 else LONGEST
+        lasts = min(FIRST * 2.0 ** (times - soon), most) if times >= soon else 0.0
         self.out[endpoint.tag] = Out(endpoint, now + lasts, times, sure or bool(before and before.sure))
 
 

@@ -10,18 +10,15 @@ WINDOW = 10.0  # seconds; what counts is the last whole one and what has begun o
 class Budget:
     """Of one pool. `tries` is always how many there ever were."""
 
-    __slots__ = ("_began", "_first", "_past", "_spent")
+    __slots__ = ("_first", "_past", "_spent")
 
     def __init__(self) -> None:
-        self._began = 0.0
         self._past = self._first = 0
         self._spent = 0, 0
 
-    def note(self, tries: int, now: float) -> None:
-        """To be told every now and then."""
-        if now - self._began >= WINDOW:
-            self._past, self._first, self._began = self._first, tries, now
-            self._spent = self._spent[1], 0
+    def note(self, tries: int) -> None:
+        """To be told once a window."""
+        self._past, self._first, self._spent = self._first, tries, (self._spent[1], 0)
 
     def grant(self, tries: int, part: float, least: int) -> bool:
         """Whether there may be one more, which it takes."""

@@ -15,8 +15,8 @@ from time import monotonic
 from fedns import logs
 from fedns.gateway import balance, route, terms
 from fedns.gateway.terms import Terms
+from fedns.servers import budget
 from fedns.servers.bench import Bench
-from fedns.servers.budget import Budget
 from fedns.servers.current import Current
 
 DB = "gateway"
@@ -37,7 +37,7 @@ class Service:
         self.key = key
         self.raw: bytes | None = None
         self.pool = route.Pool()
-        self.bench, self.budget = Bench(), Budget()
+        self.bench, self.budget = Bench(), budget.Budget()
         self.busy: Counter[bytes] = Counter()
         self.active = 0
         self.seen = -1
@@ -108,6 +108,7 @@ class Directory:
         self.table = UNKNOWN
         self.terms = Terms()
         self.age = 0
+        self._remembered = 0.0
         self.ready = False
         self.open()
 
@@ -177,9 +178,12 @@ class Directory:
             view.close()
 
     def remember(self, tries: Callable[[bytes], int], now: float) -> None:
-        """Keeps in mind how much was asked of each pool by now."""
+        """Keeps in mind how much was asked of each pool by now, every now and then."""
+        if now - self._remembered < budget.WINDOW:
+            return
+        self._remembered = now
         for key, service in self._services.items():
-            service.budget.note(tries(key), now)
+            service.budget.note(tries(key))
 
     def benched(self) -> Iterator[Service]:
         """Pools of which somebody sits out."""

@@ -347,7 +347,7 @@ class Journey(Relay):
         service, endpoint = self._service, self.endpoint
         if service is None or endpoint is None:
             return
-        if status in tally.UNABLE:
+        if status >= 502 and status in tally.UNABLE:
             self.inbound.hall.tally.saw(endpoint.member, service.key, tally.ERRORS)
             if service.sickened(endpoint, self.inbound.hall.now):
                 self.inbound.hall.tally.count("ejections")

@@ -18,7 +18,11 @@ LOOK = 0.1
 PACE = 1.0
 """Seconds between two looks at everything."""
 WINDOW = 10
-"""Looks at everything that differences are made over."""
+"""Looks at everything that differences are made over; of the last `SHORT` where those say worse things of
+`ENOUGH` requests: who stops answering fails few, since few go there any more."""
+SHORT, ENOUGH = 3, 20
+LEISURE = 20.0
+"""Looks take at most one in so many seconds."""
 STEPS = 20
 """Shares of failures are told apart in so many steps; below the first there is nothing to tell."""
 FRESH = 10.0
@@ -45,7 +49,11 @@ class Seen(NamedTuple):
 
     @property
     def bad(self) -> int:
-        return self.refused + self.reset + self.silent + self.unable
+        """Connections that were refused are no requests: who cannot be reached is looked at, and told so."""
+        return self.reset + self.silent + self.unable
+
+
+NOTHING = Seen(0, 0, 0, 0, 0, 0, 0, 0)
 
 
 class Counters(Protocol):
@@ -70,11 +78,12 @@ class Watch:
         """Publishes at once, and from then on what differs."""
         due = 0.0
         while True:
-            now = time.monotonic()
+            now, spent = time.monotonic(), 0.0
             if self._counters.rang() or now >= due:
                 self.look(publish, now >= due)
-                due = now + PACE if now >= due else due
-            await asyncio.sleep(LOOK)
+                spent = time.monotonic() - now
+                due = now + max(PACE, spent * LEISURE) if now >= due else due
+            await asyncio.sleep(max(LOOK, spent * LEISURE))
 
     def look(self, publish: change.Publish, whole: bool = True) -> None:
         """`whole`: as one of the looks that the window is made of."""
@@ -122,22 +131,29 @@ class Watch:
 
     def _seen(self, pools: Mapping[Pool, Seen]) -> Passive:
         """One shard, over all pools that it is part of."""
-        tries = refused = bad = unreachable = endpoints = 0
+        unreachable = endpoints = 0
         whole = True
         for pool, row in pools.items():
-            since = _since(row, self._before(pool))
-            tries, refused, bad = tries + since[0], refused + since[1], bad + since[2]
             whole = whole and (0 < row.of <= row.out or not _serves(row, self._past[-1].get(pool)))
             if row.of and row.out * (endpoints or 1) >= unreachable * row.of:
                 unreachable, endpoints = row.out, row.of
         if not whole:
             unreachable = min(unreachable, max(endpoints - 1, 0))
         at = max(row.failed_at for row in pools.values()) / 1000
-        return Passive(tries, refused, bad - refused, at, unreachable, endpoints)
+        seen, lately = self._failures(pools, WINDOW), self._failures(pools, SHORT)
+        if lately[0] >= ENOUGH and lately[1] * seen[0] > seen[1] * lately[0]:
+            seen = lately
+        return Passive(*seen, at, unreachable, endpoints)
 
-    def _before(self, pool: Pool) -> Seen | None:
+    def _failures(self, pools: Mapping[Pool, Seen], looks: int) -> tuple[int, int]:
+        """Requests since so many looks ago that came to a backend, and those that failed there."""
+        since = [_since(row, self._before(pool, looks)) for pool, row in pools.items()]
+        tries, bad = map(sum, zip(*since, strict=True))
+        return max(tries, bad), bad
+
+    def _before(self, pool: Pool, looks: int) -> Seen | None:
         """Where the window begins."""
-        first, base = self._past[0].get(pool), self._base.get(pool)
+        first, base = self._past[-min(looks, len(self._past))].get(pool), self._base.get(pool)
         return base if base is not None and (first is None or first.tries < base.tries) else first
 
 
@@ -154,24 +170,24 @@ def _tries(row: Seen, before: Seen | None) -> int:
     return _since(row, before)[0]
 
 
-def _since(row: Seen, before: Seen | None) -> tuple[int, int, int]:
-    """Tries, connections refused and all failures since; of counters that began anew all there is."""
+def _since(row: Seen, before: Seen | None) -> tuple[int, int]:
+    """Requests that came to a backend since, and those that failed; of counters that began anew all."""
     if before is None or row.tries < before.tries or row.bad < before.bad:
-        return row.tries, row.refused, row.bad
-    return row.tries - before.tries, max(row.refused - before.refused, 0), row.bad - before.bad
+        before = NOTHING
+    return max(row.tries - row.refused - before.tries + before.refused, 0), row.bad - before.bad
 
 
 def _serves(row: Seen, before: Seen | None) -> bool:
     """Whether requests succeed that came since the last look at everything."""
     if before is None:
         return False
-    tries, _, bad = _since(row, before)
+    tries, bad = _since(row, before)
     return tries > bad
 
 
 def _sign(seen: Passive) -> tuple[int, ...] | None:
     """What is worth telling of it; None: nothing."""
-    bad = min(seen.connect_failures + seen.errors, seen.requests)
+    bad = min(seen.errors, seen.requests)
     step = bad * STEPS // seen.requests if seen.requests else 0
     if not step and not seen.unreachable:
         return None

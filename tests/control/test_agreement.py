@@ -113,7 +113,7 @@ class Fleet:
     def passive(self, member: str) -> None:
         dice, count = self.dice, self.dice.randint(1, 3)
         bad = dice.choice((0, 40, 100))
-        seen = facts.Passive(100, bad, 0, self.now, dice.choice((0, 1, count)), count)
+        seen = facts.Passive(100, bad, self.now, dice.choice((0, 1, count)), count)
         told = {(member, KEY): dice.choice((seen, seen, None))}
         self.known.put(change.PassiveChange(told, frozenset((KEY,))))
 

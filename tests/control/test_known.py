@@ -99,7 +99,7 @@ def test_what_ingresses_say_comes_back_and_outlives_a_source_that_is_mute() -> N
 
 def test_what_gateways_saw_lapses_when_other_endpoints_are_ready() -> None:
     made, target = cell(), ("m", "ns/web")
-    seen = Passive(9, 9, 0, 1.0, 2, 2)
+    seen = Passive(9, 9, 1.0, 2, 2)
 
     def told(*ready: str) -> set[object]:
         row = tuple(Endpoint(each, (("http", 80),), ready=each in ready) for each in ("a", "b", "c"))

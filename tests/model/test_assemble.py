@@ -133,7 +133,7 @@ def test_services_that_a_change_of_orders_touches(target: str, keys: set[str] | 
 
 
 def test_old_passive_evidence_wakes_its_service() -> None:
-    failing = structs.replace(TWO, passive={("a", "n/web"): Passive(100, 90, 0, 20.0)})
+    failing = structs.replace(TWO, passive={("a", "n/web"): Passive(100, 90, 20.0)})
     down = assemble.assemble(first(), failing, frozenset({"n/web"}), 20.0)
     assert down.wake_at == 80.0 and down.services["n/web"].shards[0].verdict.state == "unhealthy"
     after = assemble.assemble(down, failing, assemble.due(down, 80.0), 80.0)

@@ -34,18 +34,18 @@ CASES = [
     ("probe up, none ready", health.Input(zones(0, 0, 3), probe=UP), "unhealthy"),
     ("probe up, readiness unknown", health.Input(probe=UP), "healthy"),
     ("not probed yet, ready", health.Input(zones(3, 3, 3), probe=ProbeCount()), "healthy"),
-    ("gateways see failures", health.Input(zones(3, 3, 3), passive=Passive(40, 10, 10, NOW)), "unhealthy"),
-    ("gateways saw too little", health.Input(passive=Passive(19, 19, 0, NOW)), "unknown"),
-    ("gateways saw it long ago", health.Input(passive=Passive(40, 40, 0, NOW - 60)), "unknown"),
+    ("gateways see failures", health.Input(zones(3, 3, 3), passive=Passive(40, 20, NOW)), "unhealthy"),
+    ("gateways saw too little", health.Input(passive=Passive(19, 19, NOW)), "unknown"),
+    ("gateways saw it long ago", health.Input(passive=Passive(40, 40, NOW - 60)), "unknown"),
     (
         "no endpoint can be reached",
-        health.Input(zones(3, 3, 3), passive=Passive(5, 2, 0, NOW, 3, 3)),
+        health.Input(zones(3, 3, 3), passive=Passive(5, 2, NOW, 3, 3)),
         "unhealthy",
     ),
-    ("one of three cannot", health.Input(zones(3, 3, 3), passive=Passive(5, 2, 0, NOW, 1, 3)), "healthy"),
+    ("one of three cannot", health.Input(zones(3, 3, 3), passive=Passive(5, 2, NOW, 1, 3)), "healthy"),
     (
         "none could, long ago",
-        health.Input(zones(3, 3, 3), passive=Passive(5, 2, 0, NOW - 60, 3, 3)),
+        health.Input(zones(3, 3, 3), passive=Passive(5, 2, NOW - 60, 3, 3)),
         "healthy",
     ),
     ("an order outdoes all", health.Input(zones(0, 0, 3), probe=DOWN, order=order("m", "up")), "healthy"),
@@ -208,7 +208,7 @@ def test_endpoints_that_come_and_go_do_not_delay_bad_news() -> None:
 def test_that_no_endpoint_can_be_reached_breaks_a_hold() -> None:
     well, gone = (
         health.Input(zones(1, 1, 1)),
-        health.Input(zones(1, 1, 1), passive=Passive(0, 0, 0, NOW, 1, 1)),
+        health.Input(zones(1, 1, 1), passive=Passive(0, 0, NOW, 1, 1)),
     )
     verdict = health.judge(well, health.NEW, NUMBERS, NOW - 20)
     for number, inp in enumerate((gone, well)):

@@ -76,7 +76,7 @@ class Fleet:
             previous = self.probes.get(target, ProbeCount())
             self.probes[target] = health.count(previous, bool(step.value), "no answer", SPEC, self.now)
         elif step.kind == "passive":
-            self.passive[target] = Passive(100, int(str(step.value)), 0, self.now)
+            self.passive[target] = Passive(100, int(str(step.value)), self.now)
         elif step.kind == "api":
             self.members[step.member] = structs.replace(member, api=step.value, api_since=self.now)
         elif step.value is None:

@@ -139,6 +139,10 @@ class Served(world.Served):
         series = re.compile(rf"^{name}(?:{{.*}})? (\S+)$", re.MULTILINE)
         return sum(map(float, series.findall(self.api("/metrics"))))
 
+    def explained(self) -> str:
+        """What is said of the name."""
+        return self.fedns("explain", NAME).stdout
+
     def agrees(self, *members: str, service: str = "shop") -> None:
         """DNS answers with these members, and the gateway goes to them and to no other."""
         name, wanted = f"{service}.{ZONE}", world.records(address(each) for each in members)

@@ -59,7 +59,7 @@ def test_a_member_that_cannot_be_reached_leaves_dns_too(stage: Stage) -> None:
     stage.herds["west"].kill()  # no probe, and readiness stays as it was
     assert stage.served.members(50) == {"east": 50}
     stage.served.agrees("east")
-    shown = stage.served.fedns("explain", shops.NAME).stdout
+    shown = stage.served.explained()
     assert "cannot reach 3 of 3 endpoints" in shown
     stage.herds["west"].start()
     stage.served.agrees("east", "west")  # seen without a request of anybody
@@ -124,7 +124,7 @@ def test_one_replica_of_three_that_dies_leaves_alone(stage: Stage) -> None:
         world.until(lambda: "lone-1" in stage.served.who(30), "the third replica")
         others["lone"].kill()
         assert set(stage.served.who(60)) == {*EASTERN, "west-1", "west-2"}
-        world.until(lambda: "cannot reach 1 of 3" in stage.served.fedns("explain", shops.NAME).stdout, "told")
+        world.until(lambda: "cannot reach 1 of 3" in stage.served.explained(), "told")
     stage.served.agrees("east", "west")
 
 
@@ -164,3 +164,20 @@ def opened(port: int, request: bytes) -> BinaryIO:
     with socket.create_connection(("127.0.0.1", port), world.LONG) as sock:
         sock.sendall(request)
         return sock.makefile("rwb")
+
+
+def test_when_every_member_fails_dns_keeps_the_last_that_were_good(stage: Stage) -> None:
+    stage.whole()
+    for each in stage.herds.values():
+        each.kill()
+    gone = "passive      down     gateways cannot reach 3 of 3"
+
+    def down() -> bool:
+        return set(stage.served.who(5)) == {"502"} and stage.served.explained().count(gone) == 2
+
+    world.until(down, "both members are down")
+    stage.served.shows(shops.NAME, world.records(map(shops.address, ("east", "west"))))
+    stage.herds["east"].start()
+    stage.served.agrees("east")
+    stage.herds["west"].start()
+    stage.served.agrees("east", "west")

@@ -18,11 +18,11 @@ def test_who_cannot_be_reached_sits_out_at_once_and_longer_each_time() -> None:
         now = made.out[A.tag].until
         assert made.due(now) == [A] and made.due(now) == []
         made.away(A, now)
-    assert lasted == [0, 1, 2, 4, 8, 16, 30]
+    assert lasted == [0, 1, 2, 4, 5, 5, 5]
     made.back(A)
     assert not made.out and not made.clean
     made.missed(A, POOL, now)
-    assert made.out[A.tag].until - now == 30
+    assert made.out[A.tag].until - now == 5
     made.back(A)
     made.answered(A)
     assert made.clean
@@ -53,7 +53,8 @@ def test_who_stumbles_once_stays() -> None:
 
 def test_who_left_the_pool_is_forgotten_unless_it_is_sure_to_be_away() -> None:
     made, rest = bench.Bench(), Pool((Tier(1.0, (Part("c2", 1.0, (D,)),)),))
-    made.missed(A, POOL, 100.0)
+    made.stumbled(A, 100.0)
+    made.stumbled(A, 100.0)
     made.keep(rest, 100.0)
     assert not made.out and made.clean
     made.missed(A, POOL, 200.0)
@@ -120,3 +121,20 @@ def test_many_who_fail_to_reach_one_at_once_are_one_failure() -> None:
     for _ in range(20):
         made.missed(A, POOL, 100.0)
     assert made.due(100.0) == [A]
+
+
+def test_who_leaves_before_it_was_looked_at_is_looked_at() -> None:
+    made, rest = bench.Bench(), Pool((Tier(1.0, (Part("c2", 1.0, (D,)),)),))
+    made.missed(A, POOL, 100.0)
+    made.missed(B, POOL, 100.0)
+    assert made.due(100.0) == [A, B, C]
+    made.keep(rest, 100.1)
+    made.away(A, 100.2)
+    made.away(B, 100.2)
+    made.back(C)
+    assert made.unreachable(rest) == {"c1": (2, 3)}  # one is enough to come back
+    made.keep(POOL, 100.3)
+    assert made.unreachable(POOL) == {"c1": (2, 3)}
+    only = Pool((Tier(1.0, (Part("c1", 0.5, (C,)), Part("c2", 0.5, (D,)))),))
+    made.keep(only, 100.4)
+    assert not made.out  # the member has others by now

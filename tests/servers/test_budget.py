@@ -11,17 +11,16 @@ def test_a_few_are_always_allowed_and_then_a_part_of_what_was_tried_lately() -> 
     made = Budget()
     assert granted(made, 0) == 10
     assert granted(made, 1000) == 240
-    made.note(1000, 100.0)
+    made.note(1000)
     assert granted(made, 1000) == 0
     assert granted(made, 1400) == 100
 
 
 def test_what_was_long_ago_counts_no_more() -> None:
     made = Budget()
-    made.note(100_000, 100.0)
-    made.note(100_000, 105.0)
+    made.note(100_000)
     assert granted(made, 100_000, 100) == 100
-    made.note(100_000, 110.0)
+    made.note(100_000)
     assert granted(made, 100_000) == 0
-    made.note(100_000, 120.0)
+    made.note(100_000)
     assert granted(made, 100_000) == 10

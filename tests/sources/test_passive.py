@@ -61,7 +61,7 @@ def test_failures_of_the_last_seconds_are_told_as_they_grow_and_end_with_success
     workers.saw(tries=100, reset=100)
     workers.saw(seconds=4, tries=100, silent=100)
     shares = [each.errors / each.requests for each in workers.told() if each is not None]
-    assert shares == sorted(shares) and 0.45 <= shares[-1] <= 0.6
+    assert shares == sorted(shares) and shares[0] < 0.5 and shares[-1] == 1.0
     workers.saw(seconds=20, tries=100)
     assert workers.told()[-1] is None
 
@@ -140,3 +140,13 @@ def test_it_reads_what_workers_write(tmp_path: Path) -> None:
     assert passive.Seen(*found.look()[POOL]).out == 1
     tally.Tally(str(tmp_path / "gateway-0"))  # its successor has seen nothing yet
     assert passive.Seen(*found.look()[POOL])[-2:] == (0, 0)
+
+
+def test_who_stops_answering_is_told_of_before_all_is_forgotten_that_went_well() -> None:
+    workers = Workers()
+    workers.saw(seconds=20, tries=1000)
+    workers.saw(tries=100)  # they all wait
+    workers.saw(tries=10, silent=100)
+    workers.saw(tries=10, silent=10)
+    seen = workers.told()[-1]
+    assert seen is not None and seen.requests >= 20 and seen.errors >= seen.requests * 0.5
