@@ -6,7 +6,7 @@ cdef class Place:
 
 cdef class Ride:
     cdef public object inbound, hall, pieces, outbound, location, service, endpoint, _full
-    cdef public bint ended, tunnel, keep
+    cdef public bint ended, started, tunnel, keep
     cdef public bytes target, query, path, host, request_id
     cdef public list lines
     cdef public int status

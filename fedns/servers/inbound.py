@@ -21,6 +21,7 @@ from fedns.servers.hall import Hall
 from fedns.servers.outbound import Outbound
 from fedns.servers.relay import Relay
 from fedns.servers.request import Request
+from fedns.servers.tunnel import Tunnel
 
 if TYPE_CHECKING:
     from fedns.servers.swift import Ride
@@ -35,13 +36,13 @@ class Inbound(asyncio.Protocol):
     """`due` is when patience ends, for whatever is waited for now; `asked` how TLS was opened, if it was."""
 
     __slots__ = (
-        "_ceased",
         "_deaf",
         "_eof",
         "_fed",
         "_first",
         "_heading",
         "_held",
+        "_leaving",
         "_parser",
         "_parsing",
         "_quick",
@@ -64,11 +65,12 @@ class Inbound(asyncio.Protocol):
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.exchange: Exchange | Ride | None = None
         self._parser = httptools.HttpRequestParser(self)
+        self._leaving: asyncio.TimerHandle | None = None
         self._waiting: deque[Exchange] = deque()
         self._parsing: Exchange | None = None
-        self._tunnel: Outbound | None = None
+        self._tunnel: Tunnel | None = None
         self._request, self._fed = Request(), 0
-        self.clogged = self._deaf = self._eof = self._ceased = self._held = False
+        self.clogged = self._deaf = self._eof = self._held = False
         self._heading = self._first = self._quick = True
         self.peer, self.sender, self.trusted = peer, onward.Sender(b"", b"", peer, False), False
         self.due = hall.now + hall.terms.head_time
@@ -106,7 +108,7 @@ class Inbound(asyncio.Protocol):
         if self._deaf:
             if self._tunnel is not None:
                 self.due = self.hall.now + self.hall.terms.quiet
-                self._tunnel.transport.write(data)
+                self._tunnel.write(data)
             return
         fresh = self.exchange is None and not (self._fed or self._waiting)
         if fresh and self._quick and self.hall.lane.takes(self, data):
@@ -140,9 +142,10 @@ class Inbound(asyncio.Protocol):
     def eof_received(self) -> bool:
         self._eof = True
         if self._tunnel is not None:
-            return self._said_all(self._tunnel)
+            return self._tunnel.client_ends()
         if self.exchange is None or not self.exchange.ended or self.exchange.tunnel:
             return False
+        self._hurry()
         return self.transport.can_write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -294,8 +297,24 @@ class Inbound(asyncio.Protocol):
         if self.clogged:
             self.hold()
             return
-        self.exchange = self._waiting.popleft()
-        self.exchange.begin()
+        self.exchange = next_one = self._waiting.popleft()
+        if self._eof:
+            self._hurry()
+        next_one.begin()
+
+    def _hurry(self) -> None:
+        """The client has said all, and may be gone altogether: a backend that keeps silent is not kept for
+        long, as nobody may be there to hear it."""
+        if self._leaving is not None:
+            self._leaving.cancel()
+        self._leaving = self.hall.loop.call_later(self.hall.terms.linger, self._leave)
+
+    def _leave(self) -> None:
+        exchange = self.exchange
+        if exchange is not None and not exchange.started:
+            self.hall.tally.count("left")
+            exchange.abandon()
+            self.abort()
 
     def done(self, exchange: Relay) -> None:
         """The answer is written."""
@@ -317,30 +336,20 @@ class Inbound(asyncio.Protocol):
 
     def tunnel(self, outbound: Outbound) -> None:
         """All that comes goes there."""
-        self._tunnel, self._deaf = outbound, True
+        self._tunnel, self._deaf = Tunnel(self.transport, outbound), True
         self.go_on()
 
-    def _said_all(self, outbound: Outbound) -> bool:
-        """The client has no more for a tunnel. Whether it hears on."""
-        if self._ceased or not (self.transport.can_write_eof() and outbound.transport.can_write_eof()):
-            return False
-        outbound.transport.write_eof()
-        return True
-
     def ceased(self) -> bool:
-        if self._eof or not self.transport.can_write_eof():
-            return False
-        self._ceased = True
-        self.transport.write_eof()
-        return True
+        return self._tunnel is not None and not self._eof and self._tunnel.backend_ends()
 
     def _part(self, whole: bool, last: bool) -> None:
         """Ends it so that the last answer is read: what still comes is thrown away for a while."""
         self._deaf = True
         self._waiting.clear()
+        last = last or self._eof or (self._tunnel is not None and self._tunnel.ceased)
         self._tunnel = None
         closable = self.transport.can_write_eof()
-        if last or self._eof or self._ceased or (whole and not closable):
+        if last or (whole and not closable):
             self.transport.close()
             return
         if closable:

@@ -60,7 +60,7 @@ class Taker(Protocol):
 
 class Outbound(asyncio.Protocol):
     """`pieces` and `ended` are what came since they were taken; `length` frames the answer's body. `lines` go
-    on, `marked` stay on this connection. `shared`: it is one stream of HTTP/2."""
+    on, `marked` stay on this connection; `dated`: Date goes on. `shared`: it is one stream of HTTP/2."""
 
     shared = refused = False
 
@@ -69,6 +69,7 @@ class Outbound(asyncio.Protocol):
         "_interim",
         "_parser",
         "_tunnel",
+        "dated",
         "depot",
         "ended",
         "fresh",
@@ -111,7 +112,7 @@ class Outbound(asyncio.Protocol):
         self.trailers: list[framing.Field] = []
         self.pieces: list[bytes] = []
         self.length, self.unbounded = framing.NO_BODY, False
-        self.headed = self.fresh = self.ended = self.persists = False
+        self.dated = self.headed = self.fresh = self.ended = self.persists = False
         self._fed = self._interim = 0
 
     # What the transport says.
@@ -199,6 +200,8 @@ class Outbound(asyncio.Protocol):
                 self.marked.append((lower, value))
             else:
                 self.lines.append(name + b": " + value)
+                if lower == b"date":
+                    self.dated = True
             return
         if name.lower() in HOP:  # llhttp believes it, or a part of it
             self.persists = False

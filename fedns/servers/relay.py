@@ -89,6 +89,8 @@ class Relay:
             if outbound.status == 101:
                 outbound.fail("switched without being asked")
                 return
+            if not outbound.dated:  # RFC 9110 section 6.6.1
+                outbound.lines.append(b"Date: " + inbound.hall.date())
             parts.append(self._answer(outbound))
         chunked = outbound.unbounded and self.chunks
         if outbound.pieces:

@@ -78,7 +78,7 @@ class Ride:
     def __init__(self, inbound: "Inbound") -> None:
         self.inbound = inbound
         self.hall = inbound.hall
-        self.ended, self.tunnel, self.pieces = True, False, ()
+        self.ended, self.started, self.tunnel, self.pieces = True, False, False, ()
         self.keep, self.target, self.query, self.path, self.host = True, b"", b"", b"", b""
         self.lines: list[bytes] = []
 
@@ -205,6 +205,8 @@ class Ride:
             return b""
         self.status = status
         lines.append(b"Content-Length" + size)
+        if b"\r\nDate: " not in head and b"\r\ndate: " not in head.lower():
+            lines.append(b"Date: " + self.hall.date())
         if not self.keep:
             lines.append(b"Connection: close")
         lines.append(b"")

@@ -119,6 +119,7 @@ class Branch(Outbound):
             return
         self.reason = framing.REASONS.get(self.status, b"")
         self.headed = self.fresh = True
+        self.dated = any(line[:5].lower() == b"date:" for line in self.lines)
         self.ended = over
         self.unbounded = not (length or head_only or self.status in (204, 304))
 

@@ -1,4 +1,5 @@
-"""Http11Probe's tests of several steps, and of octets that its vectors only describe: over one connection."""
+"""Http11Probe's tests of several steps, of octets that its vectors only describe, and of expectations that
+they have in words: over one connection."""
 
 import random
 from collections.abc import Iterator
@@ -114,3 +115,99 @@ def test_garbage_is_refused(gateway: Gateway, backend: Backend) -> None:
         status, state = desync.probe(gateway, random.Random(seed).randbytes(256))
         assert status == 400 or (status is None and state == "ClosedByServer"), (seed, status, state)
     assert not backend.raw
+
+
+ECHOED = {
+    "COMP-POST-CL-BODY": b"hello",
+    "COMP-CHUNKED-MULTI": b"hello world",
+    "COMP-DATE-HEADER": b"",
+    "COMP-CONTENT-TYPE": b"",
+    "COOK-MALFORMED": b"",
+    "COOK-MULTI-HEADER": b"",
+    "COOK-PARSED-MULTI": b"",
+}
+COOKIES = {
+    "COOK-MALFORMED": [b"===;;;"],
+    "COOK-MULTI-HEADER": [b"a=1", b"b=2"],
+    "COOK-PARSED-MULTI": [b"a=1; b=2; c=3"],
+}
+REJECTED = ("NORM-UNDERSCORE-CL", "NORM-TAB-IN-NAME", "NORM-CASE-TE")
+NO_LENGTH = "COMP-NO-CL-IN-204"
+_WORDS = {
+    case["id"]: case["request"].encode("latin-1")
+    for case in vectors.load("http11_probe")["vectors"]
+    if "rules_unparsed" in case["expect"] and "request" in case
+}
+
+
+def test_each_in_words_has_its_test() -> None:
+    assert _WORDS.keys() == {*ECHOED, *REJECTED, NO_LENGTH}
+
+
+def _echoes(backend: Backend, wire: Wire) -> None:
+    while True:
+        got = wire.message()
+        backend.messages.append(got)
+        if got.line.startswith(b"OPTIONS"):
+            wire.send(b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n")
+        else:
+            wire.reply(got.body, fields=b"Content-Type: text/plain\r\n")
+
+
+@pytest.fixture
+def echo(gateway: Gateway) -> Iterator[Backend]:
+    with backends.running(("one", _echoes)) as (one,):
+        gateway.publish(desync.table(), shop=gateways.pool([one]))
+        yield one
+
+
+@pytest.mark.parametrize("name", ECHOED)
+def test_what_is_sent_arrives_and_the_answer_has_its_fields(
+    gateway: Gateway, echo: Backend, name: str
+) -> None:
+    with gateway.client() as client:
+        for _ in range(2):
+            client.send(_WORDS[name])
+            got = client.message()
+            assert (got.line, got.body) == (b"HTTP/1.1 200 OK", ECHOED[name])
+            assert got.value(b"content-type") == b"text/plain"
+            assert len(got.values(b"date")) == 1, "the backend has none"
+    assert [each.values(b"cookie") for each in echo.messages] == [COOKIES.get(name, [])] * 2
+
+
+@pytest.mark.parametrize("name", REJECTED)
+def test_names_that_may_be_taken_for_others_are_refused(gateway: Gateway, echo: Backend, name: str) -> None:
+    with gateway.client() as client:
+        client.send(_WORDS[name])
+        assert client.message().line == b"HTTP/1.1 400 Bad Request"
+        assert client.rest() == b"" and not echo.messages
+
+
+def test_an_answer_that_has_no_body_has_no_length(gateway: Gateway, echo: Backend) -> None:
+    with gateway.client() as client:
+        for _ in range(2):
+            client.send(_WORDS[NO_LENGTH])
+            got = client.head()
+            assert got.line == b"HTTP/1.1 204 No Content" and got.value(b"content-length") is None
+    assert len(echo.messages) == 2
+
+
+def test_dates_of_the_backend_go_on_and_others_are_ours(gateway: Gateway) -> None:
+    """On the short way of a plain answer and on the long one."""
+    said = b"Thu, 01 Jan 2026 00:00:00 GMT"
+
+    def dated(_: Backend, wire: Wire) -> None:
+        while True:
+            got = wire.message()
+            name = got.line.split()[1][1:]
+            wire.reply(b"old", fields=b"%b: %b\r\n" % (name, said) if name != b"none" else b"")
+
+    shop = gateways.table()
+    with backends.running(("one", dated)) as (one,), gateway.client() as client:
+        gateway.publish(shop, shop=gateways.pool([one]))
+        for fields in (b"", b"Via: 1.1 me\r\nX:\ty\r\n"):
+            for name in (b"date", b"Date", b"DATE"):
+                assert [client.get(b"/" + name, fields).values(b"date") for _ in range(2)] == [[said]] * 2
+            for _ in range(2):
+                (ours,) = client.get(b"/none", fields).values(b"date")
+                assert ours.endswith(b" GMT") and ours != said

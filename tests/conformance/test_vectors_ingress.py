@@ -15,10 +15,11 @@ from msgspec import structs
 from fedns.gateway.terms import Terms
 from fedns.model.ingress import Ingress, IngressClass, Secret
 from tests.conformance import lost, stage, vectors
-from tests.gateway import nginx
+from tests.gateway import ingresses, nginx
 from tests.servers import running
 
 _TESTS = vectors.load("ingress_nginx_e2e")["tests"]
+_OWN = vectors.load("fedns-vectors")
 _HTPASSWD = b"foo:$apr1$OFG3Xybp$ckL0FHDAkoXYIlH9.cysT0\nuname:{PLAIN}pwd\n"
 _CROWDED = ("annotations/limitconnections.go", 38)
 _SPLIT = "TestMainlineCanaryDistribution"
@@ -188,3 +189,41 @@ def test_one_too_many_at_once(stages: stage.Stages) -> None:
     for each in held:
         each.join(running.LONG)
     assert found == [200, 200] and play.ask(0, asked).status == 200
+
+
+@pytest.mark.parametrize("case", _OWN["ingress"], ids=lambda case: case["name"])
+def test_rules_over_connections(stages: stage.Stages, case: dict[str, Any]) -> None:
+    place = stages.get(Terms())
+    place.serve(ingresses.ruled(case), {})
+    for each in case["cases"]:
+        method = "OPTIONS" if each["path"] == "*" else "GET"
+        head = f"{method} {each['path']} HTTP/1.1\r\nHost: {each['host']}\r\n\r\n"
+        found = place.ask(stage.Asked(head.encode()))
+        served = (
+            found.body.splitlines()[0].removeprefix("Hostname: ") if found.status == 200 else found.status
+        )
+        assert served == each["want"], each
+
+
+@pytest.mark.parametrize(
+    ("target", "sent"),
+    [
+        ("/a/../b", "/b"),
+        ("/a//b", "/a//b"),
+        ("/a%2Fb", "/a%2Fb"),
+        ("/a/%2e%2e/b", "/b"),
+        ("/a;x=1/b", "/a;x=1/b"),
+        ("/a\\b", ""),
+        ("/%00", ""),
+        ("/a#b", ""),
+        ("http://other/a", ""),
+        ("http://h/a", "/a"),
+    ],
+)
+def test_targets_over_connections(stages: stage.Stages, target: str, sent: str) -> None:
+    """What the vectors of normalisation make of a target, as a backend gets it; empty: nobody does."""
+    place = stages.get(Terms())
+    place.serve([ingresses.ingress("all", ingresses.one("", ingresses.path("/", "all")))], {})
+    found = place.ask(stage.Asked(f"GET {target} HTTP/1.1\r\nHost: h\r\n\r\n".encode()))
+    assert found.status == (200 if sent else 400)
+    assert not sent or f"request_uri=http://h:80{sent}\n" in found.body

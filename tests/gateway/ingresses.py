@@ -45,3 +45,18 @@ def service(output: compile.Output, asked: head.Head) -> str | int:
     """The service that a request goes to, or the status it is answered with."""
     made = decide.decide(output.table, asked)
     return made.status or made.pool.decode().split("/")[1]
+
+
+def ruled(case: dict[str, Any]) -> list[Ingress]:
+    """The rules of a vector: each an object of its own, the older first."""
+    found = [
+        ingress(
+            f"i{at}",
+            one(rule["host"], *(path(p["path"], p["backend"], p["pathType"]) for p in rule["paths"])),
+            created=float(at),
+        )
+        for at, rule in enumerate(case["rules"])
+    ]
+    if case["defaultBackend"]:
+        found.append(ingress("default", default=Backend(case["defaultBackend"], "80")))
+    return found

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from fedns.gateway import normal
-from fedns.model.ingress import Backend, Ingress
 from tests.conformance import vectors
 from tests.gateway import ingresses
 
@@ -23,26 +22,9 @@ NORMALISED = {
 """What is matched and what is sent, in the words of the vectors; the absolute form has its own test."""
 
 
-def _ingresses(case: dict[str, Any]) -> list[Ingress]:
-    """Each rule an object of its own, the older first."""
-    found = [
-        ingresses.ingress(
-            f"i{at}",
-            ingresses.one(
-                rule["host"], *(ingresses.path(p["path"], p["backend"], p["pathType"]) for p in rule["paths"])
-            ),
-            created=float(at),
-        )
-        for at, rule in enumerate(case["rules"])
-    ]
-    if case["defaultBackend"]:
-        found.append(ingresses.ingress("default", default=Backend(case["defaultBackend"], "80")))
-    return found
-
-
 @pytest.mark.parametrize("case", _FILE["ingress"], ids=lambda case: case["name"])
 def test_rules(case: dict[str, Any]) -> None:
-    output = ingresses.built(*_ingresses(case))
+    output = ingresses.built(*ingresses.ruled(case))
     for each in case["cases"]:
         method = "OPTIONS" if each["path"] == "*" else "GET"
         asked = ingresses.request(each["host"], each["path"], method=method)

@@ -88,6 +88,7 @@ GATEWAY_MAY_LOAD = {
     "fedns.servers.braid",
     "fedns.servers.crossing",
     "fedns.servers.throttle",
+    "fedns.servers.tunnel",
     "fedns.servers.depot",
     "fedns.servers.current",
     "fedns.servers.directory",
