@@ -203,7 +203,7 @@ ROWS: tuple[Row, ...] = (
     yes("session-cookie-secure", N, boolean),
     yes("session-cookie-conditional-samesite-none", N, boolean),
     yes("session-cookie-change-on-failure", N, boolean),
-    yes("warmup", M, seconds),
+    yes("warmup", M, seconds, "the share of a new endpoint grows from a tenth, as each worker sees it come"),
     differs("connection-policy-tcp-max-connection", M, number(), _AT_ONCE),
     differs("connection-policy-tcp-max-connection-per-endpoint", M, number(), _AT_ONCE),
     yes("connection-policy-http-max-request-per-connection", M, number()),

@@ -66,8 +66,9 @@ class Allowance:
                 self._cells[:] = memoryview(bytes(WORDS * 8)).cast("Q")
                 self._cells[0], self._cells[1] = MAGIC, boot
         self._column = self._seat()
-        for at in range(_COUNTS + 1 + self._column, WORDS, _ROW):
-            self._cells[at] = 0
+        self._clear(self._column)
+        for column in self._deserted():
+            self._clear(column)
 
     def spend(self, rates: Sequence[Rate]) -> bool:
         """Takes one from each of them, or none where one has none left."""
@@ -128,6 +129,17 @@ class Allowance:
                 return column
         return COLUMNS - 1
 
+    def _deserted(self) -> Iterator[int]:
+        """Columns of the dead, which nobody has taken yet."""
+        for column in range(COLUMNS if self._fd >= 0 else 0):
+            if column != self._column and self._locked(_SEATS + column):
+                yield column
+                self._unlock(_SEATS + column)
+
+    def _clear(self, column: int) -> None:
+        for at in range(_COUNTS, WORDS, _ROW):
+            self._cells[at + 1 + column] = 0
+
     @contextlib.contextmanager
     def _changing(self) -> Iterator[None]:
         """Alone, as far as that can be had at once."""
@@ -136,7 +148,10 @@ class Allowance:
             yield
         finally:
             if held:
-                fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, _lock(fcntl.F_UNLCK, _CHANGE))
+                self._unlock(_CHANGE)
+
+    def _unlock(self, octet: int) -> None:
+        fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, _lock(fcntl.F_UNLCK, octet))
 
     def _locked(self, octet: int) -> bool:
         try:

@@ -20,7 +20,7 @@ from fedns.gateway.route import Part, Pool, Tier
 from fedns.gateway.terms import Terms
 from fedns.model.ingress import Ingress, Rule, Secret
 from tests.gateway import ingresses
-from tests.servers import backends, gateways, running
+from tests.servers import backends, gateways, running, streams
 from tests.servers.gateways import Client, Gateway
 
 HOST = "shop.example.com"
@@ -487,3 +487,26 @@ def test_certificates_are_proven_or_nobody_passes(gateway: Gateway) -> None:
             with gateway.client() as client:
                 assert _status(client.get(fields=fields)) == 403
         assert not one.messages
+
+
+def test_the_same_on_streams(gateway: Gateway) -> None:
+    """Passwords, copies, pages and paces for clients of HTTP/2."""
+    users = Secret("shop", "users", "Opaque", {"auth": SHA})
+    asked = {"auth-type": "basic", "auth-secret": "users", "custom-http-errors": "503", "limit-rate": "100"}
+    asked |= {"default-backend": "pages", **_mse({"mirror-target-service": "shop/copy"})}
+    jo = (b"authorization", JO.split(b" ", 1)[1].strip())
+    with backends.running("one", "copy", "page", ("sick", _sick)) as (one, copy, page, sick):
+        _serve(gateway, [_shop(asked)], _pools(shop=one, copy=copy, pages=page), users=users)
+        with streams.client(gateway.port) as client:
+            got = client.get()
+            assert got.status == 401 and got.value(b"www-authenticate").startswith(b"Basic")
+            wrong = client.ask([*streams.POST], b"hello")
+            right = client.ask([*streams.POST, jo], b"hello" * 1000)
+            assert client.answer(right).body == b"one" and client.answer(wrong).status == 401
+            assert one.messages[0].body == b"hello" * 1000 and one.messages[0].value(b"authorization") is None
+            running.until(lambda: copy.messages, "the copy")
+            assert copy.messages[0].body == b"hello" * 1000
+            _serve(gateway, [_shop(asked)], _pools(shop=sick, copy=copy, pages=page), users=users)
+            got = client.get([*streams.POST, jo], b"hello")
+            assert (got.status, got.body) == (200, b"page") and page.messages[0].body == b""
+            assert client.get([*streams.GET, jo]).body == b"page"
