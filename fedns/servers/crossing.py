@@ -230,10 +230,11 @@ def calls(made: Request) -> bool:
 
 def patience(made: Request) -> float:
     """Seconds that a caller gives; 0: any time."""
-    for name, value in made.headers if calls(made) else ():
-        found = _TIMEOUT.fullmatch(value) if name == b"grpc-timeout" else None
-        if found is not None:
-            return max(int(found[1]) * _UNITS[found[2]], 1e-3)
+    for name, value in made.headers:
+        if name == b"grpc-timeout":
+            found = _TIMEOUT.fullmatch(value)
+            if found is not None and calls(made):
+                return max(int(found[1]) * _UNITS[found[2]], 1e-3)
     return 0.0
 
 
