@@ -61,6 +61,7 @@ class Desk:
         self._parts = parts
         self._host = client.Host(client.Server())
         self._host.geo = geodata.Shelf()
+        self._decoded = b"", route.Table()
 
     def ready(self) -> str:
         if self._parts.writer.get("dns", tables.READY) is not None:
@@ -138,10 +139,9 @@ class Desk:
         parts, found = self._parts, self._parts.turn.passage
         if found is None:
             raise FednsError("no gateway is configured: `gateway.listen` in fedns.yaml says where")
-        raw = parts.writer.get("gateway", route.ROUTES)
         return inquiry.Scene(
             settings=parts.config.gateway,
-            table=route.table(raw) if raw else route.Table(),
+            table=self._table(),
             pools=_Pools(parts.writer),
             output=found.output,
             snapshot=parts.turn.snapshot,
@@ -150,7 +150,15 @@ class Desk:
             seen=tally.seen(self._counters()),
             probes=parts.prober.counts,
             where={each.key: each.where for each in found.said.ingresses if each.where},
+            place=found.place,
         )
+
+    def _table(self) -> route.Table:
+        """The routes that are published, decoded once."""
+        raw = self._parts.writer.get("gateway", route.ROUTES) or b""
+        if raw != self._decoded[0]:
+            self._decoded = raw, route.table(raw) if raw else route.Table()
+        return self._decoded[1]
 
     async def zone(self, origin: str) -> AsyncIterator[bytes] | None:
         wanted = origin or self._parts.config.domain

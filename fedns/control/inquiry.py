@@ -18,7 +18,8 @@ from fedns.errors import FednsError
 from fedns.gateway import endpoints, explain, head, normal, route
 from fedns.gateway.compile import Output
 from fedns.gateway.endpoints import Wanted
-from fedns.model.snapshot import Shard, Snapshot
+from fedns.model import selection
+from fedns.model.snapshot import Service, Shard, Snapshot
 from fedns.portal import Gateway
 from fedns.servers import api, itinerary
 from fedns.servers.itinerary import Asked, Itinerary
@@ -45,6 +46,8 @@ class Scene(NamedTuple):
     probes: views.Probes
     where: Mapping[str, str]
     """Ingress (`namespace/name`) -> what problems call it."""
+    place: selection.Place | None = None
+    """Where the gateway is."""
 
 
 class _Told(NamedTuple):
@@ -66,8 +69,32 @@ def explained(scene: Scene, asked: Asked, now: float) -> Itinerary:
     if certificate is not None:
         steps.append(_sealed(certificate))
     made = _asked(scene, asked, secure, steps)
-    told = _Told(made, scene.output.wanted.get(made.pool.encode()), secure)
+    wanted = scene.output.wanted.get(made.pool.encode())
+    if wanted is not None:
+        made = structs.replace(made, steps=tuple(_chosen(scene, wanted, made.steps, now)))
+    told = _Told(made, wanted, secure)
     return _written(scene, asked, told, now, (listener, certificate))
+
+
+def _chosen(scene: Scene, wanted: Wanted, steps: Sequence[str], now: float) -> Iterable[str]:
+    """The steps, and before that of the pool what the pool is made by."""
+    service = scene.snapshot.services.get(wanted.service)
+    for step in steps:
+        if service is not None and step.startswith("pool "):
+            yield from _rule(scene, wanted, service, now)
+        yield step
+
+
+def _rule(scene: Scene, wanted: Wanted, service: Service, now: float) -> Iterable[str]:
+    if wanted.choice.levels:
+        levels = "; then ".join(", ".join(level) for level in wanted.choice.levels)
+        yield f"service {wanted.service}: clusters by annotation: {levels}"
+        return
+    rule = selection.select(endpoints.reached(service), scene.place, now).rule
+    yield f"service {wanted.service}: {rule}"
+    if selection.local(service.policy):
+        where = "/".join(filter(None, scene.place[:2])) if scene.place is not None else "nowhere"
+        yield f"the gateway is {where}" + ("" if scene.place else ": gateway.place says where")
 
 
 def _port(url: str) -> int:

@@ -56,7 +56,7 @@ def pool(wanted: Wanted, seen: Seen, now: float, held: Held | None = None) -> Ma
     if seen.service is None:
         return Made(route.Pool(), held)
     choice = _ordered(wanted.choice, seen.service)
-    service = _narrowed(_reached(seen.service), choice, seen.members)
+    service = _narrowed(reached(seen.service), choice, seen.members)
     shards = {shard.member: shard for shard in service.shards}
     turn = failback.Turn((), None)
     chosen = selection.select(_weighed(service, choice), seen.place, now)
@@ -81,7 +81,7 @@ def _ordered(choice: Choice, service: Service) -> Choice:
     return structs.replace(choice, levels=levels)
 
 
-def _reached(service: Service) -> Service:
+def reached(service: Service) -> Service:
     """The service as the gateway reaches it."""
     if all(shard.facts.endpoints is None for shard in service.shards):
         return service
@@ -206,7 +206,7 @@ def outside(wanted: Wanted, seen: Seen, now: float) -> dict[str, str]:
     """Members of a service that are in no tier, as far as selection and choice keep them out, and why."""
     if seen.service is None:
         return {}
-    choice, service = _ordered(wanted.choice, seen.service), _reached(seen.service)
+    choice, service = _ordered(wanted.choice, seen.service), reached(seen.service)
     standing = selection.level(service, selection.GLOBAL, now)
     within = {shard.member for shard in _narrowed(service, choice, seen.members).shards}
     left = "annotations of the Ingress choose other clusters"

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from fedns import portal
 from fedns.control import inquiry
@@ -12,6 +13,7 @@ from fedns.gateway import compile, endpoints, route
 from fedns.model import facts, snapshot
 from fedns.model.ingress import Secret, Tls
 from fedns.model.policy import TrafficPolicy
+from fedns.model.selection import Place
 from fedns.servers import api
 from fedns.servers.itinerary import Asked, Itinerary
 from fedns.values import Address
@@ -112,6 +114,21 @@ def test_over_tls_the_certificate_is_that_of_the_name_asked_for() -> None:
     none = told("https://else.example.com/", secrets={})
     assert none.certificate is not None and none.certificate.ends is None
     assert none.status == 404 and "no certificate can be shown" in none.steps[1]
+
+
+def test_what_the_pool_is_made_by() -> None:
+    levels = f"service {NS}/web: clusters by annotation: east; then west"
+    made = told(f"http://{HOST}:8080/")
+    assert made.steps[made.steps.index(levels) + 1].startswith("pool ")
+    plain = ingress("web", one(HOST, path("/", "web")))
+    output = compile.table(compile.Input((plain,)), compile.Settings())
+    near = structs.replace(WORLD.services[f"{NS}/web"], policy=TrafficPolicy(strategy="Nearest"))
+    world = structs.replace(WORLD, services={f"{NS}/web": near})
+    more = {"output": output, "table": output.table, "snapshot": world, "pools": {}, "seen": {}}
+    steps = told(f"http://{HOST}:8080/", **more).steps
+    assert any(step.startswith(f"service {NS}/web: Nearest (zone, then region") for step in steps)
+    assert "the gateway is nowhere: gateway.place says where" in steps
+    assert "the gateway is eu/eu-1" in told(f"http://{HOST}:8080/", place=Place("eu", "eu-1"), **more).steps
 
 
 def test_nobody_listens_there() -> None:

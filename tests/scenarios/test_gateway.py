@@ -174,3 +174,28 @@ def test_routes_change_without_a_restart_and_outlive_one(shop: Shop) -> None:
         assert served.get("other.example.com")[0] == 200
     with serving_shop(shop) as served:
         world.until(lambda: served.get("other.example.com")[0] == 200, "what was known before the restart")
+
+
+def test_what_it_did_and_what_it_would_do_is_told(shop: Shop) -> None:
+    with serving_shop(shop) as served:
+        served.agree("east", "west")
+        assert served.get("other.example.com")[0] == 404
+        url = f"http://{HOST}:{served.http}/cart"
+        told = served.api(f"/api/v1/explain/request?url={url}&header=x-a:1")
+        assert told["status"] == 0 and {one["member"] for one in told["candidates"]} == {"east", "west"}
+        ports = {name: f"127.0.0.1:{backend.port}" for name, backend in shop.backends.items()}
+        assert told["endpoint"] == ports[told["member"]]
+        assert all(one["seen"]["tries"] for one in told["candidates"])
+        (route,) = served.api(f"/api/v1/routes?host={HOST}")["items"]
+        assert (route["service"], route["serving"]) == ("store/shop", ["east", "west"])
+        text = served.api("/metrics")
+        for member in ADDRESSES:
+            labels = f'code="200",member="{member}",route="store/shop {HOST}/"'
+            assert f"fedns_gateway_requests_total{{{labels}}}" in text, text
+        shop.ready("east", False)
+        served.agree("west")
+        (route,) = served.api(f"/api/v1/routes?host={HOST}")["items"]
+        assert route["serving"] == ["west"]
+        told = served.api(f"/api/v1/explain/request?url={url}")
+        (east,) = [one for one in told["candidates"] if one["member"] == "east"]
+        assert (east["tier"], east["endpoints"][0]["state"]) == (0, "not ready")
