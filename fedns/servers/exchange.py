@@ -169,9 +169,9 @@ class Exchange(Journey):
         if errors is None or outbound.status not in errors.statuses or end is None or decision is None:
             return False
         self.answered(outbound.status)
-        self.outbound = outbound.taker = None
-        outbound.transport.abort()
-        self._replace(outbound.status, errors.pool)
+        status = outbound.status
+        self.turn_away(outbound)
+        self._replace(status, errors.pool)
         return True
 
     def _replace(self, status: int, pool: bytes) -> None:

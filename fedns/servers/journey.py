@@ -278,8 +278,7 @@ class Journey(Relay):
             return False
         if outbound.status in tally.UNABLE:
             hall.tally.saw(self.endpoint.member, service.key, tally.ERRORS)
-        self.outbound = outbound.taker = None
-        outbound.transport.abort()
+        self.turn_away(outbound)
         self._elsewhere(True)
         return True
 

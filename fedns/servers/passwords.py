@@ -18,6 +18,8 @@ from fedns.gateway.options import Basic
 THREADS, WAITING = 2, 64
 KNOWN = 8192
 """Of those that were right, remembered."""
+LISTS = 64
+"""Of users, by name."""
 _BCRYPT, _LONGEST = b"$2", 72
 _PLAIN = b"{PLAIN}"
 _SCHEMES = (
@@ -75,7 +77,7 @@ class Passwords:
     def _of(self, basic: Basic) -> dict[bytes, bytes]:
         found = self._users.get(id(basic))
         if found is None:
-            if len(self._users) >= KNOWN:
+            if len(self._users) >= LISTS:  # those of routes that are no more
                 self._users.clear()
             found = self._users[id(basic)] = basic, dict(basic.users)
         return found[1]

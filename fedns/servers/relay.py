@@ -191,6 +191,14 @@ class Relay:
         self.released()
         self.inbound.done(self)
 
+    def turn_away(self, outbound: Outbound) -> None:
+        """An answer that is not passed on. The connection may be used again if that was all of it."""
+        self.outbound = outbound.taker = None
+        if outbound.ended and outbound.persists and self.ended and self._again_used(outbound):
+            self.inbound.hall.depot.give(outbound)
+        else:
+            outbound.transport.abort()
+
     def _again_used(self, outbound: Outbound) -> bool:
         """Whether another request may go over it."""
         most = self.options.upstream.requests

@@ -152,6 +152,7 @@ def test_the_last_answer_is_passed_on_when_nobody_is_left(gateway: Gateway) -> N
         client.send(_PUT)
         assert client.message().body in (b"sick", b"broken")
         assert [each.messages[1].body for each in made] == [b"hello", b"hello"]
+        assert [len(each.raw) for each in made] == [1, 1], "connections are used again"
 
 
 def test_who_says_again_and_again_that_it_cannot_serve_sits_out(gateway: Gateway) -> None:
