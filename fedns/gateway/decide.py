@@ -7,10 +7,10 @@ for `explain`, which passes a list to be told each step.
 
 from collections.abc import Callable
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fedns.gateway import affinity as affinities
-from fedns.gateway import answer, canary, matching, rewrite, route, variables
+from fedns.gateway import answer, canary, matching, normal, rewrite, route, variables
 from fedns.gateway.balance import Want
 from fedns.gateway.head import Head
 from fedns.gateway.options import Field, Options
@@ -68,6 +68,8 @@ def decide(
         if location is None:
             _told(steps, "no rule and no default backend takes it: 404")
             return Decision(404)
+    if head.others and host is not None:
+        _unmistaken(host, head, location)
     options = table.options[location.options]
     if location.options == 0 and not location.canaries:
         return Decision(
@@ -75,6 +77,16 @@ def decide(
         )
     case = canary.Case(head, draw, alive, steps, (b"", b""))
     return _wished(table, location, options, case)
+
+
+def _unmistaken(host: Host, head: Head, location: Location) -> None:
+    """Rejected where a backend might take the path for one that another rule is for."""
+    for path in head.others:
+        other = locate(host, structs.replace(head, path=path, others=(), found=None))
+        if other is not None and (other.pool, other.options) != (location.pool, location.options):
+            raise normal.Rejected(
+                400, "the path is another rule's to who reads escaped slashes or parameters"
+            )
 
 
 def _wished(table: Table, location: Location, options: Options, case: canary.Case) -> Decision:

@@ -28,6 +28,8 @@ class Head(Struct, gc=False):
     client: str = ""
     outside: bytes = b""
     """The host that a trusted peer says was asked for; empty: nobody says so."""
+    others: tuple[bytes, ...] = ()
+    """What the path may be to backends that read it in another way."""
     found: Any = None
     """What the pattern of its location found in the path."""
 
@@ -87,4 +89,4 @@ def asked(method: bytes, target: bytes, hosts: Sequence[bytes], old: bool) -> He
         host = named
     if found.path == b"*" and method != b"OPTIONS":
         raise normal.Rejected(400, "only OPTIONS may be asked of *")
-    return Head(method, host, found.path, found.sent, found.query, ())
+    return Head(method, host, found.path, found.sent, found.query, (), others=found.others)

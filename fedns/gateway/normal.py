@@ -11,14 +11,15 @@ from functools import lru_cache
 from msgspec import Struct
 
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
-_PLAIN = _UNRESERVED + b"/:@!$&'()*+,;="
+_PLAIN = _UNRESERVED + b"/:@!$&'()*+,="
 _QUERY = bytes(each for each in range(0x21, 0x100) if each not in b"#\x7f")
-_LENIENT = _PLAIN + b'%"<>^`{|}[]'
+_LENIENT = _PLAIN + b';%"<>^`{|}[]'
 """Octets of a path; those that no URI may have are escaped, as browsers and nginx do not mind them."""
 _ESCAPE = re.compile(rb"%(..?)?", re.DOTALL)
 _STRAY = re.compile(rb'["<>^`{|}\[\]]')
 _SLASHES = re.compile(rb"//+")
 _DOTS = re.compile(rb"/\.\.?(?:/|$)")
+_PARAMETERS = re.compile(rb"(?:;|%3B)[^/]*")
 _VEILED = re.compile(rb"/\.\.?(?:;|%3B)")
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 _HOST = re.compile(rb"(?:[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.?")
@@ -38,12 +39,13 @@ class Rejected(Exception):
 
 class Target(Struct, frozen=True, gc=False):
     """`path` is matched, `sent` goes to the backend with its query, `query` follows `?` as it came (None: no
-    `?`). `authority` is that of an absolute target, else empty."""
+    `?`). `authority` is that of an absolute target, else empty. `others`: as what backends may read `path`."""
 
     path: bytes
     sent: bytes
     query: bytes | None = None
     authority: bytes = b""
+    others: tuple[bytes, ...] = ()
 
 
 def target(raw: bytes) -> Target:
@@ -63,7 +65,7 @@ def target(raw: bytes) -> Target:
             raise Rejected(400, "the target has no form that a gateway takes")
         authority, path = absolute[1], path[absolute.end() :] or b"/"
     matched, sent = canonical(path)
-    return Target(matched, sent + mark + rest, query, authority)
+    return Target(matched, sent + mark + rest, query, authority, readings(matched))
 
 
 def canonical(path: bytes) -> tuple[bytes, bytes]:
@@ -81,6 +83,21 @@ def canonical(path: bytes) -> tuple[bytes, bytes]:
     if b"%2F" in merged or b"%5C" in merged:
         _refuse_climbing(merged)
     return merged, sent
+
+
+def readings(path: bytes) -> tuple[bytes, ...]:
+    """What else a canonical path may be to a backend: to some an escaped slash is one, to some what follows a
+    `;` in a segment is no part of it."""
+    if b"%" not in path and b";" not in path:
+        return ()
+    slashed = _slashed(path)
+    bare = _PARAMETERS.sub(b"", path)
+    found = {slashed, bare, _slashed(bare), _PARAMETERS.sub(b"", slashed)}
+    return tuple(sorted({_SLASHES.sub(b"/", each) for each in found} - {path}))
+
+
+def _slashed(path: bytes) -> bytes:
+    return path.replace(b"%2F", b"/").replace(b"%5C", b"/")
 
 
 def escaped(text: str) -> bytes:
@@ -119,15 +136,13 @@ def _resolve(path: bytes) -> bytes:
 
 def climbs(path: bytes) -> bool:
     """Whether somebody may see dot segments in it: servlets drop what follows a `;`."""
-    if b"%2F" in path or b"%5C" in path:
-        path = path.replace(b"%2F", b"/").replace(b"%5C", b"/")
+    path = _slashed(path)
     return b"/." in path and bool(_DOTS.search(path) or _VEILED.search(path))
 
 
 def _refuse_climbing(path: bytes) -> None:
     """`..` beside an escaped slash: a backend that takes `%2F` for a slash would go elsewhere than we did."""
-    segments = path.replace(b"%2F", b"/").replace(b"%5C", b"/").split(b"/")
-    if b".." in segments:
+    if climbs(path):
         raise Rejected(400, "the path hides dot segments behind escaped slashes")
 
 
