@@ -39,7 +39,7 @@ class Rejected(Exception):
 
 class Target(Struct, frozen=True, gc=False):
     """`path` is matched, `sent` goes to the backend with its query, `query` follows `?` as it came (None: no
-    `?`). `authority` is that of an absolute target, else empty. `others`: as what backends may read `path`."""
+    `?`). `authority` is that of an absolute target, else empty. `others`: what backends may take it for."""
 
     path: bytes
     sent: bytes

@@ -1,8 +1,8 @@
 """Paths that a backend may read in another way than we matched them: whatever it reads, it is the rule's.
 
-Law: a guarded rule is `/admin`, all else is open. Random paths are made of every trick; each that comes through
-to the open rule is read as servers do that decode, drop parameters, turn backslashes, merge and resolve, in
-their several orders: none of them may see `/admin`.
+Law: a guarded rule is `/admin`, all else is open. Random paths are made of every trick; each that comes
+through to the open rule is read as servers do that decode, drop parameters, turn backslashes, merge and
+resolve, in their several orders: none of them may see `/admin`.
 """
 
 import itertools
