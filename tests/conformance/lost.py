@@ -245,7 +245,7 @@ LOST: dict[tuple[str, int], Lost] = {
 }
 UNASKED = {
     "annotations/auth.go": "a file of nginx's; nothing is asked",
-    "annotations/customhttperrors.go": "a file of nginx's; test_errors has the cases",
+    "annotations/customhttperrors.go": "a file of nginx's; test_substitute has the cases",
     "annotations/proxyssl.go": "a file of nginx's; test_doorman has TLS to backends",
     "settings/grpc.go": "a size of buffers; gRPC has tests of its own",
     "settings/keep-alive.go": "a file of nginx's; idle times are terms (test_inbound)",

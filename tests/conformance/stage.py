@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 from base64 import b64decode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -118,20 +118,22 @@ class Stage:
         secrets: Mapping[str, Secret],
         classes: Sequence[IngressClass] = (),
         replicas: int = 1,
-    ) -> None:
+        dead: Collection[str] = DEAD,
+    ) -> compile.Output:
         """These are all there is from now on."""
         output = compile.table(compile.Input(ingresses, classes, secrets), compile.Settings())
         entries: dict[bytes, bytes | None] = {route.ROUTES: route.encode(output.table)}
         for key, wanted in output.wanted.items():
             name = wanted.service.partition("/")[2]
-            entries[route.SERVICE + key] = route.encode(self._pool(name, replicas))
+            entries[route.SERVICE + key] = route.encode(self._pool(name, 0 if name in dead else replicas))
         for name, certificate in output.certificates.items():
             entries[route.CERTIFICATE + name] = route.encode(certificate)
         for each in self._workers.values():
             each.writer.publish({"gateway": entries}, time.time())
+        return output
 
     def _pool(self, name: str, replicas: int) -> route.Pool:
-        if name in DEAD:
+        if not replicas:
             return route.Pool()
         found = [self.service(name if not number else f"{name}-{number}") for number in range(replicas)]
         ends = tuple(gateways.endpoint(each, "c1") for each in found)

@@ -227,3 +227,31 @@ def test_targets_over_connections(stages: stage.Stages, target: str, sent: str) 
     found = place.ask(stage.Asked(f"GET {target} HTTP/1.1\r\nHost: h\r\n\r\n".encode()))
     assert found.status == (200 if sent else 400)
     assert not sent or f"request_uri=http://h:80{sent}\n" in found.body
+
+
+WISHES = {"sticky main beats header": "canary"}
+"""Where fedns has its own answer: explicit words of the request come before habit."""
+_CANARIES = [(group, case) for group in _OWN["canary"] for case in group["cases"]]
+
+
+@pytest.mark.parametrize(("group", "case"), _CANARIES, ids=lambda each: each.get("name", ""))
+def test_canaries_over_connections(stages: stage.Stages, group: dict[str, Any], case: dict[str, Any]) -> None:
+    """In fedns's own mode; the others differ in decisions only, which have their tests."""
+    place, host = stages.get(Terms()), group["canary"].get("host", "h")
+    dead = {case["state"].split()[0]} if "state" in case else set()
+    output = place.serve(ingresses.canaried(group, "fedns"), {}, dead=dead)
+    location = output.table.hosts[b"h"].prefix[b""]
+    tags = {"<bound to main>": location.tag}
+    if location.canaries:
+        tags["<bound to canary>"] = location.canaries[0].tag
+    lines = [f"GET / HTTP/1.1\r\nHost: {host}", *(f"{n}: {v}" for n, v in case.get("headers", {}).items())]
+    for name, value in case.get("cookies", {}).items():
+        lines.append(f"Cookie: {name}=" + (f"abc.{tags[value].decode()}" if value in tags else value))
+    asked = stage.Asked("\r\n".join((*lines, "", "")).encode())
+    want = WISHES.get(group["name"], case.get("fedns", case["want"]))
+    answers = [place.ask(asked) for _ in range(200 if "%" in str(want) else 10)]
+    found = [each.body.split()[1] if each.status == 200 else str(each.status) for each in answers]
+    if "%" in str(want):  # five deviations of chance
+        assert abs(found.count("canary") - 2 * int(want.strip("~").partition("%")[0])) < 40
+    else:
+        assert set(found) == {str(want).split()[0]}

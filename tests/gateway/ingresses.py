@@ -60,3 +60,19 @@ def ruled(case: dict[str, Any]) -> list[Ingress]:
     if case["defaultBackend"]:
         found.append(ingress("default", default=Backend(case["defaultBackend"], "80")))
     return found
+
+
+def canaried(group: dict[str, Any], mode: str) -> list[Ingress]:
+    """The two objects of a canary vector."""
+    asked = {
+        ("canary-" + key if key[:8] != "affinity" else key): str(value)
+        for key, value in group["canary"].items()
+    }
+    host = asked.pop("canary-host", "h")
+    sticky = {key: asked.pop(key) for key in ("affinity",) if key in asked}
+    same = group["name"] == "canary is same service as main"
+    first, second = one("h", path("/", "main")), one(host, path("/", "main" if same else "canary"))
+    return [
+        ingress("main", first, annotations={**sticky, "fedns.io/canary-mode": mode}),
+        ingress("canary", second, annotations={"canary": "true", **asked}, created=1.0),
+    ]

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from fedns.gateway import decide, head, options
-from fedns.model.ingress import Ingress
 from tests.conformance import vectors
 from tests.gateway import ingresses
 
@@ -24,25 +23,7 @@ DEVIATIONS = {
 
 
 def _built(group: dict[str, Any], mode: str) -> Any:
-    asked = {
-        ("canary-" + key if key[:8] != "affinity" else key): str(value)
-        for key, value in group["canary"].items()
-    }
-    host = asked.pop("canary-host", "h")
-    sticky = {key: asked.pop(key) for key in ("affinity",) if key in asked}
-    same = group["name"] == "canary is same service as main"
-    main = ingresses.ingress(
-        "main",
-        ingresses.one("h", ingresses.path("/", "main")),
-        annotations={**sticky, "fedns.io/canary-mode": mode},
-    )
-    other: Ingress = ingresses.ingress(
-        "canary",
-        ingresses.one(host, ingresses.path("/", "main" if same else "canary")),
-        annotations={"canary": "true", **asked},
-        created=1.0,
-    )
-    return ingresses.built(main, other)
+    return ingresses.built(*ingresses.canaried(group, mode))
 
 
 def _share(output: Any, case: dict[str, Any], host: str) -> dict[str, int]:

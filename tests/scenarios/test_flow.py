@@ -253,3 +253,33 @@ def test_whoever_leaves_in_the_middle_leaves_nothing_behind(gateway: Gateway, ab
                     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         running.until(lambda: descriptors(gateway) <= before + 1, "all is closed")
         running.until(lambda: len(ended) == len(begun), "all backends heard of it")
+
+
+def test_a_client_that_ends_its_half_is_not_waited_for_without_end(gateway: Gateway) -> None:
+    """On a kept connection to a backend, where plain requests take the short way, and on a new one."""
+    heard = threading.Semaphore(0)
+
+    def answers_once(_: Backend, wire: Wire) -> None:
+        wire.message()
+        wire.reply(b"once")
+        with suppress(EOFError, ConnectionError):
+            wire.message()
+            wire.exactly(1)
+        heard.release()
+
+    def hangs(_: Backend, wire: Wire) -> None:
+        wire.message()
+        with suppress(EOFError, ConnectionError):
+            wire.exactly(1)
+        heard.release()
+
+    for play, kept in ((answers_once, True), (hangs, False)):
+        before = gateway.counted("left")
+        with backends.running(("one", play)) as (one,), gateway.client() as client:
+            serve(gateway, one)
+            assert not kept or client.get().body == b"once"
+            client.send(GET % b"")
+            client.sock.shutdown(socket.SHUT_WR)
+            with suppress(ConnectionError):
+                assert client.rest() == b""
+            assert heard.acquire(timeout=backends.LONG) and gateway.counted("left") == before + 1
