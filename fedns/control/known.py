@@ -115,6 +115,8 @@ class Known:
 
     def _gone(self, news: change.MemberGone) -> None:
         self.members = {name: facts for name, facts in self.members.items() if name != news.name}
+        for target in [each for each in self.passive if each[0] == news.name]:
+            del self.passive[target]
         self.problems.pop(f"member:{news.name}", None)
         self.awaited.discard(f"member:{news.name}")
 

@@ -32,6 +32,8 @@ STALE = 120.0
 
 Pool = tuple[str, bytes]
 """(member, `namespace/name/...`)."""
+Rows = Mapping[Pool, tuple[int, ...]]
+"""As `Seen`."""
 
 
 class Seen(NamedTuple):
@@ -61,7 +63,7 @@ class Counters(Protocol):
 
     def rang(self) -> bool: ...
 
-    def look(self) -> Mapping[Pool, tuple[int, ...]]: ...
+    def look(self) -> Rows: ...
 
 
 class Watch:
@@ -80,15 +82,16 @@ class Watch:
         while True:
             now, spent = time.monotonic(), 0.0
             if self._counters.rang() or now >= due:
-                self.look(publish, now >= due)
+                rows = await asyncio.to_thread(self._counters.look)  # many of them take a while
+                self.take(rows, publish, now >= due)
                 spent = time.monotonic() - now
                 due = now + max(PACE, spent * LEISURE) if now >= due else due
             await asyncio.sleep(max(LOOK, spent * LEISURE))
 
-    def look(self, publish: change.Publish, whole: bool = True) -> None:
-        """`whole`: as one of the looks that the window is made of."""
+    def take(self, told: Rows, publish: change.Publish, whole: bool = True) -> None:
+        """What a look found; `whole`: it is one of those that the window is made of."""
         now = self._clock()
-        rows = {pool: _fresh(Seen(*row), now) for pool, row in self._counters.look().items()}
+        rows = {pool: _fresh(Seen(*row), now) for pool, row in told.items()}
         if not self._past:
             self._past.append(rows)
         found = dict(self._found(rows, now))

@@ -41,6 +41,11 @@ class Stage:
         self.fleet.serves("west", WEST)
         self.served.agrees("east", "west")
 
+    def sees(self, requests: int) -> None:
+        """Until so many more have come."""
+        before = self.served.metric(TRIES)
+        world.until(lambda: self.served.metric(TRIES) > before + requests, "requests")
+
     def asking(self, seconds: float, target: str = "/") -> AbstractContextManager[crowd.Running]:
         return crowd.asking(self.served.http, shops.HOST, RATE, CONNECTIONS, seconds, target=target)
 
@@ -92,7 +97,7 @@ def test_no_request_fails_when_endpoints_change(stage: Stage) -> None:
 def test_no_request_fails_when_all_backends_of_a_member_die_at_once(stage: Stage) -> None:
     stage.whole()
     with stage.asking(4, "/slow") as clients:
-        world.until(lambda: stage.served.metric(TRIES) > 100, "requests")
+        stage.sees(100)
         stage.herds["west"].kill()
         killed = time.monotonic()
         outcomes = clients.outcomes()
@@ -105,7 +110,7 @@ def test_members_that_keep_silent_are_waited_for_once_and_left_alone(stage: Stag
     stage.whole()
     stage.fleet.routes("shop", proxy_read_timeout="1")
     with stage.asking(6) as clients:
-        world.until(lambda: stage.served.metric(TRIES) > 100, "requests")
+        stage.sees(100)
         stage.herds["west"].signal(signal.SIGSTOP)
         outcomes = clients.outcomes()
         stage.herds["west"].signal(signal.SIGCONT)

@@ -20,7 +20,7 @@ class Workers:
         self.rows: dict[passive.Pool, Counter[int]] = {}
         self.heard: list[change.PassiveChange] = []
         self.watch = passive.Watch(self, lambda: self.now)
-        self.look()
+        self.seen()
 
     def rang(self) -> bool:
         return True
@@ -38,7 +38,11 @@ class Workers:
                 row[column] = count if column in (tally.OUT, tally.ALL) else row[column] + count
             if counts.keys() - {"tries"}:
                 row[tally.LAST] = int(self.now * 1000)
-            self.watch.look(self.hear)
+            self.seen()
+
+    def seen(self) -> None:
+        """One look of the watch."""
+        self.watch.take(self.look(), self.hear)
 
     def hear(self, news: change.Change) -> None:
         assert isinstance(news, change.PassiveChange)
@@ -100,7 +104,7 @@ def test_what_nobody_looked_at_for_long_is_no_news() -> None:
     workers = Workers()
     workers.saw(out=3, all=3)
     workers.now += passive.STALE
-    workers.watch.look(workers.hear)
+    workers.seen()
     assert workers.told()[-1] is None
 
 
