@@ -27,14 +27,15 @@ def test_everything_said_reaches_the_workers() -> None:
   trusted: [10.0.0.0/8, "2001:db8::/32"]
   proxy_protocol: true
   forwarded: true
-  limits: {head: 32k, body: 1m, per_client: 0, idle: 30s}
+  limits: {head: 32k, body: 1m, per_client: 0, idle: 30s, streams: 50}
   access_log: {format: json, file: /tmp/access.log}
 """
     ).config
     assert found is not None and found.gateway.serves and found.gateway.workers == 3
     agreed = portal.agreed(found.gateway)
     assert (agreed.head, agreed.body, agreed.per_client, agreed.idle) == (32 << 10, 1 << 20, 0, 30.0)
-    assert agreed.trusted == ((4, 10 << 24, 24), (6, 0x20010DB8 << 96, 96))
+    assert agreed.streams == 50
+    assert agreed.trusted == ((4, 10 << 24, 24), (6, b"\x20\x01\x0d\xb8" + bytes(12), 96))
     assert (agreed.proxied, agreed.forwarded, agreed.log) == (True, True, "json")
     assert agreed.log_path == "/tmp/access.log"
 

@@ -34,6 +34,7 @@ BUFFERED = 256 << 10
 _SOON = ((b"Retry-After", b"1"),)
 """Said while nothing is known of routes yet: then all lead to a pool without a name."""
 SEALED, SHARED = frozenset(("https", "grpcs")), frozenset(("grpc", "grpcs", "h2c"))
+EITHER = frozenset(("http", "auto"))  # as the port says
 _ENDED = 0  # of `Retry.tries`: as many as there are endpoints
 
 
@@ -170,7 +171,7 @@ class Journey(Relay):
         upstream = self.options.upstream
         assert self.head is not None
         if (
-            upstream.protocol in SHARED or (h2c and upstream.protocol == "http")
+            upstream.protocol in SHARED or (h2c and upstream.protocol in EITHER)
         ) and not self.request.websocket:
             key = key._replace(shared=True)
         if upstream.protocol not in SEALED:

@@ -53,7 +53,7 @@ class Client:
         self.wire.initiate_connection()
         self.answers: dict[int, Answer] = {}
         self.away: int | None = None
-        self.ended = False
+        self.ended, self.pong = False, b""
         self.flush()
 
     def flush(self) -> None:
@@ -91,6 +91,8 @@ class Client:
             self.away = int(event.error_code or 0)
             self.wire.state_machine.state = ConnectionState.CLIENT_OPEN  # its streams go on; h2 thinks not
             return
+        if isinstance(event, h2.events.PingAckReceived):
+            self.pong = event.ping_data or b""
         answer = self.answers.get(getattr(event, "stream_id", None) or 0)
         if answer is None:
             return

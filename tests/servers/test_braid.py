@@ -92,6 +92,14 @@ def test_interim_answers_go_on(gateway: Gateway) -> None:
         assert got.interim == [[(b":status", b"103"), (b"link", b"</a.css>")]]
 
 
+def test_pings_are_answered(gateway: Gateway) -> None:
+    with streams.client(gateway.port) as client:
+        client.wire.ping(b"12345678")
+        client.flush()
+        while client.pong != b"12345678":
+            client.hear()
+
+
 def test_our_own_answers(gateway: Gateway) -> None:
     with streams.client(gateway.port) as client:
         gateway.publish(gateways.table(), shop=gateways.pool())
