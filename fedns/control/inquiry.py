@@ -25,6 +25,7 @@ from fedns.servers import api, itinerary
 from fedns.servers.itinerary import Asked, Itinerary
 
 DRAW = 0.5
+NOBODY = "no client is named, and addresses decide who may come: --from names one"
 PORTS = {"http": 80, "https": 443}
 SEEN = ("tries", "refused", "reset", "silent", "errors")
 """The columns of `tally.SEEN`, in order."""
@@ -138,7 +139,8 @@ def _asked(scene: Scene, asked: Asked, secure: bool, steps: list[str]) -> explai
     if asked.client:
         steps.append(f"client {asked.client}")
     made = explain.explain(scene.table, request, scene.pools.get, DRAW)
-    return structs.replace(made, steps=(*steps, *made.steps))
+    unnamed = not asked.client and made.options is not None and made.options.access is not None
+    return structs.replace(made, steps=(*steps, *([NOBODY] if unnamed else []), *made.steps))
 
 
 def _certificate(scene: Scene, host: bytes) -> itinerary.Certificate:

@@ -131,6 +131,17 @@ def test_what_the_pool_is_made_by() -> None:
     assert "the gateway is eu/eu-1" in told(f"http://{HOST}:8080/", place=Place("eu", "eu-1"), **more).steps
 
 
+def test_where_addresses_decide_a_client_is_to_be_named() -> None:
+    only = {"allowlist-source-range": "192.0.2.0/24"}
+    output = compile.table(
+        compile.Input((ingress("web", one(HOST, path("/", "web")), annotations=only),)), compile.Settings()
+    )
+    more = {"output": output, "table": output.table, "pools": {}, "seen": {}}
+    made = told(f"http://{HOST}:8080/", **more)
+    assert made.status == 403 and inquiry.NOBODY in made.steps
+    assert inquiry.NOBODY not in told(f"http://{HOST}:8080/", client="192.0.2.1", **more).steps
+
+
 def test_nobody_listens_there() -> None:
     assert "nothing listens on port 80 here" in told(f"http://{HOST}/").steps[0]
     silent = told(f"http://{HOST}/", settings=portal.Gateway())
