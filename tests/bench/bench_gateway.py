@@ -25,6 +25,7 @@ RATE = 2500.0  # requests a second for p99: what each of them can hold on a core
 CROWD = 2000
 MEMORY, LATE, HOSTS = "memory", "late", "hosts"
 OURS = tuple(each.name for each in proxying.OURS)
+LOGGED = "log"
 TITLES = {each.name: each.title for each in (*proxying.OURS, *proxies.PEERS)}
 
 
@@ -56,9 +57,16 @@ LINES = (
     Line("routes", "100 hosts x 20 paths", ROUTES),
     Line("download", "download of 1 MiB", target="/big", connections=16),
     Line("upload", "upload of 1 MiB", script=wrk.UPLOAD, connections=16),
-    Line("connect", "a connection per request", close=True),
+    Line("connect", "a connection per request", connections=32, close=True),
     Line("tls", "small GET, keep-alive, TLS", secure=True, least=TLS_LEAST),
-    Line("tls-connect", "a TLS connection per request", close=True, secure=True, least=TLS_LEAST),
+    Line(
+        "tls-connect",
+        "a TLS connection per request",
+        connections=16,
+        close=True,
+        secure=True,
+        least=TLS_LEAST,
+    ),
 )
 _SPREAD = Line(HOSTS, "1,000 hosts x 10 paths", MANY, least=())
 _SINGLE = Line(
@@ -91,6 +99,8 @@ class Bench:
                 self.left_out.append(f"{each.title}: {why}")
             else:
                 self._who.append(each)
+        found = [each.name for each in self._who if each.name in OURS and each.name != LOGGED]
+        self.judged = found[-1] if found else ""
         self._certificate, self._key = home / "certificate.pem", home / "key.pem"
         names = ("-subj", "/CN=h0.example.com", "-addext", "subjectAltName=DNS:h0.example.com,IP:127.0.0.1")
         serving.certify(self._certificate, self._key, *names)
@@ -115,8 +125,7 @@ class Bench:
         return found
 
     def speed(self, line: Line) -> None:
-        plain_only = line.name != "get"
-        who = [each for each in self._who if not (plain_only and each.name == "fedns-log")]
+        who = [each for each in self._who if each.name != LOGGED or line.name == "get"]
         for number in range(self._effort.rounds):
             for each in who if number % 2 else reversed(who):
                 server = self.server(each, line.world)
@@ -125,8 +134,8 @@ class Bench:
 
     def hosts(self) -> None:
         """Many routes beside one, of fedns alone."""
-        ours = self._who[0]
-        if ours.name not in OURS:
+        ours = next((each for each in self._who if each.name == self.judged), None)
+        if ours is None:
             return
         for _ in range(self._effort.rounds):
             for line in (_SPREAD, _SINGLE):
@@ -199,21 +208,23 @@ def ratio(ours: Sequence[wrk.Round], theirs: Sequence[wrk.Round]) -> float:
 
 
 def missed(bench: Bench) -> Iterator[str]:
+    """By the best build of fedns."""
+    ours = bench.judged
     for line in LINES:
         rounds = bench.rounds.get(line.name, {})
-        for other, least in line.least if OURS[0] in rounds else ():
-            if other in rounds and ratio(rounds[OURS[0]], rounds[other]) < least:
-                yield f"{line.name} {ratio(rounds[OURS[0]], rounds[other]):.2f} of {least} x {TITLES[other]}"
+        for other, least in line.least if ours in rounds else ():
+            if other in rounds and ratio(rounds[ours], rounds[other]) < least:
+                yield f"{line.name} {ratio(rounds[ours], rounds[other]):.2f} of {least} x {TITLES[other]}"
     if HOSTS in bench.rounds:
-        spread, single = (bench.rounds[line.name][OURS[0]] for line in (_SPREAD, _SINGLE))
+        spread, single = (bench.rounds[line.name][ours] for line in (_SPREAD, _SINGLE))
         if ratio(spread, single) < 1 / 1.1:
             yield f"1,000 hosts x 10 paths cost {1 / ratio(spread, single) - 1:.0%} more than one"
-    if OURS[0] in bench.late and "envoy" in bench.late:
-        late = wrk.middle([a / b for a, b in zip(bench.late[OURS[0]], bench.late["envoy"], strict=True)])
+    if ours in bench.late and "envoy" in bench.late:
+        late = wrk.middle([a / b for a, b in zip(bench.late[ours], bench.late["envoy"], strict=True)])
         if late > 1.2:
             yield f"p99 {late:.2f} times Envoy's"
-    if bench.memory.get(OURS[0], 0.0) > 20 << 10:
-        yield f"an idle connection takes {bench.memory[OURS[0]] / 1024:.1f} KiB"
+    if bench.memory.get(ours, 0.0) > 20 << 10:
+        yield f"an idle connection takes {bench.memory[ours] / 1024:.1f} KiB"
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ Law: a gateway is started whole, with a core to itself; backends and load share 
 the CPU time of all its processes and threads as the kernel accounts it.
 """
 
+import importlib.util
 import os
 import resource
 import shutil
@@ -45,9 +46,14 @@ class Variant(NamedTuple):
     missing: Callable[[], str] = lambda: ""
 
 
+def _uncompiled() -> str:
+    return "" if importlib.util.find_spec("fedns.servers._swift") else "not compiled: make core"
+
+
 OURS = (
-    Variant("fedns", "fedns"),
-    Variant("fedns-log", "fedns, access log", log="combined"),
+    Variant("fedns", "fedns", {"FEDNS_CORE": "off"}),
+    Variant("core", "fedns, compiled core", missing=_uncompiled),
+    Variant("log", "fedns, access log", log="combined"),
 )
 Participant = Variant | proxies.Recipe
 
