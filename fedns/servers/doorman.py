@@ -116,9 +116,12 @@ class Doorman:
 
     async def _hears(self, sock: socket.socket, greeting: Greeting) -> object:
         """What is said, once it is whole. EOFError's kin, OSError, when the peer has gone."""
-        await _readable(self._hall.loop, sock)
         while True:
-            data = sock.recv(hello.MAX_HELLO, socket.MSG_PEEK)
+            try:
+                data = sock.recv(hello.MAX_HELLO, socket.MSG_PEEK)
+            except BlockingIOError:
+                await _readable(self._hall.loop, sock)
+                continue
             if not data:
                 raise ConnectionResetError
             said = greeting(data)

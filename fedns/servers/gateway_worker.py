@@ -20,6 +20,7 @@ from time import monotonic
 import uvloop
 
 from fedns import logs, tables
+from fedns.servers import identity
 from fedns.servers.directory import Directory
 from fedns.servers.doorman import Doorman
 from fedns.servers.hall import Hall
@@ -32,6 +33,7 @@ STALL = 0.5  # seconds without a tick: what clients have sent meanwhile is read 
 LOOK = 1.0  # seconds between looks at the tables' file
 FINISH = 8.0  # seconds that exchanges get after SIGTERM; the supervisor waits 10
 BACKLOG = 4096
+GARBAGE = 20_000  # things made before cycles among them are looked for: requests leave none
 
 _log = logging.getLogger("fedns.gateway_worker")
 
@@ -52,7 +54,8 @@ class Worker:
         if secure or self._proxied:
             self._servers.append(Doorman(hall, hall.seals, sock, secure))
             return
-        made = await self._loop.create_server(lambda: Inbound(hall), sock=sock, backlog=BACKLOG)
+        here = identity.Peer("", sock.getsockname()[1], False)
+        made = await self._loop.create_server(lambda: Inbound(hall, here), sock=sock, backlog=BACKLOG)
         self._servers.append(made)
 
     def tick(self) -> None:
@@ -126,6 +129,7 @@ async def serve(options: argparse.Namespace) -> None:
         await worker.listen(socket.socket(fileno=fd))
     for fd in options.https_fd:
         await worker.listen(socket.socket(fileno=fd), secure=True)
+    gc.set_threshold(GARBAGE, 20, 20)
     gc.collect()
     gc.freeze()  # what was loaded stays: later collections need not look at it
     await worker.run()

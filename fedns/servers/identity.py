@@ -4,6 +4,7 @@ Law: the word of a peer counts only where it is trusted; from anybody else all t
 said anew. Of a chain of addresses the client is the last one that no trusted peer put there.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from fedns.gateway import access
@@ -45,6 +46,7 @@ def trusts(networks: tuple[Network, ...], address: str) -> bool:
     return bool(networks) and access.within(networks, *access.numbered(address))
 
 
+@lru_cache(maxsize=8192)
 def own(peer: Peer) -> bytes:
     """Lines for requests of a peer that nobody has to believe."""
     return _lines(peer.address.encode(), peer.address.encode(), peer.secure, b"%d" % peer.port)

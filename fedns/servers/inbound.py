@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 KINDS = framing.KINDS
 _BAD_METHOD = "Invalid method"
 _MULTIPLEXED = "Pause on PRI/Upgrade"
+_NOTHING, _NOBODY = Request(), onward.Sender(b"", b"", identity.UNKNOWN, False)
 _METHOD = re.compile(rb"(?:\r\n)*[A-Za-z][A-Za-z-]{0,31} ")
 
 
@@ -64,15 +65,15 @@ class Inbound(asyncio.Protocol):
         self.hall, self.asked = hall, asked
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.exchange: Exchange | Ride | None = None
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: httptools.HttpRequestParser | None = None
         self._leaving: asyncio.TimerHandle | None = None
         self._waiting: deque[Exchange] = deque()
         self._parsing: Exchange | None = None
         self._tunnel: Tunnel | None = None
-        self._request, self._fed = Request(), 0
+        self._request, self._fed = _NOTHING, 0
         self.clogged = self._deaf = self._eof = self._held = False
         self._heading = self._first = self._quick = True
-        self.peer, self.sender, self.trusted = peer, onward.Sender(b"", b"", peer, False), False
+        self.peer, self.sender, self.trusted = peer, _NOBODY, False
         self.due = hall.now + hall.terms.head_time
 
     # What the transport says.
@@ -83,6 +84,9 @@ class Inbound(asyncio.Protocol):
         if peer is identity.UNKNOWN:
             there, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
             peer = self.peer = identity.connected(there, own)
+        elif not peer.address:  # of a listener that knows its own
+            there = transport.get_extra_info("peername")
+            peer = self.peer = identity.connected(there, ("", peer.port))
         self.sender = onward.Sender(identity.own(peer), b"", peer, self.hall.terms.forwarded)
         self.trusted = identity.trusts(self.hall.terms.trusted, peer.address)
         self._quick = not (self.trusted or self.sender.forwarded)
@@ -115,6 +119,8 @@ class Inbound(asyncio.Protocol):
             self._first = False
             return
         self._fed += len(data)
+        if self._parser is None:
+            self._parser = httptools.HttpRequestParser(self)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as stopped:
@@ -153,6 +159,7 @@ class Inbound(asyncio.Protocol):
         self._deaf = True
         self._waiting.clear()
         exchange, self.exchange, self._tunnel = self.exchange, None, None
+        self._parser = None  # which knows us: without it all this goes at once
         if exchange is not None:
             exchange.abandon()
             exchange.settle()
@@ -195,10 +202,11 @@ class Inbound(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         parser, request, self._first = self._parser, self._request, False
+        assert parser is not None
         request.method = parser.get_method()
         request.keep = parser.should_keep_alive()
         try:
-            self._bounded(request)
+            request.bounded(self.hall.terms, self._fed)
             request.read(parser.get_http_version(), parser.should_upgrade())
         except Rejected as no:
             request.refusal = no
@@ -217,17 +225,6 @@ class Inbound(asyncio.Protocol):
             raise Rejected(431, "too many trailers")
         self._parsing.ended = True
         self._fed = 0
-
-    def _bounded(self, request: Request) -> None:
-        terms = self.hall.terms
-        if len(request.target) > terms.target:
-            raise Rejected(414, "the target is too long")
-        if len(request.headers) > terms.fields:
-            raise Rejected(431, "too many header fields")
-        if self._fed > terms.head:
-            octets = sum(len(name) + len(value) + 4 for name, value in request.headers)
-            if octets > terms.head:
-                raise Rejected(431, "the head is too long")
 
     # What becomes of it.
 

@@ -4,6 +4,7 @@ Law: whatever two readers could take for two things is a refusal here, so that n
 """
 
 from fedns.gateway.normal import Rejected
+from fedns.gateway.terms import Terms
 from fedns.servers import framing
 
 _BARRED = frozenset((b"CONNECT", b"TRACE"))
@@ -46,6 +47,18 @@ class Request:
     def bare(self) -> bool:
         """No body follows."""
         return self.length in (framing.NO_BODY, 0)
+
+    def bounded(self, terms: Terms, octets: int) -> None:
+        """Rejected where it is beyond a limit. `octets`: as many came with it at most."""
+        if len(self.target) > terms.target:
+            raise Rejected(414, "the target is too long")
+        if len(self.headers) > terms.fields:
+            raise Rejected(431, "too many header fields")
+        if (
+            octets > terms.head
+            and sum(len(name) + len(value) + 4 for name, value in self.headers) > terms.head
+        ):
+            raise Rejected(431, "the head is too long")
 
     def read(self, version: str, upgrade: bool) -> None:
         """All fields are there. `upgrade`: llhttp sees another protocol asked for, and stops. Rejected where

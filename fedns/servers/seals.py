@@ -110,6 +110,7 @@ class Seals:
 def _server(asked: Tls, certificate: Certificate, directory: Directory) -> ssl.SSLContext:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    made.num_tickets = 1  # who comes back needs no more, and each has to be sealed
     made.minimum_version = _VERSIONS.get(asked.least, _LEAST)
     if asked.most:
         made.maximum_version = _VERSIONS[asked.most]

@@ -168,6 +168,7 @@ http {{
   access_log off; client_max_body_size 0; keepalive_requests 100000000; server_names_hash_max_size 8192;
   client_body_temp_path {setup.home}/body; proxy_temp_path {setup.home}/proxy;
   fastcgi_temp_path {setup.home}/f; uwsgi_temp_path {setup.home}/u; scgi_temp_path {setup.home}/s;
+  ssl_protocols TLSv1.2 TLSv1.3;
   ssl_certificate {setup.certificate}; ssl_certificate_key {setup.key};
   upstream web {{ {servers} keepalive 128; keepalive_requests 100000000; }}
   proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
