@@ -1,6 +1,7 @@
 """Who may pass: names and passwords, the word of somebody else, and both together."""
 
 import base64
+import ssl
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from fedns.gateway import route
 from fedns.gateway.options import Access, Basic, External, Options
-from tests.servers import backends, gateways, running
+from tests.servers import backends, certificates, gateways, running
 from tests.servers.gateways import Client, Gateway
 
 AUTH = b"ns/auth/80"
@@ -191,3 +192,29 @@ def test_who_leaves_while_somebody_is_asked_leaves_nothing_behind(gateway: Gatew
             running.until(lambda: len(auth.messages) == 1, "it is asked")
         running.until(lambda: len(auth.messages) == 2, "its connection ends")
         assert not one.messages
+
+
+def test_over_tls_it_is_checked_who_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chain, key = certificates.write(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+
+    def sealed(backend: backends.Backend, wire: backends.Wire) -> None:
+        with context.wrap_socket(wire.sock, server_side=True) as sock:
+            _says(backend, backends.Wire(sock, bytearray()))
+
+    with backends.running("one", ("auth", sealed)) as (one, auth):
+        named = External((("text", b"https://dns.example.com/check"),), AUTH)
+        other = External((("text", b"https://other.example.com/check"),), AUTH)
+        numbered = External((("text", b"https://127.0.0.1:%d/check" % auth.port),))
+        for trusted in (chain, ""):
+            if trusted:
+                monkeypatch.setenv("SSL_CERT_FILE", chain)
+            else:
+                monkeypatch.delenv("SSL_CERT_FILE")
+            with gateways.running(tmp_path / f"of{len(trusted)}") as gateway:
+                for asked, passes in ((named, True), (numbered, True), (other, False)):
+                    _serve(gateway, one, auth, external=asked)
+                    with gateway.client() as client:
+                        assert _status(client.get()) == (200 if passes and trusted else 500)
+        assert {each.line for each in auth.messages} == {b"GET /check HTTP/1.1"}
