@@ -2,6 +2,7 @@
 
 import base64
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -218,3 +219,27 @@ def test_over_tls_it_is_checked_who_is_asked(tmp_path: Path, monkeypatch: pytest
                     with gateway.client() as client:
                         assert _status(client.get()) == (200 if passes and trusted else 500)
         assert {each.line for each in auth.messages} == {b"GET /check HTTP/1.1"}
+
+
+def test_a_long_body_waits_for_the_word_and_comes_whole(gateway: Gateway) -> None:
+    release = threading.Event()
+
+    def slow(backend: backends.Backend, wire: backends.Wire) -> None:
+        while True:
+            backend.messages.append(wire.message())
+            release.wait(backends.LONG)
+            wire.reply(b"")
+
+    body = b"0123456789" * 300_000
+    with backends.running("one", ("auth", slow)) as (one, auth), gateway.client() as client:
+        _serve(gateway, one, auth, external=External(URL, AUTH))
+        sending = threading.Thread(
+            target=client.send, args=(_POST.replace(b" 5", b" %d" % len(body)) % b"" + body[5:],)
+        )
+        sending.start()
+        running.until(lambda: auth.messages, "it is asked")
+        assert not one.messages
+        release.set()
+        assert client.message().body == b"one"
+        sending.join()
+        assert len(one.messages[0].body) == len(body)
