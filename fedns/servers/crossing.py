@@ -44,7 +44,7 @@ class _Kinds(dict[bytes, int]):
             kind = _MALFORMED
         else:
             kind = framing.KINDS[name]
-        if len(self) < framing.KNOWN:
+        if len(self) < framing.KNOWN and len(name) <= framing.LONGEST:
             self[name] = kind
         return kind
 
@@ -58,7 +58,7 @@ class _Lower(dict[bytes, bytes]):
     def __missing__(self, name: bytes) -> bytes:
         lower = name.lower()
         found = b"" if lower in _BOUND or lower.translate(None, _TOKEN) else lower
-        if len(self) < framing.KNOWN:
+        if len(self) < framing.KNOWN and len(name) <= framing.LONGEST:
             self[name] = found
         return found
 
