@@ -97,8 +97,9 @@ def play(stand: cables.Stand, reads: Iterable[bytes]) -> Seen:
     forwarded = bytes(backend.cable.sent[at:])
     backend.cable.sent.clear()
     backend.check()
-    said = b"" if client.cable.other else bytes(client.cable.sent)  # else it is HTTP/2, which others look at
-    return Seen(forwarded, said, ended)
+    if client.cable.other:  # it was HTTP/2, which others look at
+        return Seen(b"", b"", ended)
+    return Seen(forwarded, bytes(client.cable.sent), ended)
 
 
 def _answer(stand: cables.Stand, backend: cables.Line, at: int, answered: int) -> int:
