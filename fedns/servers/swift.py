@@ -32,7 +32,7 @@ HOSTS = 4096  # as requests name them, that are remembered
 _USUAL = Options()
 _READ = _USUAL.timeouts.read
 _TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/:@!$&'()*+,;="
+_PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/:@!$&'()*+,="
 _QUERY = bytes(each for each in range(0x21, 0x7F) if each != 0x23)
 _TEXT = bytes(range(0x20, 0x7F)) + b"\r\n"
 _STATUSES = {b"%d " % each: each for each in range(200, 500) if each not in (204, 205, 304)}

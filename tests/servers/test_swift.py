@@ -200,6 +200,8 @@ def test_a_plain_request_takes_the_short_way(swiftly: World) -> None:
         b"GET / HTTP/1.1\r\nHost: shop.example.com\r\nX: \xe4\r\n\r\n",
         b"GET //a HTTP/1.1\r\nHost: shop.example.com\r\n\r\n",
         b"GET /../a HTTP/1.1\r\nHost: shop.example.com\r\n\r\n",
+        b"GET /a;b/../c HTTP/1.1\r\nHost: shop.example.com\r\n\r\n",
+        b"GET /a;b HTTP/1.1\r\nHost: shop.example.com\r\n\r\n",
         b"GET /%2e HTTP/1.1\r\nHost: shop.example.com\r\n\r\n",
         b"GET /a b HTTP/1.1\r\nHost: shop.example.com\r\n\r\n",
         b"GET /?#x HTTP/1.1\r\nHost: shop.example.com\r\n\r\n",
