@@ -13,13 +13,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
+
+import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.bench import crowd, herd, serving
+from tests.fakes import kubecluster
 from tests.scenarios import shops, world
 
 MEMBERS = {"east": [f"127.1.1.{n}" for n in range(1, 4)], "west": [f"127.1.2.{n}" for n in range(1, 4)]}
@@ -32,6 +35,21 @@ PATIENCE = 1  # seconds: `proxy-read-timeout` where backends hang
 LEAST = 2000  # requests per second
 SOON, LOST = 0.05, 0.001
 """Targets: seconds to the first request on a new target, and to the last failure; part that fails."""
+
+
+class Clustered(shops.Shops):
+    """The same fleet, its members on API servers."""
+
+    ROW = "  - {{name: {0}, region: {0}, kubeconfig: {0}.kubeconfig, context: main}}\n"
+
+    def __init__(self, root: Path, port: int, clusters: dict[str, kubecluster.Cluster]) -> None:
+        self.clusters = clusters
+        for name, each in clusters.items():
+            each.kubeconfig(root / f"{name}.kubeconfig")
+        super().__init__(root, clusters, port)
+
+    def tells(self, member: str, name: str, text: str) -> None:
+        self.clusters[member].put(*yaml.safe_load_all(text))
 
 
 class Stage(NamedTuple):
@@ -217,12 +235,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", nargs="*", choices=[*RUNS], default=[*RUNS], help="these only")
     parser.add_argument("--rate", type=float, default=RATE, help="requests per second")
+    parser.add_argument("--api", action="store_true", help="members on API servers, not in directories")
     parser.add_argument("--times", type=int, default=1, help="how often each")
     options = parser.parse_args()
     missed = []
-    with tempfile.TemporaryDirectory() as root:
+    with tempfile.TemporaryDirectory() as root, ExitStack() as stack:
         port = serving.free_port()
-        fleet = shops.Shops(Path(root), MEMBERS, port)
+        clusters = {name: stack.enter_context(kubecluster.running()) for name in MEMBERS if options.api}
+        fleet = Clustered(Path(root), port, clusters) if clusters else shops.Shops(Path(root), MEMBERS, port)
         fleet.routes("shop")
         with herd.running(port, **MEMBERS) as herds, shops.serve(fleet) as served:
             stage = Stage(fleet, served, herds, options.rate)

@@ -64,6 +64,8 @@ def address(member: str) -> str:
 class Shops(world.World):
     """The directories and the configuration under `root`. `port` is where all backends listen."""
 
+    ROW = "  - {{name: {0}, region: {0}, labels: {{tier: {0}}}, manifests: members/{0}/}}\n"
+
     def __init__(self, root: Path, members: Iterable[str], port: int, workers: int = 2) -> None:
         self.root, self.config, self.port = root, root / "fedns.yaml", port
         self.members = tuple(members)
@@ -74,12 +76,11 @@ class Shops(world.World):
         self.configure()
 
     def configure(self, more: str = "", workers: int = 2) -> None:
-        row = "  - {{name: {0}, region: {0}, labels: {{tier: {0}}}, manifests: members/{0}/}}\n"
         self.put(
             "fedns.yaml",
             "federation: fed\ndomain: example.com\nnameservers: {ns1.example.com: [127.0.0.1]}\n"
             f"state: ./state\nzones: [zones/]\nfleet: {{manifests: fleet/}}\n"
-            f"members:\n{''.join(map(row.format, self.members))}"
+            f"members:\n{''.join(map(self.ROW.format, self.members))}"
             f'dns: {{listen: ["127.0.0.1:0"], workers: 1}}\n'
             f'admin: {{listen: "{world.ADMIN}:{self.admin}"}}\n'
             f'gateway: {{listen: ["127.0.0.1:0"], workers: {self.workers}}}\n'
@@ -93,7 +94,11 @@ class Shops(world.World):
         rows = [(each, True) for each in ready] + [(each, False) for each in broken]
         told = [{"addresses": [each], "conditions": {"ready": is_it}} for each, is_it in rows]
         made = SERVICE.format(name=name, address=address(member), port=self.port, endpoints=json.dumps(told))
-        self.put(f"members/{member}/{name}.yaml", made)
+        self.tells(member, name, made)
+
+    def tells(self, member: str, name: str, text: str) -> None:
+        """What a member has of a service."""
+        self.put(f"members/{member}/{name}.yaml", text)
 
     def routes(self, name: str, *paths: object, host: str = HOST, **annotations: str) -> None:
         """An Ingress; `_` in a key stands for `-`, and nginx's prefix is put before it if it has none."""
