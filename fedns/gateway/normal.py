@@ -92,7 +92,8 @@ def readings(path: bytes) -> tuple[bytes, ...]:
         return ()
     slashed = _slashed(path)
     bare = _PARAMETERS.sub(b"", path)
-    found = {slashed, bare, _slashed(bare), _PARAMETERS.sub(b"", slashed)}
+    halved = _PARAMETERS.sub(b"", path.replace(b"%2F", b"/"))  # who takes a backslash for a letter
+    found = {slashed, bare, _slashed(bare), halved, _slashed(halved), _PARAMETERS.sub(b"", slashed)}
     return tuple(sorted({_SLASHES.sub(b"/", each) for each in found} - {path}))
 
 
