@@ -78,6 +78,7 @@ def play(stand: cables.Stand, method: bytes, reads: list[bytes], hangs_up: bool)
     client.cable.close()
     client.check()
     backend.check()
+    stand.turn()  # whatever waits for its time
     return seen
 
 
