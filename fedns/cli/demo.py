@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from fedns import config, schema, values
-from fedns.cli import codes, demo_backends, demo_fleet, demo_watch, output, serve
+from fedns.cli import codes, demo_backends, demo_fleet, output, serve
 
 app = typer.Typer(help="A fleet on loopback, to try things on.", no_args_is_help=True)
 
@@ -94,6 +94,8 @@ def watch(
     seconds: Annotated[float, typer.Option("--for", help="Seconds; else until Ctrl-C.")] = math.inf,
 ) -> None:
     """Show who answers, through the gateway and by DNS: a line whenever it changes."""
+    from fedns.cli import demo_watch  # asks by DNS itself: no other command should wait for that to load
+
     try:
         server = values.address(dns)
     except schema.Bad as error:

@@ -3,7 +3,6 @@
 Law: commands parse, ask and print; what they print is decided elsewhere. Exit codes: see `codes`.
 """
 
-import importlib.metadata
 from typing import Annotated
 
 import typer
@@ -36,6 +35,8 @@ app.add_typer(demo.app, name="demo")
 
 def _version(wanted: bool) -> None:
     if wanted:
+        import importlib.metadata  # slow to load
+
         output.out.print(f"fedns {importlib.metadata.version('fedns')}")
         raise typer.Exit
 

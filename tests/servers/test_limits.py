@@ -93,7 +93,7 @@ def test_a_backend_that_takes_no_body_is_504(gateway: Gateway) -> None:
         done.wait(backends.LONG)
 
     done = threading.Event()
-    asked = Options(timeouts=Timeouts(read=0.5), retry=options.Retry(tries=1), body_limit=0)
+    asked = Options(timeouts=Timeouts(send=0.5), retry=options.Retry(tries=1), body_limit=0)
     with backends.running(("one", full)) as (one,), gateway.client() as client:
         gateway.publish(gateways.table(asked), shop=gateways.pool([one]))
         with _counts(gateway, "late_backend"):
