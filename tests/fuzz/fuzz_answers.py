@@ -7,11 +7,9 @@ Run: python tests/fuzz/fuzz_answers.py [answers] [seed]
 """
 
 import random
-import resource
 import sys
 import tempfile
 import time
-from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.conformance import strict  # noqa: E402
-from tests.fuzz import mutations  # noqa: E402
+from tests.fuzz import findings, mutations  # noqa: E402
+from tests.fuzz.findings import Findings  # noqa: E402
 from tests.servers import cables  # noqa: E402
 
 ANSWERS = 100_000
@@ -51,16 +50,6 @@ class Seen(NamedTuple):
     ended: bool
     broken: bool
     reused: bool
-
-
-class Figures(NamedTuple):
-    """What a run found. Times in seconds, growth in KiB."""
-
-    answers: int
-    outcomes: Counter[str]
-    broken: list[str]
-    slowest: float
-    growth: int
 
 
 def play(stand: cables.Stand, method: bytes, reads: list[bytes], hangs_up: bool) -> Seen:
@@ -118,10 +107,9 @@ def _poisoned(stand: cables.Stand) -> str:
     return "" if seen.said == NEXT else f"the next client got {seen.said!r}"
 
 
-def run(answers: int, seed: int) -> Figures:
-    chance, outcomes = random.Random(seed), Counter[str]()
-    broken: list[str] = []
-    slowest, before = 0.0, 0
+def run(answers: int, seed: int) -> Findings:
+    """Plays so many answers; the same ones for the same seed."""
+    chance, found = random.Random(seed), Findings("answers", WARM)
     with tempfile.TemporaryDirectory() as state:
         stand = cables.Stand(Path(state))
         for number in range(answers):
@@ -129,30 +117,14 @@ def run(answers: int, seed: int) -> Figures:
             method, hangs_up = chance.choice(METHODS), chance.random() < 0.5
             began = time.perf_counter()
             seen = play(stand, method, mutations.reads(chance, raw), hangs_up)
-            slowest = max(slowest, time.perf_counter() - began)
-            outcomes["used again" if seen.reused else seen.said[9:12].decode("latin-1") or "nothing"] += 1
+            outcome = "used again" if seen.reused else seen.said[9:12].decode("latin-1") or "nothing"
+            found.note(outcome, time.perf_counter() - began)
             trouble = check(method, raw, hangs_up, seen) or _poisoned(stand)
-            if trouble and len(broken) < 20:
-                broken.append(f"{trouble}: {method!r} {raw!r} {hangs_up} -> {seen}")
-            if number == WARM:
-                before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            if trouble:
+                found.blame(f"{trouble}: {method!r} {raw!r} {hangs_up} -> {seen}")
         stand.close()
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return Figures(answers, outcomes, broken, slowest, after - before if before else 0)
-
-
-def main() -> int:
-    answers = int(sys.argv[1]) if len(sys.argv) > 1 else ANSWERS
-    figures = run(answers, int(sys.argv[2]) if len(sys.argv) > 2 else 1)
-    outcomes = ", ".join(f"{what} {count}" for what, count in figures.outcomes.most_common())
-    print(
-        f"answers {figures.answers} ({outcomes}), broken {len(figures.broken)}, "
-        f"slowest {figures.slowest * 1000:.2f} ms, growth {figures.growth} KiB"
-    )
-    for each in figures.broken:
-        print(each)
-    return 1 if figures.broken else 0
+    return found
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(findings.main(run, ANSWERS))

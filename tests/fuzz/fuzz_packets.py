@@ -8,12 +8,10 @@ Run: python tests/fuzz/fuzz_packets.py [packets] [seed]
 import json
 import os
 import random
-import resource
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -23,6 +21,8 @@ import dns.message  # noqa: E402
 
 from fedns.dns import answers, node, respond, wire  # noqa: E402
 from tests.conformance import probes, worlds  # noqa: E402
+from tests.fuzz import findings  # noqa: E402
+from tests.fuzz.findings import Findings  # noqa: E402
 
 PACKETS = 200_000
 PARSE_EVERY = 16  # dnspython reads every so many-th reply; it costs more than the rest together
@@ -32,16 +32,6 @@ _INTERESTING = (0, 1, 12, 41, 63, 64, 127, 128, 192, 255)
 _SERVICE = b"\x03svc\x05probe\x07example\0"
 
 Mutation = Callable[[random.Random, bytearray], None]
-
-
-class Figures(NamedTuple):
-    """What a run found. Times in seconds, growth in KiB."""
-
-    packets: int
-    replies: int
-    broken: list[str]
-    slowest: float
-    growth: int
 
 
 def view() -> worlds.View:
@@ -154,38 +144,22 @@ def mutate(chance: random.Random, packet: bytes) -> bytes:
     return bytes(changed[:65535])
 
 
-def run(packets: int, seed: int) -> Figures:
+def run(packets: int, seed: int) -> Findings:
     chance, table, start = random.Random(seed), view(), seeds()
-    broken: list[str] = []
-    replies, slowest, before = 0, 0.0, 0
+    found = Findings("packets", WARM)
     for number in range(packets):
         packet = start[number] if number < len(start) else mutate(chance, chance.choice(start))
         limit = chance.choice((wire.OWN_SIZE, wire.OWN_SIZE, wire.STREAM))
         began = time.perf_counter()
         trouble = check(table, packet, limit, number % PARSE_EVERY == 0)
-        slowest = max(slowest, time.perf_counter() - began)
-        replies += len(packet) >= wire.HEADER and not packet[2] & 0x80
-        if trouble and len(broken) < 20:
-            broken.append(f"{trouble}: {packet.hex()}")
-        if number == WARM:
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        due = len(packet) >= wire.HEADER and not packet[2] & 0x80
+        found.note("replies due" if due else "no reply due", time.perf_counter() - began)
+        if trouble:
+            found.blame(f"{trouble}: {packet.hex()}")
     if check(table, probes.query("@", wire.SOA), wire.OWN_SIZE, True):
-        broken.append("the zone no longer answers")
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return Figures(packets, replies, broken, slowest, after - before if before else 0)
-
-
-def main() -> int:
-    packets = int(sys.argv[1]) if len(sys.argv) > 1 else PACKETS
-    figures = run(packets, int(sys.argv[2]) if len(sys.argv) > 2 else 1)
-    print(
-        f"packets {figures.packets}, replies due {figures.replies}, broken {len(figures.broken)}, "
-        f"slowest {figures.slowest * 1000:.2f} ms, growth {figures.growth} KiB"
-    )
-    for each in figures.broken:
-        print(each)
-    return 1 if figures.broken else 0
+        found.blame("the zone no longer answers")
+    return found
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(findings.main(run, PACKETS))

@@ -8,7 +8,6 @@ Run: python tests/fuzz/fuzz_requests.py [requests] [seed]
 
 import random
 import re
-import resource
 import sys
 import tempfile
 import time
@@ -21,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.conformance import desync, strict, vectors  # noqa: E402
-from tests.fuzz import mutations  # noqa: E402
+from tests.fuzz import findings, mutations  # noqa: E402
+from tests.fuzz.findings import Findings  # noqa: E402
 from tests.servers import cables  # noqa: E402
 
 REQUESTS = 100_000
@@ -53,16 +53,6 @@ class Seen(NamedTuple):
     forwarded: bytes
     said: bytes
     ended: bool
-
-
-class Figures(NamedTuple):
-    """What a run found. Times in seconds, growth in KiB."""
-
-    requests: int
-    outcomes: Counter[str]
-    broken: list[str]
-    slowest: float
-    growth: int
 
 
 def seeds() -> list[bytes]:
@@ -176,40 +166,22 @@ def _outcome(seen: Seen) -> str:
     return seen.said[9:12].decode("latin-1") or "nothing"
 
 
-def run(requests: int, seed: int) -> Figures:
-    chance, start, outcomes = random.Random(seed), seeds(), Counter[str]()
-    broken: list[str] = []
-    slowest, before = 0.0, 0
+def run(requests: int, seed: int) -> Findings:
+    """Plays so many requests; the same ones for the same seed."""
+    chance, start, found = random.Random(seed), seeds(), Findings("requests", WARM)
     with tempfile.TemporaryDirectory() as state:
         stand = cables.Stand(Path(state))
         for number in range(requests):
             raw = start[number] if number < len(start) else mutations.mutate(chance, start)
             began = time.perf_counter()
             seen = play(stand, mutations.reads(chance, raw))
-            slowest = max(slowest, time.perf_counter() - began)
-            outcomes[_outcome(seen)] += 1
+            found.note(_outcome(seen), time.perf_counter() - began)
             trouble = check(raw, seen)
-            if trouble and len(broken) < 20:
-                broken.append(f"{trouble}: {raw!r} -> {seen}")
-            if number == WARM:
-                before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            if trouble:
+                found.blame(f"{trouble}: {raw!r} -> {seen}")
         stand.close()
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return Figures(requests, outcomes, broken, slowest, after - before if before else 0)
-
-
-def main() -> int:
-    requests = int(sys.argv[1]) if len(sys.argv) > 1 else REQUESTS
-    figures = run(requests, int(sys.argv[2]) if len(sys.argv) > 2 else 1)
-    outcomes = ", ".join(f"{status} {count}" for status, count in figures.outcomes.most_common())
-    print(
-        f"requests {figures.requests} ({outcomes}), broken {len(figures.broken)}, "
-        f"slowest {figures.slowest * 1000:.2f} ms, growth {figures.growth} KiB"
-    )
-    for each in figures.broken:
-        print(each)
-    return 1 if figures.broken else 0
+    return found
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(findings.main(run, REQUESTS))
