@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 # What the optional compiled core is made of; without a C compiler fedns is installed without it.
-CORE := $(addprefix fedns/servers/,core.py _core.pxd gate.py _gate.pxd octets.pxd swift.py _swift.pxd)
+CORE := $(addprefix fedns/servers/,core.py _core.pxd gate.py _gate.pxd octets.pxd) fedns/proxy/swift.py fedns/proxy/_swift.pxd
 # How much `make fuzz` tries.
 PACKETS ?= 200000
 DOCUMENTS ?= 5000
@@ -34,7 +34,7 @@ $(READY): pyproject.toml constraints.txt setup.py $(CORE)
 
 core: setup  ## Compile the core again, and say why where that fails
 	$(BIN)/python setup.py build_ext --inplace
-	$(BIN)/python -c "from fedns.servers import _core, _gate, _swift"
+	$(BIN)/python -c "from fedns.proxy import _swift; from fedns.servers import _core, _gate"
 
 run: setup  ## Start the demo fleet on loopback
 	$(BIN)/fedns demo start

@@ -2,7 +2,7 @@
 
 from setuptools import Extension, setup
 
-NAMES = ("core", "gate", "swift")
+NAMES = (("servers", "core"), ("servers", "gate"), ("proxy", "swift"))
 
 try:
     from Cython.Build import cythonize
@@ -10,7 +10,7 @@ except ImportError:
     modules = []
 else:
     modules = cythonize(
-        [Extension(f"fedns.servers._{name}", [f"fedns/servers/{name}.py"]) for name in NAMES],
+        [Extension(f"fedns.{room}._{name}", [f"fedns/{room}/{name}.py"]) for room, name in NAMES],
         build_dir="build/cython",
         force=True,  # it does not see that one .pxd stands on another
         compiler_directives={

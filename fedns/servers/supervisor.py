@@ -44,7 +44,7 @@ class Gateway:
     listen: tuple[tuple[str, int], ...]
     tls: tuple[tuple[str, int], ...] = ()
     workers: int = 2
-    worker: tuple[str, ...] = (sys.executable, "-m", "fedns.servers.gateway_worker")
+    worker: tuple[str, ...] = (sys.executable, "-m", "fedns.proxy.worker")
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class Variant(NamedTuple):
 
 
 def _uncompiled() -> str:
-    return "" if importlib.util.find_spec("fedns.servers._swift") else "not compiled: make core"
+    return "" if importlib.util.find_spec("fedns.proxy._swift") else "not compiled: make core"
 
 
 OURS = (
@@ -147,7 +147,7 @@ def _ours(variant: Variant, setup: proxies.Setup) -> Iterator[Server]:
     ports = setup.port, setup.tls_port
     listeners = [socket.create_server(("127.0.0.1", port), backlog=4096) for port in ports]
     plain, secure = (each.fileno() for each in listeners)
-    command = [sys.executable, "-m", "fedns.servers.gateway_worker", "--table", str(state / "tables")]
+    command = [sys.executable, "-m", "fedns.proxy.worker", "--table", str(state / "tables")]
     command += ["--counters", str(state / "counters"), "--http-fd", str(plain), "--https-fd", str(secure)]
     with _process(command, CORE, state / "log", variant.environment, (plain, secure)) as process:
         for each in listeners:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from fedns.gateway import route
 from tests.conformance import strict
-from tests.servers import backends, gateways
+from tests.proxy import backends, gateways
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9a-z-]+"
 _HEAD = re.compile(

@@ -19,9 +19,9 @@ from fedns.gateway import compile, route, terms
 from fedns.gateway.route import Certificate
 from fedns.gateway.terms import Terms
 from fedns.model.ingress import Ingress, IngressClass, Secret
-from tests.servers import authorities, backends, gateways
-from tests.servers.backends import Backend, Message, Wire
-from tests.servers.gateways import Client, Gateway
+from tests.proxy import authorities, backends, gateways
+from tests.proxy.backends import Backend, Message, Wire
+from tests.proxy.gateways import Client, Gateway
 
 CA, OTHERS = authorities.make(), authorities.make("others")
 CLIENT = CA.issue("authtls.foo.com")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conformance import desync, vectors
-from tests.servers import backends, gateways
+from tests.proxy import backends, gateways
 
 VALID_ALL_THE_SAME = {
     "test_bad_chunked#1": "a template: as it stands, five octets are announced and five come",

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.conformance import desync, vectors
-from tests.servers import backends, gateways
-from tests.servers.backends import Backend, Wire
-from tests.servers.gateways import Client, Gateway
+from tests.proxy import backends, gateways
+from tests.proxy.backends import Backend, Wire
+from tests.proxy.gateways import Client, Gateway
 
 _ETAG = b'"v1"'
 _CASES = {

@@ -15,7 +15,7 @@ import pytest
 
 from tests.conformance import desync, laxness, proxies, vectors
 from tests.fuzz import fuzz_requests, mutations
-from tests.servers import backends, gateways
+from tests.proxy import backends, gateways
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "conformance.md"
 COUNT, SEED = int(os.environ.get("FEDNS_REQUESTS", "300")), int(os.environ.get("FEDNS_SEED", "1"))

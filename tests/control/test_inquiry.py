@@ -18,7 +18,7 @@ from fedns.servers import api
 from fedns.servers.itinerary import Asked, Itinerary
 from fedns.values import Address
 from tests.gateway.ingresses import NS, ingress, one, path
-from tests.servers import authorities
+from tests.proxy import authorities
 
 HOST = "shop.example.com"
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 from tests.conformance import strict  # noqa: E402
 from tests.fuzz import findings, mutations  # noqa: E402
 from tests.fuzz.findings import Findings  # noqa: E402
-from tests.servers import cables  # noqa: E402
+from tests.proxy import cables  # noqa: E402
 
 ANSWERS = 100_000
 WARM = 20_000  # answers before memory is first measured

@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 from tests.conformance import desync, strict, vectors  # noqa: E402
 from tests.fuzz import findings, mutations  # noqa: E402
 from tests.fuzz.findings import Findings  # noqa: E402
-from tests.servers import cables  # noqa: E402
+from tests.proxy import cables  # noqa: E402
 
 REQUESTS = 100_000
 WARM = 20_000  # requests before memory is first measured

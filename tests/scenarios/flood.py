@@ -9,9 +9,9 @@ from pathlib import Path
 
 from fedns.gateway.options import Options
 from fedns.gateway.terms import Terms
-from tests.servers import backends, gateways
-from tests.servers.backends import Backend
-from tests.servers.gateways import Gateway
+from tests.proxy import backends, gateways
+from tests.proxy.backends import Backend
+from tests.proxy.gateways import Gateway
 
 MIB = 1 << 20
 MUCH = 200 * MIB

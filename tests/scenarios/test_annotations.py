@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.proxy import backends
 from tests.scenarios import test_gateway, world
 from tests.scenarios.test_gateway import ADDRESSES, SERVICE, SLICE, Backend, Served, Shop
-from tests.servers import backends
 
 HOSTS = ("retried", "copied", "guarded", "limited", "replaced")
 INGRESS = """apiVersion: networking.k8s.io/v1

@@ -9,8 +9,8 @@ from pathlib import Path
 import grpc
 
 from tests.bench import serving
+from tests.proxy import calls
 from tests.scenarios import shops, world
-from tests.servers import calls
 
 WHERE = {"east": "127.1.7.1", "west": "127.1.7.2"}
 

@@ -24,8 +24,8 @@ import pytest
 from fedns.gateway import route
 from fedns.gateway.options import Tls
 from fedns.gateway.terms import Terms
-from tests.servers import authorities, backends, gateways
-from tests.servers.gateways import Gateway
+from tests.proxy import authorities, backends, gateways
+from tests.proxy.gateways import Gateway
 
 CA = authorities.make()
 SHOP = CA.issue("shop.example.com", "shop.example.com")

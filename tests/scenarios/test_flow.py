@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from fedns.gateway import route
+from tests.proxy import authorities, backends, gateways
+from tests.proxy.backends import Backend, Wire
+from tests.proxy.gateways import Client, Gateway
 from tests.scenarios import flood
 from tests.scenarios.flood import GET, MIB, MUCH, POST, Flood, descriptors, resident, serve
-from tests.servers import authorities, backends, gateways, running
-from tests.servers.backends import Backend, Wire
-from tests.servers.gateways import Client, Gateway
+from tests.servers import running
 
 SOCKET = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: abc\r\n"
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"

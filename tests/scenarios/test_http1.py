@@ -11,11 +11,12 @@ import pytest
 
 from fedns.gateway.options import Options, Timeouts
 from fedns.gateway.terms import Terms
+from tests.proxy import backends, gateways
+from tests.proxy.backends import Backend, Wire
+from tests.proxy.gateways import Gateway
 from tests.scenarios import flood
 from tests.scenarios.flood import AGREED, GET, POST, serve
-from tests.servers import backends, gateways, running
-from tests.servers.backends import Backend, Wire
-from tests.servers.gateways import Gateway
+from tests.servers import running
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ import pytest
 
 from fedns.gateway.route import Certificate
 from tests.bench import serving
+from tests.proxy import authorities, backends
+from tests.proxy.gateways import Client
 from tests.scenarios import shops, world
-from tests.servers import authorities, backends
-from tests.servers.gateways import Client
 
 CA = authorities.make()
 SECRET = """apiVersion: v1

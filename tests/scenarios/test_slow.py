@@ -16,7 +16,8 @@ import pytest
 
 from fedns.gateway import options, route
 from fedns.gateway.terms import Terms
-from tests.servers import backends, gateways, running
+from tests.proxy import backends, gateways
+from tests.servers import running
 
 FEW, MANY, SHARE, SECONDS = 40, 300, 100, 5
 TERMS = Terms(head_time=1.5, per_client=SHARE, linger=0.5)
