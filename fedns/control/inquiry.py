@@ -94,8 +94,7 @@ def _rule(scene: Scene, wanted: Wanted, service: Service, now: float) -> Iterabl
     rule = selection.select(endpoints.reached(service), scene.place, now).rule
     yield f"service {wanted.service}: {rule}"
     if selection.local(service.policy):
-        where = "/".join(filter(None, scene.place[:2])) if scene.place is not None else "nowhere"
-        yield f"the gateway is {where}" + ("" if scene.place else ": gateway.place says where")
+        yield f"the gateway is {_where(scene.place)}" + ("" if scene.place else ": gateway.place says where")
 
 
 def _port(url: str) -> int:
@@ -256,6 +255,13 @@ def _candidate(
         ],
         seen=dict(zip(SEEN, row, strict=False)),
     )
+
+
+def _where(place: selection.Place | None) -> str:
+    if place is None:
+        return "nowhere"
+    inside = [f"inside member {place.member}"] if place.member else []
+    return ", ".join(filter(None, ("/".join(filter(None, place[:2])), *inside)))
 
 
 def _at(stand: endpoints.Stand) -> str:

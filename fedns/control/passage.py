@@ -160,8 +160,8 @@ def _stood(
             return None
         region, zone = where.region, where.zones[0] if len(where.zones) == 1 else ""
     if not (region or zone):
-        return None
+        return selection.Place(member=home.member) if home.member else None
     near = next((each for each in places if each.region == region and each.near), None)
     if not any(member.region == region for member in members.values()) and near is None:
         return None
-    return selection.Place(region, zone, near.near if near is not None else ())
+    return selection.Place(region, zone, near.near if near is not None else (), home.member)

@@ -5,7 +5,8 @@ Law: place 0 is the default one. A place that two rules name is one place, so th
 place is compiled once.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
 from fedns.dns import places, regions
@@ -49,8 +50,11 @@ def draw(settings: Settings, members: Iterable[model.Member]) -> Map:
     fleet = {member.name: member for member in members}
     populated = {member.region for member in fleet.values() if member.region}
     known = _positions(settings, populated)
-    index = {settings.default: places.DEFAULT}
-    prefixes = [places.Prefix(*row) for row in _prefixes(settings, fleet, index)]
+    index = {places.Row(*settings.default): places.DEFAULT}
+    prefixes = [
+        places.Prefix(network, _number(index, *row), rule)
+        for network, row, rule in _prefixes(settings, fleet)
+    ]
     codes: dict[str, int] = {}
     positions: dict[int, places.Position] = {}
     if settings.database:
@@ -59,30 +63,70 @@ def draw(settings: Settings, members: Iterable[model.Member]) -> Map:
             codes.update(dict.fromkeys((*area.codes, f"region:{region}"), _number(index, region)))
         positions = {_number(index, region): position for region, position in sorted(known.items())}
     atlas = places.Atlas(tuple(index), tuple(prefixes), codes, positions, "", settings.ecs, settings.trust)
-    near = {region: _near(region, known, populated) for region, _ in index}
-    found = tuple(selection.Place(region, zone, near[region]) for region, zone in index)
+    near = {row.region: _near(row.region, known, populated) for row in index}
+    found = tuple(selection.Place(row.region, row.zone, near[row.region], row.member) for row in index)
     return Map(atlas, found, tuple(_problems(index, known, fleet)))
 
 
-def _prefixes(
-    settings: Settings, fleet: Mapping[str, model.Member], index: dict[tuple[str, str], int]
-) -> Iterable[tuple[str, int, str]]:
-    """What the operator wrote for a prefix wins over what is known of a member's own clients."""
-    written = {network for network, _, _ in settings.prefixes}
-    for network, region, zone in settings.prefixes:
-        yield network, _number(index, region, zone), f"{network} of `places`"
+class _Said(NamedTuple):
+    """What one rule says of a prefix: `where` its clients are (None: no word on that), the member that they
+    are inside of (empty: no word on that), and its name."""
+
+    where: tuple[str, str] | None
+    member: str
+    rule: str
+
+
+def _prefixes(settings: Settings, fleet: Mapping[str, model.Member]) -> Iterator[tuple[str, places.Row, str]]:
+    """What each prefix comes to: of two rules the narrower one says where its clients are, and of two members
+    the narrower one says inside of which."""
+    rules = _rules(settings, fleet)
+    came: dict[str, places.Row] = {}
+    around: list[tuple[IPv4Network | IPv6Network, places.Row]] = []
+    for network in sorted(map(ip_network, rules), key=_order):
+        while around and (around[-1][0].version != network.version or not _within(network, around[-1][0])):
+            around.pop()
+        outer = around[-1][1] if around else places.Row(*settings.default)
+        said = rules[str(network)]
+        row = places.Row(*(said.where or outer[:2]), said.member or outer.member)
+        came[str(network)] = row
+        around.append((network, row))
+    for text, said in rules.items():
+        yield text, came[text], said.rule
+
+
+def _rules(settings: Settings, fleet: Mapping[str, model.Member]) -> dict[str, _Said]:
+    """By network. What the operator wrote for a prefix wins over what is known of a member's own clients."""
+    found = {
+        network: _Said((region, zone), "", f"{network} of `places`")
+        for network, region, zone in settings.prefixes
+    }
     for name, networks in settings.clients.items():
         member = fleet.get(name)
-        if member is None or not member.region:
+        if member is None:
             continue
-        place = _number(index, member.region, member.zones[0] if len(member.zones) == 1 else "")
+        where = (member.region, member.zones[0] if len(member.zones) == 1 else "") if member.region else None
         for network in networks:
-            if network not in written:
-                yield network, place, f"{network}, clients of member {name}"
+            rule = f"{network}, clients of member {name}"
+            written = found.get(network)
+            if written is None:
+                found[network] = _Said(where, name, rule)
+            elif not written.member:
+                found[network] = _Said(written.where, name, f"{written.rule} and {rule}")
+    return found
 
 
-def _number(index: dict[tuple[str, str], int], region: str, zone: str = "") -> int:
-    return index.setdefault((region, zone), len(index))
+def _order(network: IPv4Network | IPv6Network) -> tuple[int, int, int]:
+    """Each network comes after those around it."""
+    return network.version, int(network.network_address), network.prefixlen
+
+
+def _within(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) -> bool:
+    return int(inner.network_address) <= int(outer.broadcast_address)
+
+
+def _number(index: dict[places.Row, int], region: str, zone: str = "", member: str = "") -> int:
+    return index.setdefault(places.Row(region, zone, member), len(index))
 
 
 def _positions(settings: Settings, populated: set[str]) -> dict[str, places.Position]:
@@ -104,11 +148,11 @@ def _near(region: str, known: Mapping[str, places.Position], populated: set[str]
 
 
 def _problems(
-    index: Iterable[tuple[str, str]], known: Mapping[str, places.Position], fleet: Mapping[str, model.Member]
+    index: Iterable[places.Row], known: Mapping[str, places.Position], fleet: Mapping[str, model.Member]
 ) -> Iterable[Problem]:
     """Places from which no way leads to any member."""
     homes = {(member.region, zone) for member in fleet.values() for zone in ("", *member.zones)}
-    for region, zone in index if fleet else ():
+    for region, zone in dict.fromkeys(row[:2] for row in index) if fleet else ():
         if not region or (region, zone) in homes:
             continue
         if (region, "") in homes:

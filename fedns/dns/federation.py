@@ -224,14 +224,17 @@ class _Compiler:
         outcomes, choices = self._by_place(last)
         if len(outcomes) < 2:
             return self._view(index, owner, steps, self._outcomes[last])
-        whom = [inband.whom(self._layout.places, choices, each) for each in range(len(outcomes))]
+        whom = inband.whom(self._layout.places, choices)
         views = [self._view(index, owner, steps, *each) for each in zip(outcomes, whom, strict=True)]
         return node.locate(views, choices)
 
     def _by_place(self, index: int) -> tuple[list[outcome.Outcome], list[int]]:
         """The outcomes that a level has at any place, the default one first, and which of them each has."""
+        index = self._layout.levels[index].same
         if index not in self._placed:
             found = self._outcomes.by_place(index, self._layout.places)
+            if found.count(found[0]) == len(found):
+                return self._placed.setdefault(index, (found[:1], []))
             numbers: dict[int, int] = {}
             choices = [numbers.setdefault(id(each), len(numbers)) for each in found]
             self._placed[index] = list({id(each): each for each in found}.values()), choices

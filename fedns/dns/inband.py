@@ -80,12 +80,17 @@ def _count(serving: int, there: int, ttl: int) -> bytes:
     return string(f"{serving} of {there} shards serve, ttl {ttl}")
 
 
-def whom(known: Sequence[selection.Place], choices: Sequence[int], choice: int) -> str:
-    """Which clients see one view: `choices` say by place which one it is."""
-    there = [number for number, each in enumerate(choices) if each == choice]
+def whom(known: Sequence[selection.Place], choices: Sequence[int]) -> list[str]:
+    """Which clients see each view: `choices` say by place which one it is."""
+    there: dict[int, list[selection.Place]] = {}
+    for place, choice in zip(known, choices, strict=True):
+        there.setdefault(choice, []).append(place)
+    return [_nearest(there[each]) for each in sorted(there)]
+
+
+def _nearest(there: Sequence[selection.Place]) -> str:
     rest = f" and {len(there) - MAX_PLACES} more places" if len(there) > MAX_PLACES else ""
-    named = ", ".join(places.text(known[each][:2]) for each in there[:MAX_PLACES])
-    return f"the nearest to clients {named}{rest}"
+    return f"the nearest to clients {', '.join(map(places.text, there[:MAX_PLACES]))}{rest}"
 
 
 def moment(at: float) -> str:

@@ -82,16 +82,27 @@ class Outcomes:
     def by_place(self, index: int, places: Sequence[selection.Place]) -> list[Outcome]:
         """A level's outcome for clients at each of these places; for a place without one, the default one."""
         default, members = self[index], self._choosable(index)
+        if len(members) < 2:
+            return [default] * len(places)
         shards = [self._shards[member] for member in members]
-        zones = {zone for shard in shards for zone in shard.zones}
-        regions = {shard.region for shard in shards}
+        zones, own = {zone for shard in shards for zone in shard.zones}, set(members)
+        alike = len({shard.region for shard in shards}) == 1
         made: dict[tuple[str, ...], Outcome] = {}
+        rings: dict[
+            tuple[str, str], tuple[str, ...]
+        ] = {}  # members do not matter to those who are in none of these
         found = []
         for place in places:
-            alike = len(members) < 2 or (len(regions) == 1 and place.zone not in zones)
-            ring = members if alike else selection.nearest(shards, place)
+            if place.member in own:
+                ring: tuple[str, ...] = (place.member,)
+            elif alike and place.zone not in zones:
+                ring = members
+            elif place[:2] in rings:
+                ring = rings[place[:2]]
+            else:
+                ring = rings[place[:2]] = selection.nearest(shards, place)
             if ring not in made:
-                made[ring] = self._nearest(ring, default) if len(members) > 1 else default
+                made[ring] = self._nearest(ring, default)
             found.append(made[ring])
         return found
 
@@ -106,6 +117,9 @@ class Outcomes:
 
     def _nearest(self, ring: tuple[str, ...], default: Outcome) -> Outcome:
         """The outcome of the members that are nearest."""
+        if len(ring) == 1 and default.rule == "serve":
+            alone = self._alone(ring[0])
+            return alone if alone.serves else default
         shards = [self._shards[member] for member in ring]
         found = self._serving(_first(selection.share_out(shards, self._service.policy)), default.rule)
         return found if found.serves and found != default else default

@@ -9,7 +9,7 @@ section 7.2.1). An address is read, and a place looked for, only where an answer
 import json
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from ipaddress import ip_network
 from typing import Any, NamedTuple, Protocol
@@ -47,13 +47,32 @@ class Position(NamedTuple):
     longitude: float
 
 
+class Spot(Protocol):
+    """Where somebody is, whoever says it."""
+
+    @property
+    def region(self) -> str: ...
+    @property
+    def zone(self) -> str: ...
+    @property
+    def member(self) -> str: ...
+
+
+class Row(NamedTuple):
+    """A place as it is told. `member`: the one that clients there are inside of; empty: none."""
+
+    region: str = ""
+    zone: str = ""
+    member: str = ""
+
+
 class Atlas(NamedTuple):
-    """All that says where a client is, as published. `places` are (region, zone), the first is the default.
+    """All that says where a client is, as published. `places` are `Row`s, the first is the default.
     `codes` are those of the `database`: `country:DE`, `continent:EU`, `subdivision:US-CA` -> place; an
     address with none of them is at the nearest of `positions`, by place. Client subnets are believed if
     `ecs`, from senders in `trust` (empty: all)."""
 
-    places: tuple[tuple[str, str], ...] = (("", ""),)
+    places: tuple[Row, ...] = (Row(),)
     prefixes: tuple[Prefix, ...] = ()
     codes: Mapping[str, int] = {}
     positions: Mapping[int, Position] = {}
@@ -87,7 +106,7 @@ def decode(data: bytes | None) -> Atlas:
 
 
 _FIELDS: Mapping[str, Any] = {
-    "places": lambda rows: tuple(map(tuple, rows)),
+    "places": lambda rows: tuple(Row(*row[:3]) for row in rows),
     "prefixes": lambda rows: tuple(Prefix(*row) for row in rows),
     "codes": dict,
     "positions": lambda rows: {int(place): Position(*row) for place, row in rows.items()},
@@ -276,8 +295,9 @@ def sender(asker: client.Client) -> bytes:
     return address[12:] if address[:12] == _MAPPED else address
 
 
-def text(place: Sequence[str]) -> str:
-    """A (region, zone) for people: `in ...`."""
-    region, zone = place
-    parts = ([f"zone {zone}"] if zone else []) + ([f"region {region}"] if region else [])
-    return f"in {' of '.join(parts)}" if parts else "nowhere in particular"
+def text(place: Spot) -> str:
+    """A place for people: `inside ..., in ...`."""
+    parts = [f"{what} {name}" for what, name in (("zone", place.zone), ("region", place.region)) if name]
+    told = [f"inside member {place.member}"] if place.member else []
+    told += [f"in {' of '.join(parts)}"] if parts else []
+    return ", ".join(told) or "nowhere in particular"

@@ -25,7 +25,7 @@ class Standpoint(NamedTuple):
         if not local and self.address:
             yield "clients' places do not matter to its strategy"
         elif local:
-            shown = places.text(self.place[:2])
+            shown = places.text(self.place)
             nobody = f"no client is named: the default view, for clients {shown}"
             yield f"client {self.address} is {shown}: {self.why}" if self.address else nobody
 

@@ -37,11 +37,13 @@ GLOBAL = Level()
 
 
 class Place(NamedTuple):
-    """Where a client is. `near` are the other regions whose distance is known, the nearest first."""
+    """Where a client is. `near` are the other regions whose distance is known, the nearest first; `member` is
+    the one that it is inside of."""
 
     region: str = ""
     zone: str = ""
     near: tuple[str, ...] = ()
+    member: str = ""
 
 
 class Excluded(NamedTuple):
@@ -325,8 +327,8 @@ def _capacity(shards: Iterable[Shard], spare: float) -> float:
 
 
 def _nearest(shards: Sequence[Shard], policy: TrafficPolicy, place: Place | None) -> tuple[Tier, ...]:
-    """Zone, then region, then region by region as they come, then the rest. Without a place everybody is
-    equally near."""
+    """The client's own member, then zone, then region, then region by region as they come, then the rest.
+    Without a place everybody is equally near."""
     rings: dict[int, list[Shard]] = {}
     for shard, distance in zip(shards, _distances(shards, place or Place()), strict=True):
         rings.setdefault(distance, []).append(shard)
@@ -341,10 +343,12 @@ def nearest(shards: Sequence[Shard], place: Place) -> tuple[str, ...]:
 
 
 def _distances(shards: Sequence[Shard], place: Place) -> list[int]:
-    """0: in the client's zone. Other distances are by region alone."""
+    """-1: the member that the client is inside of. 0: in its zone. Other distances are by region alone."""
     ranks, far, zone = _ranks(place.region, place.near), len(place.near) + 2, place.zone
     return [
-        0
+        -1
+        if shard.member == place.member
+        else 0
         if zone and zone in shard.zones and not outside(shard, Level(place.region, zone))
         else ranks.get(shard.region, far)
         for shard in shards
@@ -372,5 +376,5 @@ _RULES: Mapping[str, str] = {
     "ActiveActive": "shares by ready replicas",
     "Weighted": "shares by weight, weight 0 in reserve",
     "PrimarySecondary": "in the policy's order",
-    "Nearest": "zone, then region, then the nearest regions, then the rest",
+    "Nearest": "member, then zone, then region, then the nearest regions, then the rest",
 }

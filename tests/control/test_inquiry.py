@@ -126,9 +126,13 @@ def test_what_the_pool_is_made_by() -> None:
     world = structs.replace(WORLD, services={f"{NS}/web": near})
     more = {"output": output, "table": output.table, "snapshot": world, "pools": {}, "seen": {}}
     steps = told(f"http://{HOST}:8080/", **more).steps
-    assert any(step.startswith(f"service {NS}/web: Nearest (zone, then region") for step in steps)
+    assert any(
+        step.startswith(f"service {NS}/web: Nearest (member, then zone, then region") for step in steps
+    )
     assert "the gateway is nowhere: gateway.place says where" in steps
     assert "the gateway is eu/eu-1" in told(f"http://{HOST}:8080/", place=Place("eu", "eu-1"), **more).steps
+    inside = told(f"http://{HOST}:8080/", place=Place(member="east"), **more).steps
+    assert "the gateway is inside member east" in inside
 
 
 def test_where_addresses_decide_a_client_is_to_be_named() -> None:

@@ -110,6 +110,7 @@ def test_policies_by_nearness_go_by_where_the_gateway_is() -> None:
     assert near(portal.Place(region="us"), "eu", "us") == ({"us"}, "")
     assert near(portal.Place(region="eu", zone="eu-9"), "eu", "us") == ({"eu"}, "")
     assert near(portal.Place(member="us"), "eu", "us") == ({"us"}, "")
+    assert near(portal.Place(member="us", region="eu"), "eu", "us") == ({"us"}, "")
     assert near(portal.Place(region="us"), "eu", "asia") == ({"eu"}, "")
     members, problems = near(portal.Place(member="mars"), "eu", "us")
     assert members == {"eu", "us"} and "the gateway is nowhere: no member is mars" in problems

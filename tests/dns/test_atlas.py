@@ -1,3 +1,9 @@
+from ipaddress import IPv4Address, ip_network
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from fedns.dns import atlas, places, regions
 from fedns.model import selection
 from tests.golden import fleet
@@ -27,7 +33,7 @@ def test_a_place_is_there_once_and_knows_what_is_near() -> None:
         default=("europe-west1", ""),
         areas={"lab": atlas.Area(places.Position(40, -105))},
     )
-    assert found.atlas.places == (("europe-west1", ""), ("us-east1", "a"))
+    assert found.atlas.places == (places.Row("europe-west1"), places.Row("us-east1", "a"))
     assert found.places[0].near == ("us-east1", "lab", "us-west1")
     assert found.places[1].near == ("lab", "us-west1", "europe-west1")
     assert found.problems == ()
@@ -43,10 +49,51 @@ def test_the_clients_of_members_are_at_their_place() -> None:
     found = drawn(prefixes=(("10.9.0.0/16", "lab", ""),), clients=clients).atlas
     at = {each.network: found.places[each.place] for each in found.prefixes}
     assert at == {
-        "10.9.0.0/16": ("lab", ""),  # what is written wins
-        "10.1.0.0/16": ("europe-west1", ""),
-        "10.2.0.0/16": ("us-east1", "a"),
+        "10.9.0.0/16": ("lab", "", "eu"),  # what is written says where; inside of whom is the member's word
+        "10.1.0.0/16": ("europe-west1", "", "eu"),
+        "10.2.0.0/16": ("us-east1", "a", "us"),
+        "10.3.0.0/16": ("", "", "bare"),
     }
+
+
+def around(rows: dict[str, Any], address: IPv4Address) -> Any:
+    """What the narrowest of these prefixes says; None: none of them holds the address."""
+    holding = [text for text in rows if address in ip_network(text)]
+    return rows[max(holding, key=lambda text: ip_network(text).prefixlen)] if holding else None
+
+
+@given(st.data())
+def test_the_narrower_rule_says_where_and_the_narrower_member_inside_of_whom(data: st.DataObject) -> None:
+    """Against the rules themselves, one address at a time."""
+    octets = st.integers(0, 15)
+    networks = st.builds(
+        lambda octet, length: str(ip_network((octet << 4 | 10 << 24, length), strict=False)),
+        octets,
+        st.integers(22, 32),
+    )
+    some = st.lists(networks, max_size=4, unique=True)
+    written = {each: data.draw(st.sampled_from([("lab", ""), ("us-east1", "a")])) for each in data.draw(some)}
+    left = data.draw(some)
+    clients = {each: data.draw(st.sampled_from(["eu", "us", "bare"])) for each in left}
+    of = {name: tuple(each for each in left if clients[each] == name) for name in MEMBERS}
+    found = drawn(prefixes=tuple((each, *where) for each, where in written.items()), clients=of)
+    known = places.Places(found.atlas)
+    homes = {"eu": ("europe-west1", ""), "us": ("us-east1", "a")}
+    where = {each: homes[name] for each, name in clients.items() if name in homes} | written
+    for number in range(256):
+        address = IPv4Address(10 << 24 | number)
+        place = found.places[known.find(address.packed, None).place]
+        told = (*(around(where, address) or ("", "")), around(clients, address) or "")
+        assert (place.region, place.zone, place.member) == told
+
+
+def test_the_place_of_who_is_in_no_member_is_shared() -> None:
+    """As many places as there are members with clients, however many prefixes those have."""
+    clients = {"eu": ("10.1.0.0/16", "10.2.0.0/16", "2001:db8::/32"), "us": ("10.3.0.0/16",)}
+    found = drawn(
+        prefixes=(("10.9.0.0/16", "us-east1", "a"), ("10.8.0.0/16", "us-east1", "a")), clients=clients
+    )
+    assert len(found.places) == 4 and found.places[1].member == ""
 
 
 def test_a_database_needs_codes_and_positions() -> None:

@@ -1,9 +1,12 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fedns.dns import outcome
+from fedns.dns import atlas, names, outcome
 from fedns.model import selection
+from fedns.model import snapshot as model
 from tests.dns import test_places as places
 from tests.golden import fleet
 
@@ -12,6 +15,9 @@ MEMBERS = {
     "b": {"region": "eu", "zones": ["eu-b"]},
     "c": {"region": "us", "zones": ["us-a"]},
 }
+INSIDE = places.WORLD | {"where": atlas.Settings(clients={"us": ("10.1.0.0/16",), "eu": ("10.2.0.0/16",)})}
+CROWD = {name: MEMBERS[name[0]] for name in ("a", "b", "c", "a2", "b2", "c2")} | {"bare": {}}
+EVERYBODY = atlas.Settings(clients={name: (f"10.{at}.0.0/16",) for at, name in enumerate(CROWD)})
 
 
 def build(shards: dict[str, Any], compat: str = "fedns", **service: Any) -> fleet.Fleet:
@@ -113,14 +119,33 @@ def test_last_resorts() -> None:
 
 def test_places_that_the_law_tells_apart_have_outcomes_of_their_own() -> None:
     """Each is what the selection law says of that place, worked out once for all who are alike."""
-    built = fleet.build(places.WORLD)
-    service = built.snapshot.services["n/s"]
-    found = outcome.Outcomes(service, built.layout, fleet.NOW)
-    for index, level in enumerate(built.layout.levels):
-        each = found.by_place(index, built.layout.places)
-        for place, one in zip(built.layout.places, each, strict=True):
+    for world, different in ((places.WORLD, 5), (INSIDE, 3)):
+        built = fleet.build(world)
+        service = built.snapshot.services["n/s"]
+        found = agreed(service, built.layout)
+        everywhere = found.by_place(0, built.layout.places)
+        assert len({id(one) for one in everywhere}) == len(set(everywhere)) == different
+
+
+def agreed(service: model.Service, layout: names.Layout) -> outcome.Outcomes:
+    """The outcomes of a service, each as the selection law has it."""
+    found = outcome.Outcomes(service, layout, fleet.NOW)
+    for index, level in enumerate(layout.levels):
+        each = found.by_place(index, layout.places)
+        for place, one in zip(layout.places, each, strict=True):
             chosen = selection.select(service, place, fleet.NOW, level.place)
             assert one.shares == (chosen.tiers[0].shares if chosen.tiers else ())
         assert each[0] == found[index]
-    everywhere = found.by_place(0, built.layout.places)
-    assert len({id(one) for one in everywhere}) == len(set(everywhere)) == 5
+    return found
+
+
+@given(st.data())
+def test_members_clients_have_what_the_selection_law_says(data: st.DataObject) -> None:
+    """Whoever is ready, wherever they are."""
+    states = st.sampled_from(["healthy", "healthy", "draining", "unhealthy"])
+    shards = {
+        name: shard(at, data.draw(states)) for at, name in enumerate(CROWD, 1) if data.draw(st.booleans())
+    }
+    services = {"n/s": {"shards": shards, "policy": {"strategy": "Nearest"}}}
+    built = fleet.build(INSIDE | {"members": CROWD, "services": services, "where": EVERYBODY})
+    agreed(built.snapshot.services["n/s"], built.layout)

@@ -1,5 +1,6 @@
 """Where clients are, and what they and their resolvers are told: on whole tables, through `respond`."""
 
+import json
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -112,6 +113,30 @@ def test_of_who_sends_no_subnet_or_hides_it_the_address_counts() -> None:
     assert ask(GLOBAL, address="::ffff:10.1.2.3") == ([US], None)
     assert ask(GLOBAL, subnet="0.0.0.0/0", address="10.1.2.3") == ([US], "/0")
     assert ask(GLOBAL, subnet="10.9.9.0/24", address="10.1.2.3") == ([EU], "/13")
+
+
+def test_who_is_inside_a_member_has_its_shard_first() -> None:
+    """Also where others are in the same zone; a client beside it knows zone and region only."""
+    twin = MEMBERS | {"us2": MEMBERS["us"]}
+    shards = SHARDS | {"us2": {"addresses": ["192.0.2.9"]}}
+    world = WORLD | {
+        "members": twin,
+        "services": {"n/s": {"policy": {"strategy": "Nearest"}, "shards": shards}},
+        "where": atlas.Settings(
+            prefixes=(("10.1.0.0/16", "us-east1", "us-east1-a"), ("10.7.7.0/24", "asia-east1", "")),
+            clients={"us2": ("10.7.0.0/16",)},
+        ),
+    }
+    table = fleet.build(world).table()
+    assert ask(GLOBAL, subnet="10.7.0.0/24", table=table)[0] == ["192.0.2.9"]
+    assert ask(GLOBAL, subnet="10.1.0.0/24", table=table)[0] == [US, "192.0.2.9"]
+    assert ask(GLOBAL, subnet="10.7.7.0/24", table=table) == (["192.0.2.9"], "/24")
+    assert ask("s.n.fed.svc.asia-east1.example.com", subnet="10.7.0.0/24", table=table) == (
+        [AS],
+        "/0",
+    )
+    told = " ".join(ask("_explain." + GLOBAL, "TXT", "10.7.0.0/24", table=table)[0])
+    assert "inside member us2, in zone us-east1-a of region us-east1" in told
 
 
 def test_the_next_region_is_the_nearest_one() -> None:
@@ -239,7 +264,7 @@ def test_the_default_place() -> None:
 
 def test_a_map_is_read_as_it_was_drawn() -> None:
     drawn = places.Atlas(
-        (("", ""), ("a", "b")),
+        (places.Row(), places.Row("a", "b"), places.Row("a", "b", "m")),
         (places.Prefix("10.0.0.0/8", 1, "x"),),
         {"country:DE": 1},
         {1: places.Position(1.0, 2.0)},
@@ -248,6 +273,8 @@ def test_a_map_is_read_as_it_was_drawn() -> None:
         ("10.0.0.0/8",),
     )
     assert places.decode(places.encode(drawn)) == drawn
+    older = json.dumps({"places": [["", ""], ["a", "b"]]}).encode()
+    assert places.decode(older).places == (places.Row(), places.Row("a", "b"))
     assert places.decode(None) == places.decode(b'{"later": 1}') == places.Atlas()
 
 

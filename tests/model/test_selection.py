@@ -88,6 +88,13 @@ HALF = (shard("a", ready=2, total=4), shard("b", ready=1, total=4), shard("c", r
         (HALF[1:2], TrafficPolicy("PrimarySecondary", ("b",), spill=True), None, [(1, {"b": 1})]),
         (ALL, TrafficPolicy("Nearest"), Place("us", "us-9"), [(1, {"c": 1}), (0, {"a": 0.75, "b": 0.25})]),
         (ALL, TrafficPolicy("Nearest"), Place("eu", "eu-1"), [(1, {"a": 0.75, "b": 0.25}), (0, {"c": 1})]),
+        (
+            ALL,
+            TrafficPolicy("Nearest"),
+            Place("eu", "eu-1", (), "b"),
+            [(1, {"b": 1}), (0, {"a": 1}), (0, {"c": 1})],
+        ),
+        (ALL, TrafficPolicy("Nearest"), Place(member="b"), [(1, {"b": 1}), (0, {"a": 0.429, "c": 0.571})]),
         (ALL, TrafficPolicy("Nearest"), None, [(1, {"a": 0.375, "b": 0.125, "c": 0.5})]),
     ],
 )
