@@ -194,11 +194,11 @@ def test_the_map_goes_with_the_answers(bench: Bench) -> None:
     bench.run(member("web"))
     view = bench.writer.view()
     drawn = places.current(view).atlas
-    assert drawn.places == (("", ""), ("mars", ""), ("eu", "eu-1"))
+    assert drawn.places == (places.Row(), places.Row("mars"), places.Row("eu", "eu-1", "a"))
     assert [each.network for each in drawn.prefixes] == ["11.0.0.0/8", "10.0.0.0/8"]
     view.close()
     assert [each.where for each in bench.turn.problems["places"]] == ["place mars"]
     bench.run(member("web", region="us"))
     view = bench.writer.view()
-    assert places.current(view).atlas.places[-1] == ("us", "eu-1")
+    assert places.current(view).atlas.places[-1] == ("us", "eu-1", "a")
     view.close()
