@@ -247,7 +247,7 @@ class Control:
         if self.known.problems.pop("state", None):
             log.info("published again")
         self.metrics.turned(time.monotonic() - begun)
-        self.notices.tell(self.turn.zones)
+        self.notices.tell(self.turn.copied)
         if outcome.changed:
             self.metrics.converged(time.monotonic() - heard)
         self.metrics.flapped(desk.flaps(before, self.turn.snapshot))

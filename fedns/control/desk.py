@@ -87,7 +87,7 @@ class Desk:
             shards=views.states(snap),
             problems=sum(map(len, self._problems().values())),
             orders=len(parts.operator.orders),
-            secondaries=views.secondaries(self._counters(), parts.turn.zones, now),
+            secondaries=views.secondaries(self._counters(), parts.turn.copied, now),
             fleet=[views.watch(feed, now) for feed in parts.roster.feeds.get(fleet.NAME, ())],
             writer=None if parts.scribe is None else parts.scribe.told(),
         )

@@ -41,6 +41,8 @@ class History:
 
     def __init__(self, writer: tables.Writer, read: bool = True) -> None:
         self._writer, self._read = writer, read
+        self.private: frozenset[bytes] = frozenset()
+        """Apexes of zones that nobody may copy: how they change is not kept."""
         self._marks = marks.Marks(os.path.join(os.path.dirname(writer.path), "serials.json"))
         found = [_Kept(journal.generation(key), key, len(value)) for key, value in writer.items("journal")]
         self._kept = deque(sorted(found))
@@ -86,9 +88,24 @@ class History:
         named = [each for each in replaced if each[0][-1] == 0]
         if not self._read:  # the federated zone's serial is moved by its generations
             named = [(name, old, new) for name, old, new in named if not (_first(old) and _first(new))]
-        found = difference.of(named, before, after)
         doubtful = content.moved(before, after)
+        if self.private:
+            doubtful |= {apex for each in named if (apex := self._hidden(each, before, after))}
+            named = [each for each in named if not self._hidden(each, before, after)]
+        found = difference.of(named, before, after)
         return lambda apex: None if apex in doubtful else found.get(apex, SAME)
+
+    def _hidden(
+        self,
+        replaced: tuple[bytes, bytes | None, bytes | None],
+        before: content.Zones,
+        after: content.Zones,
+    ) -> bytes:
+        """The zone that an entry belongs to and belonged to, if nobody may copy it."""
+        _, old, new = replaced
+        pairs = ((old, before), (new, after))
+        homes = {zones.apexes[node.place(value)[0]] for value, zones in pairs if value is not None}
+        return homes.pop() if len(homes) == 1 and homes <= self.private else b""
 
     def _note(
         self, before: node.Zone | None, after: node.Zone, change: Change, into: tuple[int, Entries]

@@ -12,9 +12,10 @@ from typing import NamedTuple
 import msgspec
 
 from fedns import replicas, tables
-from fedns.control import aliases, history, passage
+from fedns.control import aliases, annexes, history, passage
 from fedns.control.known import Known
 from fedns.dns import (
+    annex,
     atlas,
     client,
     federation,
@@ -70,7 +71,7 @@ class Turn:
         self.snapshot = previous
         self.server = server
         self.atlas = places.Atlas()
-        self._rules = replicas.rules(copies)
+        self._rules = self._closed = replicas.rules(copies)
         self._catalog = copies.catalog
         self._history = history.History(writer, copies != NOBODY)
         self.aliases = aliases.Aliases(settings.aliases, self._held, writer.items("state"))
@@ -81,6 +82,8 @@ class Turn:
         self.layout = names.layout(settings, ())
         self.zones: tuple[node.Zone, ...] = ()
         self.problems: dict[str, tuple[Problem, ...]] = {}
+        self.annexes = annexes.Annexes()
+        """Zones beside the federated one."""
         self.passage: passage.Passage | None = None
         """What the gateway is told; None: there is none."""
         # what the last turn left behind
@@ -149,13 +152,24 @@ class Turn:
         self.layout = names.layout(self._settings, self.snapshot.members.values(), 0, merged, drawn.places)
         self.problems["zones.compile"] = tuple(problems)
         self.problems["names"] = self.layout.problems
-        if self._catalog:
-            served, found = _with_catalog(
-                self._catalog, (origin, *(zone.apex for zone in served)), (served, found)
-            )
+        served, found = self._annexed(served, found)
         self.zones = self._history.continued((skeleton.zone(self.layout, self._served()), *served))
         self._deeper = tuple(zone.apex for zone in served if wire.below(zone.apex, origin))
         return found
+
+    def _annexed(self, served: tuple[node.Zone, ...], found: Tables) -> tuple[tuple[node.Zone, ...], Tables]:
+        """With the zones that are compiled from the snapshot beside, and with the catalog of all."""
+        first = (self.layout.origin, *(zone.apex for zone in served))
+        setting = annex.Setting(self.layout, self.snapshot.members, len(first))
+        more = self.annexes.draw(setting, first)
+        private = self._history.private = self.annexes.private
+        self.problems["annexes"] = self.annexes.problems
+        self._closed = permit.closed(self._rules, private)
+        served, found = (*served, *more), [*found, *((zone.apex, {}) for zone in more)]
+        if not self._catalog:
+            return served, found
+        listed = tuple(zone.apex for zone in served if zone.apex not in private)
+        return _with_catalog(self._catalog, (self.layout.origin, *listed), (served, found))
 
     def _whole(self, statics: Tables, now: float) -> Iterator[Changes]:
         """Every entry there is, part by part, and the removal of all others."""
@@ -165,7 +179,8 @@ class Turn:
         rest.update(self._heads())
         self._note(self.snapshot.services.values())
         there = (key for key, _ in self._writer.items("dns") if key[0] != SPECIAL)
-        return _completed(chain(self._services(rest, now), (rest,)), there)
+        parts = chain(self._services(rest, now), self.annexes.whole(self.snapshot, now), (rest,))
+        return _completed(parts, there)
 
     def _services(self, rest: Changes, now: float) -> Iterator[Changes]:
         """The entries of all services, but for names that others have the word about."""
@@ -193,7 +208,10 @@ class Turn:
             changes.update(dict.fromkeys(gone))
             self._skeleton = above
         self._note(self.snapshot.services[key] for key in touched if key in self.snapshot.services)
-        return {**self._above(changes), **self._heads()}
+        changes = self._above(changes)
+        for part in self.annexes.difference(before, self.snapshot, now):
+            changes.update(part)
+        return {**changes, **self._heads()}
 
     def _heads(self) -> Changes:
         """What workers go by beside the answers."""
@@ -201,7 +219,7 @@ class Turn:
         return {
             tables.SERVER: client.encode(self.server),
             tables.SIGNING: self.signing,
-            permit.RULES: self._rules,
+            permit.RULES: self._closed,
             node.ATLAS: drawn,
             node.ATLAS_STAMP: places.stamp(drawn),
         }
@@ -262,6 +280,12 @@ class Turn:
             self.passage.published()
             self.problems["gateway"] = self.passage.problems
         return outcome
+
+    @property
+    def copied(self) -> tuple[node.Zone, ...]:
+        """The zones that others may have copies of."""
+        private = self.annexes.private
+        return tuple(zone for zone in self.zones if zone.apex not in private)
 
     @property
     def wake_at(self) -> float | None:

@@ -14,6 +14,7 @@ from fedns.dns import node, wire
 _FIXED = struct.Struct(">2sHHIH")  # owner pointer, type, class, ttl, rdata length
 _OWNER = b"\xc0\x0c"
 _BLANK = node.RRset(0, 0, ())
+_NO_LINKS = b"", _OWNER, 0
 
 Families = tuple[Sequence[bytes], Sequence[bytes]]
 
@@ -23,7 +24,7 @@ def slot(owner: bytes, chain: Sequence[bytes], rtype: int, ttl: int, rdatas: Seq
 
     Without `rdatas` it says that the last name has none of this type; all names are then of one zone.
     """
-    links, pointer = _links(owner, tuple(chain), ttl) if chain else (b"", _OWNER)
+    links, pointer, _ = _links(owner, tuple(chain), ttl) if chain else _NO_LINKS
     if not rdatas:
         return node.Slot(len(chain), links, nodata=True)
     lead = _FIXED.pack(pointer, rtype, 1, ttl, len(rdatas[0]))
@@ -32,10 +33,13 @@ def slot(owner: bytes, chain: Sequence[bytes], rtype: int, ttl: int, rdatas: Seq
 
 
 class Path(NamedTuple):
-    """A name and the names that it leads through, all lower-case wire; `SELF` leads nowhere."""
+    """A name and the names that it leads through, all lower-case wire; `SELF` leads nowhere. Where they end
+    in another zone than the owner's, that is the one at `apex`, with this number."""
 
     owner: bytes
     chain: tuple[bytes, ...]
+    apex: bytes = b""
+    zone: int = 0
 
 
 SELF = Path(wire.ROOT, ())
@@ -51,8 +55,8 @@ def stem(node_of: tuple[int, int], ttl: int, families: Families, path: Path = SE
     if len(v4) == 1 and not v6 and not path.chain:  # most names of one zone
         before, between = _lone(node_of, ttl)
         return before + v4[0] + between + v4[0]
-    links, pointer = _links(path.owner, path.chain, ttl) if path.chain else (b"", _OWNER)
-    parts = [_start(node_of, (len(path.chain), len(links)), len(v4), len(v6))]
+    links, pointer, top = _links(path.owner, path.chain, ttl, path.apex) if path.chain else _NO_LINKS
+    parts = [_start(node_of, (len(path.chain), len(links), top, path.zone), len(v4), len(v6))]
     for rtype, rdatas in ((wire.A, v4), (wire.AAAA, v6)):
         parts.append(links)
         if rdatas:
@@ -72,21 +76,26 @@ def stem(node_of: tuple[int, int], ttl: int, families: Families, path: Path = SE
 def _lone(node_of: tuple[int, int], ttl: int) -> tuple[bytes, bytes]:
     """What stands before and between the two places of a lone IPv4 address."""
     lead = _FIXED.pack(_OWNER, wire.A, 1, ttl, 4)
-    return _start(node_of, (0, 0), 1, 0) + lead, node.rrset(wire.A, ttl, (bytes(4),))[:-4]
+    return _start(node_of, (0, 0, 0, 0), 1, 0) + lead, node.rrset(wire.A, ttl, (bytes(4),))[:-4]
 
 
 @lru_cache(maxsize=1024)
-def _start(node_of: tuple[int, int], links: tuple[int, int], v4: int, v6: int) -> bytes:
+def _start(node_of: tuple[int, int], links: tuple[int, int, int, int], v4: int, v6: int) -> bytes:
     """What `node.encode` puts before the bodies: it hangs on (zone, flags), on how many links in how many
-    octets there are, and on how many addresses."""
-    count, size = links
+    octets there are, where in them the apex of another zone stands and which that is, and on how many
+    addresses."""
+    count, size, top, other = links
     slots = {
         rtype: node.Slot(count + number, bytes(size + unit * number), *((size, unit) if number else (0, 0)))
         for rtype, number, unit in ((wire.A, v4, _FIXED.size + 4), (wire.AAAA, v6, _FIXED.size + 16))
     }
-    ready = {rtype: slot._replace(nodata=not slot.unit) for rtype, slot in slots.items()}
+    ready = {rtype: slot if slot.unit else _denied(slot, top, other) for rtype, slot in slots.items()}
     rrsets = (_BLANK,) if count else (_BLANK,) * (bool(v4) + bool(v6))
     return node.encode(node.Node(*node_of, rrsets, ready))[: node.BODIES]
+
+
+def _denied(slot: node.Slot, top: int, zone: int) -> node.Slot:
+    return slot._replace(nodata=True, rotate_at=top, unit=zone if top else 0)
 
 
 def weighted(
@@ -108,8 +117,9 @@ def weighted(
 
 
 @lru_cache(maxsize=8)  # the other family's answer comes next
-def _links(owner: bytes, chain: tuple[bytes, ...], ttl: int) -> tuple[bytes, bytes]:
-    """The CNAME records along the chain, and the pointer to the last name."""
+def _links(owner: bytes, chain: tuple[bytes, ...], ttl: int, apex: bytes = b"") -> tuple[bytes, bytes, int]:
+    """The CNAME records along the chain, the pointer to the last name, and the offset of a name above one of
+    them (0: of none)."""
     known: dict[bytes, int] = {}
     wire.compress(owner, known, 12)
     at, pointer, parts = 12 + len(owner) + 4, _OWNER, []
@@ -119,7 +129,7 @@ def _links(owner: bytes, chain: tuple[bytes, ...], ttl: int) -> tuple[bytes, byt
         parts.append(_FIXED.pack(pointer, node.CNAME, 1, ttl, len(packed)) + packed)
         pointer = (0xC000 | known[target]).to_bytes(2, "big")
         at += len(packed)
-    return b"".join(parts), pointer
+    return b"".join(parts), pointer, known.get(apex, 0)
 
 
 def _schedule(weights: Sequence[int]) -> bytes:

@@ -58,6 +58,8 @@ def moved(before: Zones, after: Zones) -> set[bytes]:
 def of(owner: bytes, value: bytes, zones: Zones) -> Iterator[Record]:
     """All records at and below the name (its virtual children), apart from the SOA."""
     entry = node.decode(value)
+    if entry.flags & node.ABSENT:
+        return
     apex = zones.apexes[entry.zone]
     at_apex = bool(entry.flags & node.APEX)
     for rrset in entry.rrsets:

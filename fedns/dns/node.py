@@ -15,6 +15,8 @@ A, CNAME, SOA, AAAA = 1, 5, 6, 28
 # Node flags
 APEX, CUT, DNAME, OCCLUDED, WILD, SERVICE, STALE, PLACED = 1, 2, 4, 8, 16, 32, 64, 128
 BETWEEN = 256  # a name of the federation that exists for those below it
+ABSENT = 512  # as seen from this place there is no such name, though others see one
+CROSSING = 1024  # a ready answer goes on in another zone, which may be signed
 
 # Slot kinds as stored. SLOW is also the value of an absent slot.
 SLOW, PLAIN, ROTATE, NODATA, WEIGHTED = range(5)
@@ -50,7 +52,8 @@ class Slot(NamedTuple):
 
     From `rotate_at` on the body is equal-sized address records of `unit` bytes. A weighted slot has a
     `schedule` of indices into `variants`, each (ancount, body), and an empty `body`. `nodata`: the zone's SOA
-    is appended as authority. `stale`: an EDNS query is told so (EDE 3).
+    is appended as authority; where the body leads into another zone it is that of zone `unit`, whose apex
+    stands at offset `rotate_at` of the message. `stale`: an EDNS query is told so (EDE 3).
     """
 
     ancount: int
@@ -215,6 +218,11 @@ def place(data: bytes) -> tuple[int, int, int]:
     """Zone index, flags and number of children of an encoded node, without decoding the rest."""
     zone, flags, _, _, children = _HEAD.unpack_from(data, 2 * SLOT.size)
     return zone, flags, children
+
+
+def absent(data: bytes) -> bool:
+    """Whether this view of a placed node says that there is no such name."""
+    return bool(_HEAD.unpack_from(data, 2 * SLOT.size)[1] & ABSENT)
 
 
 def encode_zones(zones: Sequence[Zone]) -> bytes:

@@ -6,9 +6,9 @@ come with the tables, so a worker takes new ones up as it takes new answers up.
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from fedns.dns import tsig
 
@@ -30,10 +30,11 @@ class Grant(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """Everything about copies that workers have to know."""
+    """Everything about copies that workers have to know. `private`: apexes of zones that nobody may copy."""
 
     keys: tuple[tsig.Key, ...] = ()
     grants: tuple[Grant, ...] = ()
+    private: frozenset[bytes] = frozenset()
 
     def allow(self, address: bytes, key: bytes) -> bool:
         """Whether the client at this packed address, which signed with this key (empty: not), may copy."""
@@ -60,6 +61,12 @@ def encode(keys: Sequence[tsig.Key], grants: Sequence[Grant]) -> bytes:
     return json.dumps(told).encode()
 
 
+def closed(data: bytes, private: Iterable[bytes]) -> bytes:
+    """Encoded rules by which nobody may copy the zones at these apexes."""
+    kept = sorted(map(_text, private))
+    return json.dumps({**json.loads(data), "private": kept}).encode() if kept else data
+
+
 def rules(view: View) -> Rules:
     """What is published now."""
     data = view.get(RULES)
@@ -70,10 +77,10 @@ def rules(view: View) -> Rules:
     return _last[0][1]
 
 
-def _decoded(told: dict[str, list[list[str]]]) -> Rules:
+def _decoded(told: dict[str, list[Any]]) -> Rules:
     keys = [tsig.Key(_octets(name), algorithm, _octets(secret)) for name, algorithm, secret in told["keys"]]
     grants = [Grant(_octets(address), int(bits), _octets(key)) for address, bits, key in told["grants"]]
-    return Rules(tuple(keys), tuple(grants))
+    return Rules(tuple(keys), tuple(grants), frozenset(map(_octets, told.get("private", ()))))
 
 
 def _holds(grant: Grant, address: bytes, key: bytes) -> bool:

@@ -244,7 +244,8 @@ class Seen:
         if value is None or key[0] == _SPECIAL or not node.placed(value):
             return value
         self._met[key] = value
-        return node.view(value, self.found.place)
+        seen = node.view(value, self.found.place)
+        return None if node.absent(seen) else seen
 
     @property
     def found(self) -> Found:
@@ -286,7 +287,7 @@ def _told(here: node.Node, labels: bytes, rtype: int, signed: bool) -> tuple[obj
     """All that an answer about this type at the node, or at a child of it, hangs on."""
     rrsets = dict(here.children).get(labels, ()) if labels else here.rrsets
     chosen = tuple(each for each in rrsets if rtype in (each.type, wire.ANY) or each.type == wire.CNAME)
-    return (chosen, *(each.type for each in rrsets if signed and not chosen))
+    return (chosen, here.flags & node.ABSENT, *(each.type for each in rrsets if signed and not chosen))
 
 
 def sender(asker: client.Client) -> bytes:

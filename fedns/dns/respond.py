@@ -83,6 +83,8 @@ def respond(view: View, packet: bytes, limit: int, asker: client.Client = client
         place, own = opt.locate(view, own, asker)
         value = node.view(value, place)
         kind, ancount, start, end, turn, unit = _unpack(value, record)
+        if kind == node.SLOW and node.absent(value):
+            return _absent(view, value, (packet[:2], _NXDOMAIN[flags], extras, question, own[0]))
     if kind == node.PLAIN:
         reply = b"".join((packet[:2], flags, ancount, _NONE, extras, question, value[start:end], own[0]))
     elif kind == node.ROTATE:
@@ -91,7 +93,7 @@ def respond(view: View, packet: bytes, limit: int, asker: client.Client = client
         body = value[start:turn] + value[cut:end] + value[turn:cut]
         reply = b"".join((packet[:2], flags, ancount, _NONE, extras, question, body, own[0]))
     elif kind == node.NODATA:
-        soa = _denial(view, value, question)
+        soa = _elsewhere(view, turn, unit) if turn else _denial(view, value, question)
         reply = b"".join((packet[:2], flags, ancount, _ONE, extras, question, value[start:end], soa, own[0]))
     elif kind == node.WEIGHTED:
         ancount, body = node.variant(value[start:end], packet[0] << 8 | packet[1])
@@ -124,8 +126,18 @@ def _missing(view: View, name: bytes, parts: tuple[bytes, bytes, bytes, bytes, b
     value = lookup.encloser(view, name)
     if value is None or view.get(node.READY) is None:
         return None
+    return _absent(view, value, parts)
+
+
+def _absent(view: View, value: bytes, parts: tuple[bytes, bytes, bytes, bytes, bytes]) -> bytes:
+    """NXDOMAIN, by the zone of this entry."""
     ident, head, extras, question, opt = parts
     return b"".join((ident, head, _NONE, _ONE, extras, question, _denial(view, value, question), opt))
+
+
+def _elsewhere(view: View, at: int, zone: int) -> bytes:
+    """The SOA of another zone, whose apex is at this offset of the reply."""
+    return (0xC000 + at).to_bytes(2, "big") + node.denials(view.get(node.ZONES) or b"")[zone][1]
 
 
 def _denial(view: View, value: bytes, question: bytes) -> bytes:

@@ -55,7 +55,7 @@ def respond(view: lookup.View, asked: Asked, host: client.Host) -> bytes | None:
     answer: Answer | None = host.ready.get(key)
     if answer is None or answer.value != value or answer.until <= host.now or _outdated(answer, view):
         if _signer(view, value, key, host) is None:
-            return PLAIN
+            return None if node.place(value)[1] & node.CROSSING else PLAIN
         answer = _made(view, value, asked, host)
         if answer is None:
             return None

@@ -62,7 +62,8 @@ def asked(packet: bytes) -> bool:
 
 def judge(view: permit.View, case: query.Query, asker: client.Client, key: bytes) -> tuple[int, int | None]:
     """The rcode and extended error for who asks for a zone."""
-    if not permit.rules(view).allow(asker.address(), key):
+    rules = permit.rules(view)
+    if case.name in rules.private or not rules.allow(asker.address(), key):
         return wire.REFUSED, edns.PROHIBITED
     if case.name not in node.apexes(view.get(node.ZONES) or b""):
         return _NOTAUTH, None

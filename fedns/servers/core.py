@@ -175,8 +175,9 @@ class Rows:
         self.octets[at + _UNITS] = unit
         self.octets[at + _AUTHORITY] = kind == _NODATA
         if kind == _NODATA:
-            denial = self._denials.get(octets.number(value, 2 * _AAAA_SLOT, 2), _NEVER)
-            return denial is not _NEVER and self._keep(at, name, body + _denial(name, denial), 0)
+            other = octets.number(value, slot + _UNIT, 1) if turn else octets.number(value, 2 * _AAAA_SLOT, 2)
+            denial = self._denials.get(other, _NEVER)
+            return denial is not _NEVER and self._keep(at, name, body + _denial(name, denial, turn), 0)
         return kind in (_PLAIN, _ROTATE) and turn + unit <= len(body) and self._keep(at, name, body, 0)
 
     def _missing(self, at: int, name: bytes) -> bool:
@@ -212,10 +213,10 @@ class Rows:
         return True
 
 
-def _denial(name: bytes, denial: tuple[int, bytes]) -> bytes:
-    """The SOA as authority, its owner pointing to the end of the question's name."""
+def _denial(name: bytes, denial: tuple[int, bytes], top: int = 0) -> bytes:
+    """The SOA as authority, its owner pointing to the end of the question's name, or to offset `top`."""
     apex, record = denial
-    return (_POINTER + len(name) - apex).to_bytes(2, "big") + record
+    return (0xC000 + top if top else _POINTER + len(name) - apex).to_bytes(2, "big") + record
 
 
 class Core:
