@@ -1,4 +1,4 @@
-"""Statuses written back to the fleet's API server, by the one process that holds the Lease.
+"""What is written to one API server, by the one process that holds the Lease: what is due, at a pace.
 
 Law: each write asks for the Lease just before it goes out, and is over before another process could hold it.
 A write that fails keeps only its own object waiting. Nothing here holds up anybody else.
@@ -9,18 +9,15 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from fedns import logs
-from fedns.distribute import shelf
+from fedns.distribute import docket, errand
 from fedns.errors import Problem
-from fedns.kube import apply, client, informer
+from fedns.kube import client, informer
 from fedns.kube.failure import Failure, Unreachable
-
-WAY = apply.OWN._replace(force=True)
-"""Statuses are ours: whoever else wrote them was mistaken."""
 
 log = logging.getLogger("fedns.distribute.writer")
 
@@ -45,11 +42,31 @@ class Held(Protocol):
     def held(self) -> bool: ...
 
 
+class Shelf(Protocol):
+    """Objects of one kind: they are watched from `open` to `close`, what is `due` is written by errands."""
+
+    book: docket.Docket
+
+    def open(self, api: client.Client, news: Callable[[], None]) -> informer.Informer: ...
+
+    def close(self) -> None: ...
+
+    def due(self, now: float) -> Iterator[docket.Due]: ...
+
+    def errand(self, key: informer.Key) -> errand.Errand | None: ...
+
+    def wrote(self, key: informer.Key, there: Any) -> None: ...
+
+    def failed(self, key: informer.Key, failure: Failure) -> None: ...
+
+    def problems(self, where: str) -> Iterator[Problem]: ...
+
+
 class Writer:
-    """`outcomes` counts writes: written, failed."""
+    """`outcomes` counts writes: written, removed, failed."""
 
     def __init__(
-        self, api: client.Client, lease: Held, shelves: Sequence[shelf.Shelf], pace: Pace | None = None
+        self, api: client.Client, lease: Held, shelves: Sequence[Shelf], pace: Pace | None = None
     ) -> None:
         self.news = asyncio.Event()
         """To be set when something may be judged otherwise."""
@@ -64,7 +81,7 @@ class Writer:
             await asyncio.sleep(self._pace.settle)
 
     def problems(self) -> Iterator[Problem]:
-        """What keeps statuses from being written, as far as this process tried."""
+        """What keeps it from writing, as far as this process tried."""
         for each in self._shelves:
             yield from each.problems(str(self._api.where))
 
@@ -103,25 +120,24 @@ class Writer:
             await asyncio.gather(*(self._write(each, key) for _, each, key in batch))
             await asyncio.sleep(len(batch) / self._pace.rate)
 
-    async def _write(self, where: shelf.Shelf, key: informer.Key) -> None:
-        change = where.difference(key)
-        if change is None or not self._lease.held:
+    async def _write(self, where: Shelf, key: informer.Key) -> None:
+        told = where.errand(key)
+        if told is None or not self._lease.held:
             return
-        meta = {"name": key[2], **({"namespace": key[1]} if key[1] else {})}
-        wanted = {"metadata": meta, "status": change.status}
         try:
             async with asyncio.timeout(self._pace.patience):
-                there = await apply.apply(self._api, where.resource, wanted, WAY, "status")
+                there = await errand.run(self._api, told)
         except TimeoutError:
             self._failed(where, key, Unreachable(f"no answer within {self._pace.patience:g} s"))
         except Failure as failure:
             self._failed(where, key, failure)
         else:
-            self.outcomes["written"] += 1
+            self.outcomes["removed" if told.wanted is None else "written"] += 1
             where.wrote(key, there)
 
-    def _failed(self, where: shelf.Shelf, key: informer.Key, failure: Failure) -> None:
+    def _failed(self, where: Shelf, key: informer.Key, failure: Failure) -> None:
         self.outcomes["failed"] += 1
         where.failed(key, failure)
-        told = logs.fields(object="/".join(filter(None, key)), error=str(failure))
-        log.log(logging.DEBUG if where.refused else logging.WARNING, "a status is not written", extra=told)
+        told = logs.fields(at=str(self._api.where), object="/".join(filter(None, key)), error=str(failure))
+        level = logging.DEBUG if where.book.refused else logging.WARNING
+        log.log(level, "what is due is not written", extra=told)

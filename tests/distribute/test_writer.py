@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from fedns.distribute import shelf, statuses, writer
+from fedns.distribute import docket, shelf, statuses, writer
 from fedns.kube import access, backoff, client
 from fedns.kube.resource import Resource
 from tests.fakes import kubecluster
@@ -20,7 +20,7 @@ MEMBERS = Resource("fedns.io", "v1alpha1", "memberclusters", "MemberCluster", Fa
 POLICIES = Resource("fedns.io", "v1alpha1", "trafficpolicies", "TrafficPolicy")
 LONG = 20.0
 QUICK = writer.Pace(settle=0.01, look=0.02, sweep=0.05, patience=1.0, rate=1000.0)
-SHORT = shelf.Pace(hold=0.5, unsure=0.1, refused=0.3, bounds=backoff.Bounds(first=0.05, most=0.1))
+SHORT = docket.Pace(hold=0.5, unsure=0.1, refused=0.3, bounds=backoff.Bounds(first=0.05, most=0.1))
 
 
 class Lease:
@@ -177,7 +177,7 @@ def test_one_broken_object_stops_no_other(cluster: kubecluster.Cluster) -> None:
     async def run() -> None:
         async with writing(cluster) as world:
             await until(lambda: world.writer.outcomes["written"] == 8, "all others")
-            await until(lambda: world.writer.outcomes["failed"] >= shelf.PERSISTENT, "tried again")
+            await until(lambda: world.writer.outcomes["failed"] >= docket.PERSISTENT, "tried again")
             assert "MemberCluster m3: its status is not written: 422" in world.problems()
             await asyncio.to_thread(lambda: cluster.faults(broken=[]))
             await until(lambda: world.writer.outcomes["written"] == 9 and not world.problems(), "that too")
