@@ -41,6 +41,7 @@ from fedns.values import (
 DEFAULT_FILE = "fedns.yaml"
 KEPT = "fedns.yaml.good"
 """In the state directory: the file as it could last be used, for a start while it cannot."""
+CLUSTERSET = "clusterset.local"
 ADMIN = "127.0.0.1:9053"
 """The admin API is unauthenticated, so it is bound to loopback unless told otherwise."""
 
@@ -126,6 +127,18 @@ class Health(Struct, frozen=True):
     degraded_below: Fraction = 0.5
 
 
+class Clusterset(Struct, frozen=True):
+    """The cluster set that the members are: names of the Multi-Cluster Services API are served below `domain`
+    (by default clusterset.local), unless neither it nor `enabled` is written."""
+
+    domain: Host = ""
+    enabled: bool | None = None
+
+    @property
+    def serves(self) -> bool:
+        return bool(self.domain) if self.enabled is None else self.enabled
+
+
 class Config(Struct, frozen=True):
     """The whole file; paths are absolute, times are seconds."""
 
@@ -141,6 +154,7 @@ class Config(Struct, frozen=True):
     geo: geography.Geo = geography.Geo()
     dns: Dns = Dns()
     gateway: portal.Gateway = portal.Gateway()
+    clusterset: Clusterset = Clusterset()
     admin: Admin = Admin()
     transfer: replicas.Transfer = replicas.Transfer()
     health: Health = Health()
@@ -223,6 +237,7 @@ def _complete(config: Config, base: str) -> Config:
     values = {field: getattr(config, field) for field in config.__struct_fields__}
     values["state"] = config.state or os.path.join(base, "state")
     values["nameservers"] = {name.rstrip(".").lower(): ips for name, ips in config.nameservers.items()}
+    values["clusterset"] = Clusterset(config.clusterset.domain or CLUSTERSET, config.clusterset.serves)
     values["fleet"] = fleets.completed(config.fleet)
     values["dns"] = structs.replace(config.dns, dnssec=keyring.completed(config.dns.dnssec, config.domain))
     return Config(**values)

@@ -75,6 +75,7 @@ def clusters(settings: config.Config) -> list[Cluster]:
             member=True,
             exports=known.needs.exports or member.exports,
             namespaces=known.needs.namespaces or bool(member.namespaces),
+            clusterset=settings.clusterset.serves,
         )
         found[at] = Cluster((*known.names, member.name), str(at), needs)
     return list(found.values())

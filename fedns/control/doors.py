@@ -28,6 +28,7 @@ class Doors:
         self._settings, self._watcher = settings, watcher
         self._gate = asyncio.Semaphore(client.AT_ONCE)
         self._routes = settings.gateway.serves
+        self._inside, self._clusterset = False, settings.clusterset.serves
         self.register = identity.Register(os.path.join(settings.state, "identities"), learns)
 
     @property
@@ -38,11 +39,20 @@ class Doors:
     def member(self, told: fleet.Member, known: Mapping[str, ShardFacts] | None = None) -> Door:
         """`known`: the shards that it had last."""
         endpoints = self._routes and told.gateway == "endpoints"
-        about = cluster.Member(told.name, told.region, told.zones, told.labels, endpoints)
+        about = cluster.Member(
+            told.name,
+            told.region,
+            told.zones,
+            told.labels,
+            endpoints,
+            self._inside or self._clusterset,
+            self._clusterset,
+        )
         where = fleet.where(told)
         if where is None:
             return manifests.Directory(about, told.manifests, self._watcher, known)
-        wish = subjects.Wish(told.selector, told.namespaces, told.exports, endpoints)
+        wanted = endpoints, about.inside, about.clusterset
+        wish = subjects.Wish(told.selector, told.namespaces, told.exports, *wanted)
         return kubernetes.Member(about, self._source(where, wish), known)
 
     def fleet(

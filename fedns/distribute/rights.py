@@ -36,9 +36,9 @@ class Right(NamedTuple):
 
 class Needs(Struct, frozen=True):
     """What one cluster is to us. `member`: its services are federated, `exports`: those with a ServiceExport,
-    `namespaces`: those in namespaces with certain labels; `legacy`: it has no EndpointSlices. `fleet`: it has
-    the fleet-wide objects; `status`: how they fare is written back to them; `gateway`: HTTP is served as its
-    Ingresses say."""
+    `namespaces`: those in namespaces with certain labels; `legacy`: it has no EndpointSlices, `clusterset`:
+    it is one of a cluster set. `fleet`: it has the fleet-wide objects; `status`: how they fare is written
+    back to them; `gateway`: HTTP is served as its Ingresses say."""
 
     member: bool = False
     exports: bool = False
@@ -47,6 +47,7 @@ class Needs(Struct, frozen=True):
     fleet: bool = False
     status: bool = False
     gateway: bool = False
+    clusterset: bool = False
 
 
 class Account(NamedTuple):
@@ -70,6 +71,8 @@ class Grant(NamedTuple):
 IDENTITY = Right("", "namespaces", ("get",), "its UID tells which cluster this is", ("kube-system",))
 NETWORKING = "networking.k8s.io"
 MULTICLUSTER, GROUP = "multicluster.x-k8s.io", "fedns.io"
+EXPORTS = Right(MULTICLUSTER, "serviceexports", READ, "which services are exported")
+CALLED = Right("about.k8s.io", "clusterproperties", READ, "its name in its set", (SET,))
 LEASES = Right("coordination.k8s.io", "leases", ("create",), "one replica writes at a time", local=True)
 
 TABLE: tuple[tuple[tuple[str, ...], Right], ...] = (
@@ -83,8 +86,14 @@ TABLE: tuple[tuple[tuple[str, ...], Right], ...] = (
         ("member", "namespaces"),
         Right("", "namespaces", READ, "only services in namespaces with certain labels"),
     ),
-    (("member", "exports"), Right(MULTICLUSTER, "serviceexports", READ, "only services that are exported")),
-    (("member", "exports"), Right("about.k8s.io", "clusterproperties", READ, "its name in its set", (SET,))),
+    (("member", "exports"), EXPORTS),
+    (("member", "clusterset"), EXPORTS),
+    (
+        ("member", "clusterset"),
+        Right(MULTICLUSTER, "serviceimports", READ, "its addresses for services of the cluster set"),
+    ),
+    (("member", "exports"), CALLED),
+    (("member", "clusterset"), CALLED),
     (("fleet",), Right(GROUP, "trafficpolicies", READ, "how services are judged and served")),
     (("fleet",), Right(GROUP, "memberclusters", READ, "which clusters are members")),
     (("fleet",), Right("", "secrets", READ, "the credentials of the members", local=True)),

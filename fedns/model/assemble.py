@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from msgspec import Struct, structs
 
-from fedns.model import buckets, health, selection
+from fedns.model import buckets, clusterset, health, selection
 from fedns.model.facts import Hostname, MemberFacts, Order, Passive, Port, ProbeCount, ShardFacts
 from fedns.model.policy import TrafficPolicy, Ttl
 from fedns.model.snapshot import Evidence, Member, Service, Shard, Snapshot, Verdict
@@ -59,8 +59,8 @@ class _Member(NamedTuple):
 
 
 class _Turn(NamedTuple):
-    """What building any service of this turn needs. `ruled`: members that an order is about; `verdicts`: all
-    of this turn, for most shards of a fleet are judged alike and can share one."""
+    """What building any service of this turn needs. `ruled`: members that an order is about, `importing`:
+    that may have addresses of a cluster set; `verdicts`: all of this turn, since most shards are alike."""
 
     previous: Snapshot
     world: World
@@ -69,6 +69,7 @@ class _Turn(NamedTuple):
     ruled: frozenset[str]
     now: float
     verdicts: dict[Verdict, Verdict]
+    importing: tuple[MemberFacts, ...]
 
 
 def assemble(
@@ -78,7 +79,9 @@ def assemble(
     else differs."""
     members = {name: _member(previous, world.members[name]) for name in sorted(world.members)}
     orders = health.index(world.orders, now)
-    turn = _Turn(previous, world, members, orders, frozenset(_ruled(members, orders)), now, {})
+    importing = tuple(one.facts for one in members.values() if one.facts.imports or not one.heard)
+    ruled = frozenset(_ruled(members, orders))
+    turn = _Turn(previous, world, members, orders, ruled, now, {}, importing)
     seen = {name: member.seen for name, member in members.items()}
     moved = _moved(previous.members, seen)
     services: dict[str, Service | None] = {}
@@ -148,16 +151,18 @@ def _member(previous: Snapshot, facts: MemberFacts) -> _Member:
         api=facts.api,
         api_since=facts.api_since,
         read_at=known.read_at,
+        clusterid=facts.clusterid or known.clusterid,
     )
     return _Member(facts, old if old == seen else seen, health.nodes(seen.nodes, seen.read_at), heard)
 
 
-def _place(member: Member) -> tuple[str, tuple[str, ...]]:
-    return member.region, member.zones
+def _place(member: Member) -> tuple[str, tuple[str, ...], str]:
+    """What names hang on."""
+    return member.region, member.zones, member.clusterid
 
 
 def _moved(before: Mapping[str, Member], after: Mapping[str, Member]) -> bool:
-    """Whether names change: a member came, went, or changed its region or zones."""
+    """Whether names change: a member came, went, or changed its region, its zones or what it is called."""
     if before.keys() != after.keys():
         return True
     pairs = ((before[name], member) for name, member in after.items())
@@ -177,7 +182,8 @@ def _due(
     changed = {*told.members, *(old.keys() - now.keys())}
     changed.update(name for name in now if _changed(old.get(name), now[name]))
     more: dict[str, set[str]] = {key: set(members) for key, members in told.shards.items()}
-    targets = [(key, name) for name in changed & now.keys() for key in now[name].facts.shards]
+    heard = [now[name].facts for name in changed & now.keys()]
+    targets = [(key, each.name) for each in heard for key in (*each.shards, *each.imports)]
     for key, name in (*targets, *_having(turn.previous, changed & old.keys())):
         more.setdefault(key, set()).add(name)
     yield from ((key, members) for key, members in more.items() if key not in touched)
@@ -233,7 +239,9 @@ def _service(
         return _ended(turn, old, policy)
     names = shards if shards.keys() == past.keys() else sorted(shards)
     ordered = tuple([shards[name] for name in names])
-    return _joined(key, policy, ordered, known), wake
+    joined = _joined(key, policy, ordered, known)
+    imports = clusterset.imports(key, turn.importing, old.imports if old is not None else ())
+    return structs.replace(joined, imports=imports) if imports else joined, wake
 
 
 def _joined(key: str, policy: TrafficPolicy, shards: tuple[Shard, ...], known: Service | None) -> Service:

@@ -46,12 +46,62 @@ class Endpoint(Struct, frozen=True, order=True, gc=False, array_like=True):
     terminating: bool = False
 
 
+class Backend(Struct, frozen=True, order=True, gc=False, array_like=True):
+    """One address of an endpoint as its service's slices tell it. `hostname` is a label of its own, empty
+    where it has none; `ports` maps names of Service ports to the numbers it listens on."""
+
+    address: str
+    hostname: str = ""
+    ports: tuple[tuple[str, int], ...] = ()
+    zone: str = ""
+    ready: bool = True
+
+
+class Export(Struct, frozen=True, gc=False, array_like=True, omit_defaults=True):
+    """A ServiceExport: a member offers its service to its cluster set. `created` 0: it does not say since
+    when. `labels` and `annotations` go along."""
+
+    created: float = 0.0
+    labels: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
+
+
+class Traffic(Struct, frozen=True, gc=False, array_like=True, omit_defaults=True):
+    """How a Service spreads its clients, as it says it. `affinity_seconds` 0: it does not say."""
+
+    affinity: str = "None"
+    affinity_seconds: int = 0
+    internal: str = ""
+    distribution: str = ""
+    families: tuple[str, ...] = ()
+
+
+class Inside(Struct, frozen=True, gc=False, array_like=True, omit_defaults=True):
+    """What a shard is inside its own cluster. `type` is that of the Service; `headless` has no cluster IP;
+    `published`: it has addresses for others, or is to be federated anyhow.
+
+    `backends` are told of headless services, and of exported ones where somebody wants them (None: not told);
+    `export` None: the member does not export it; `protocols`: the appProtocol of each port (empty: of none).
+    """
+
+    type: str = "ClusterIP"
+    cluster_ips: tuple[str, ...] = ()
+    headless: bool = False
+    external_name: str = ""
+    backends: tuple[Backend, ...] | None = None
+    export: Export | None = None
+    traffic: Traffic = Traffic()
+    protocols: tuple[str, ...] = ()
+    published: bool = True
+
+
 class ShardFacts(Struct, frozen=True, gc=False):
     """One member's part of a federated service, as its API shows it.
 
     `addresses` are IP literals (IPv4 and IPv6 mixed) and `hostnames` load-balancer names still
     to be resolved. `readiness` is None when no EndpointSlice or Endpoints object was seen.
-    `endpoints` are told only where a gateway goes to them (None: it goes to the addresses).
+    `endpoints` are told only where a gateway goes to them (None: it goes to the addresses), `inside` only
+    where somebody is answered as pods are.
     """
 
     addresses: tuple[str, ...] = ()
@@ -59,6 +109,7 @@ class ShardFacts(Struct, frozen=True, gc=False):
     ports: tuple[Port, ...] = ()
     readiness: tuple[ZoneReadiness, ...] | None = None
     endpoints: tuple[Endpoint, ...] | None = None
+    inside: Inside | None = None
 
 
 class NodeZone(Struct, frozen=True, order=True, gc=False):
@@ -70,7 +121,11 @@ class NodeZone(Struct, frozen=True, order=True, gc=False):
 
 
 class MemberFacts(Struct, frozen=True):
-    """All that one member says. `shards` maps `namespace/name` to facts; region may be empty."""
+    """All that one member says. `shards` maps `namespace/name` to facts; region may be empty.
+
+    Told where a cluster set is served: `clusterid`, how the member is called in it (empty: it does not say);
+    `exports`, of services that it may not even have; `imports`, the addresses that it has for a service of
+    the set."""
 
     name: str
     region: str
@@ -81,6 +136,9 @@ class MemberFacts(Struct, frozen=True):
     api: Api = "unknown"
     api_since: float = 0.0
     read_at: float = 0.0
+    clusterid: str = ""
+    exports: Mapping[str, Export] = {}
+    imports: Mapping[str, tuple[str, ...]] = {}
 
 
 class ProbeCount(Struct, frozen=True, gc=False):

@@ -68,7 +68,8 @@ class Service(Struct, frozen=True):
     """A federated service: shards sorted by member name; `last_good` members were the last to serve.
 
     `tombstone`: Unix time when the last member stopped declaring it (None: declared). `restless`: members
-    whose shards the same evidence may judge otherwise later."""
+    whose shards the same evidence may judge otherwise later. `imports`: (member, addresses) of those that
+    have addresses of their own for it, as one of a cluster set."""
 
     namespace: str
     name: str
@@ -78,10 +79,12 @@ class Service(Struct, frozen=True):
     last_good: tuple[str, ...] = ()
     tombstone: float | None = None
     restless: tuple[str, ...] = ()
+    imports: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class Member(Struct, frozen=True):
-    """A cluster of the fleet. `zones` and `region` are what names are made of (may be empty)."""
+    """A cluster of the fleet. `zones` and `region` are what names are made of (may be empty), and `clusterid`
+    those in a cluster set (empty: `name` is)."""
 
     name: str
     region: str
@@ -91,6 +94,7 @@ class Member(Struct, frozen=True):
     api: Api
     api_since: float
     read_at: float
+    clusterid: str = ""
 
 
 class Snapshot(Struct, frozen=True):

@@ -15,7 +15,7 @@ from msgspec import Struct
 from fedns.errors import StateError
 from fedns.model import assemble
 from fedns.model.assemble import Target
-from fedns.model.facts import Endpoint, Port, ProbeCount, ProbeState, ShardFacts, ZoneReadiness
+from fedns.model.facts import Endpoint, Inside, Port, ProbeCount, ProbeState, ShardFacts, ZoneReadiness
 from fedns.model.policy import TrafficPolicy
 from fedns.model.snapshot import Member, Service, Shard, Snapshot, State, Verdict
 
@@ -64,12 +64,14 @@ class _Shard(Struct, array_like=True, omit_defaults=True):
     next_change: float | None = None
     shut: tuple[str, ...] = ()
     endpoints: tuple[Endpoint, ...] | None = None
+    inside: Inside | None = None
 
 
 class _Service(Struct, array_like=True, omit_defaults=True):
     ports: tuple[_Port, ...]
     last_good: tuple[str, ...] = ()
     tombstone: float | None = None
+    imports: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class _Pool:
@@ -178,15 +180,13 @@ def _entries(
     yield from ((SHARD + stem + member.encode(), None) for member in was)
     if new is None:
         yield SERVICE + key.encode(), None
-    elif old is None or (old.ports, old.last_good, old.tombstone) != (
-        new.ports,
-        new.last_good,
-        new.tombstone,
-    ):
-        yield (
-            SERVICE + key.encode(),
-            _encode(_Service(tuple(map(_row, new.ports)), new.last_good, new.tombstone)),
-        )
+    elif old is None or _whole(old) != _whole(new):
+        yield SERVICE + key.encode(), _encode(_whole(new))
+
+
+def _whole(value: Service) -> _Service:
+    """What is kept of a service beside its shards."""
+    return _Service(tuple(map(_row, value.ports)), value.last_good, value.tombstone, value.imports)
 
 
 def _row(value: Port) -> _Port:
@@ -211,6 +211,7 @@ def _kept(shard: Shard, probe: ProbeCount | None) -> _Shard:
         shard.next_change,
         shard.shut,
         facts.endpoints,
+        facts.inside,
     )
 
 
@@ -235,7 +236,9 @@ def _restored(key: str, kept: _Service, shards: Iterable[Shard], pool: _Pool) ->
     restless = tuple(shard.member for shard in ordered if assemble.is_restless(shard))
     good = pool.one(kept.last_good)
     ports = _ports(kept.ports, pool)
-    return Service(namespace, name, TrafficPolicy(), ordered, ports, good, kept.tombstone, restless)
+    return Service(
+        namespace, name, TrafficPolicy(), ordered, ports, good, kept.tombstone, restless, kept.imports
+    )
 
 
 def _ports(rows: tuple[_Port, ...], pool: _Pool) -> tuple[Port, ...]:
@@ -250,6 +253,7 @@ def _shard(member: str, kept: _Shard, pool: _Pool) -> Shard:
         _ports(kept.ports, pool),
         None if rows is None else pool.one(tuple(ZoneReadiness(*row) for row in rows)),
         kept.endpoints,
+        kept.inside,
     )
     return Shard(
         member,

@@ -5,7 +5,6 @@ Law: pure. As in `objects`; a fleet without a gateway does not read them: they a
 
 import sys
 from collections.abc import Mapping
-from typing import Any
 
 from msgspec import Struct
 
@@ -18,12 +17,12 @@ class _Port(Struct, gc=False):
     port: int | None = None
 
 
-class _Sliced(objects.Sliced):
+class Sliced(objects.Sliced):
     ports: list[_Port] | None = None
     addressType: str | None = None
 
 
-def _slice(found: _Sliced) -> Slice | None:
+def sliced(found: Sliced) -> Slice | None:
     known = objects.sliced(found)
     if known is None or found.addressType == "FQDN":
         return known
@@ -37,15 +36,15 @@ def _ports(found: list[_Port] | None) -> tuple[tuple[str, int], ...]:
     return tuple((sys.intern(one.name or ""), one.port) for one in found or () if one.port)
 
 
-class _Subset(objects.Subset, gc=False):
+class Subset(objects.Subset, gc=False):
     ports: list[_Port] | None = None
 
 
-class _Endpoints(objects.Endpoints, gc=False):
-    subsets: list[_Subset] | None = None  # type: ignore[assignment]
+class Endpoints(objects.Endpoints, gc=False):
+    subsets: list[Subset] | None = None  # type: ignore[assignment]
 
 
-def _endpoints(found: _Endpoints) -> Slice:
+def legacy(found: Endpoints) -> Slice:
     """A pod's ports may differ from another's: of such an object it is not told where its backends are."""
     known, addresses, ports = objects.legacy(found), [], set()
     for at, subset in enumerate(found.subsets or ()):
@@ -60,12 +59,7 @@ def _endpoints(found: _Endpoints) -> Slice:
 
 KINDS: Mapping[tuple[str, str], Kind] = {
     **objects.KINDS,
-    ("discovery.k8s.io/v1", "EndpointSlice"): Kind(_Sliced, _slice),
-    ("discovery.k8s.io/v1beta1", "EndpointSlice"): Kind(_Sliced, _slice),
-    ("v1", "Endpoints"): Kind(_Endpoints, _endpoints),
+    ("discovery.k8s.io/v1", "EndpointSlice"): Kind(Sliced, sliced),
+    ("discovery.k8s.io/v1beta1", "EndpointSlice"): Kind(Sliced, sliced),
+    ("v1", "Endpoints"): Kind(Endpoints, legacy),
 }
-
-
-def kinds(endpoints: bool) -> Mapping[tuple[str, str], Any]:
-    """The kinds of a member, whose endpoints are told one by one or not."""
-    return KINDS if endpoints else objects.KINDS

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fedns.model import buckets, facts
-from fedns.model.facts import NodeZone, ShardFacts, ZoneReadiness
+from fedns.model.facts import Backend, Export, NodeZone, ShardFacts, ZoneReadiness
+from fedns.sources.inward import Hosted, Inward
 from fedns.sources.objects import Declared, Endpoint, Node, Placed, Slice
 
 ObjectKey = tuple[str, str, str]
@@ -20,30 +21,39 @@ Touched = frozenset[str] | None
 
 class Member(Struct, frozen=True):
     """What configuration says of a member; empty region or zones: node labels tell them. `endpoints`: those
-    of services that somebody names are told one by one."""
+    of services that somebody names are told one by one. `inside`, `clusterset`: as in `subjects.Wish`;
+    `backends`: those of exported services are told."""
 
     name: str
     region: str = ""
     zones: tuple[str, ...] = ()
     labels: Mapping[str, str] = {}
     endpoints: bool = False
+    inside: bool = False
+    clusterset: bool = False
+    backends: bool = False
 
 
 class Places(Struct, frozen=True):
-    """Where a member is, and its nodes per zone."""
+    """Where a member is, its nodes per zone, and how it is called in its cluster set."""
 
     region: str
     zones: tuple[str, ...]
     nodes: tuple[NodeZone, ...]
+    clusterid: str = ""
 
 
 class Cluster:
-    """The objects of one member by what they are about; `shards` and `places` are the outcome."""
+    """The objects of one member by what they are about; `shards`, `places`, and what it offers to and has of
+    its cluster set, are the outcome."""
 
     def __init__(self, member: Member) -> None:
         self.member = member
         self.shards: buckets.Buckets[ShardFacts] = buckets.NOTHING
         self.places = Places(member.region, member.zones, ())
+        self.exports: buckets.Buckets[Export] = buckets.NOTHING
+        self.imports: buckets.Buckets[tuple[str, ...]] = buckets.NOTHING
+        self._clusterid = ""
         self._named: frozenset[str] = frozenset()
         self._declared: dict[str, Declared] = {}
         self._slices: dict[str, tuple[tuple[ObjectKey, Slice], ...]] = {}
@@ -53,25 +63,40 @@ class Cluster:
     def update(self, changes: Iterable[tuple[ObjectKey, Any]]) -> Touched:
         """Take in changed objects (value None: gone). Services that differ; None: places differ too."""
         dirty: set[str] = set()
-        nodes = False
+        nodes, offers, told = False, dict[str, Any](), dict[str, Any]()
         for key, value in changes:
-            kind = key[0]
+            kind, service = key[0], f"{key[1]}/{key[2]}"
             if kind == "Node":
                 self._put(self._nodes, key[2], value)
                 nodes = True
             elif kind == "Service":
-                service = f"{key[1]}/{key[2]}"
                 self._put(self._declared, service, value)
                 dirty.add(service)
+            elif kind == "ServiceExport":
+                offers[service] = value
+            elif kind == "ServiceImport":
+                told[service] = value
+            elif kind == "ClusterProperty":
+                nodes, self._clusterid = True, value or ""
             else:
                 dirty |= self._put_slice(key, value)
-        before = self.places
+        before, more = self.places, self._join(offers, told)
         if nodes:
             dirty |= self._move()
-        touched = self._settle(dirty)
-        if (before.region, before.zones) != (self.places.region, self.places.zones):
+        touched = self._settle(dirty | more) | more
+        if _names(before) != _names(self.places):
             return None
         return touched if before == self.places else frozenset(touched | self.shards.keys())
+
+    def _join(self, offers: dict[str, Any], told: dict[str, Any]) -> frozenset[str]:
+        """What it has to do with its cluster set; the services of which that differs."""
+        if not self.member.clusterset:
+            return frozenset()
+        found = {key for key, value in offers.items() if self.exports.get(key) != value}
+        found |= {key for key, value in told.items() if self.imports.get(key) != value}
+        self.exports = self.exports.put(offers) if offers else self.exports
+        self.imports = self.imports.put(told) if told else self.imports
+        return frozenset(found)
 
     def detail(self, services: frozenset[str]) -> frozenset[str]:
         """Tells the endpoints of these services, and of no other; the services that differ."""
@@ -108,7 +133,7 @@ class Cluster:
 
     def _move(self) -> set[str]:
         """Places from nodes again; the services whose zones hang on node labels."""
-        self.places = _places(self.member, self._nodes)
+        self.places = structs.replace(_places(self.member, self._nodes), clusterid=self._clusterid)
         return {key for key, slices in self._slices.items() if any(one.legacy for _, one in slices)}
 
     def _settle(self, dirty: set[str]) -> frozenset[str]:
@@ -122,9 +147,35 @@ class Cluster:
         declared = self._declared.get(key)
         if declared is None:
             return None
+        inside = self._inside(key, declared) if isinstance(declared, Inward) else None
+        if inside is not None and not inside.published and inside.export is None:
+            return None
         readiness = self._readiness(key)
         told = self._endpoints(key) if key in self._named else None
-        return ShardFacts(declared.addresses, declared.hostnames, declared.ports, readiness, told)
+        return ShardFacts(declared.addresses, declared.hostnames, declared.ports, readiness, told, inside)
+
+    def _inside(self, key: str, declared: Inward) -> facts.Inside:
+        """The Service as its cluster has it."""
+        inside, export = declared.inside, self.exports.get(key)
+        told = None
+        if inside.headless or (export is not None and self.member.backends):
+            told = self._backends(key, declared.unready)
+        if told is None and export is None:
+            return inside
+        return structs.replace(inside, backends=told, export=export)
+
+    def _backends(self, key: str, unready: bool) -> tuple[Backend, ...]:
+        """Each address once, in order. `unready`: they count as ready whatever they are."""
+        found: dict[str, Backend] = {}
+        for one in self._current(key):
+            if not isinstance(one, Placed):
+                continue
+            names = one.hostnames if isinstance(one, Hosted) else ("",) * len(one.addresses)
+            for each, address, name in zip(one.endpoints, one.addresses, names, strict=False):
+                zone, ready = each.zone or self._zone_of(each.node), each.ready or unready
+                if address not in found or (ready and not found[address].ready):
+                    found[address] = Backend(address, name, one.ports, zone, ready)
+        return tuple(sorted(found.values()))
 
     def _current(self, key: str) -> list[Slice]:
         slices = [one for _, one in self._slices.get(key, ())]
@@ -179,6 +230,11 @@ class Cluster:
 @lru_cache(maxsize=1 << 14)  # most shards of a member read the same: once is enough
 def _rows(counts: tuple[tuple[str, int, int, int, int], ...]) -> tuple[ZoneReadiness, ...]:
     return tuple(ZoneReadiness(*row) for row in counts)
+
+
+def _names(places: Places) -> tuple[str, tuple[str, ...], str]:
+    """What names of the member are made of."""
+    return places.region, places.zones, places.clusterid
 
 
 def _places(member: Member, nodes: Mapping[str, Node]) -> Places:

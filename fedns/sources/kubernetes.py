@@ -298,7 +298,7 @@ def called(key: informer.Key) -> str:
 
 
 def _subject(kind: subjects.Kind, resource: Resource, wish: subjects.Wish) -> informer.Subject:
-    decode = decoding(resource.kind, subjects.shape(resource, wish.endpoints))
+    decode = decoding(resource.kind, subjects.shape(resource, wish))
     labels = kind.labels(wish, resource)
     found = informer.Subject(resource, decode, labels, kind.fields)
     return found._replace(optional=kind.optional, name=kind.name)

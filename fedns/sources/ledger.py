@@ -73,6 +73,9 @@ class Ledger:
             api=self.api,
             api_since=self.api_since,
             read_at=self.read_at,
+            clusterid=places.clusterid,
+            exports=self.cluster.exports,
+            imports=self.cluster.imports,
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from fedns.errors import Problem
 from fedns.model.facts import ShardFacts
-from fedns.sources import backends, catalog, cluster, ledger, watch
+from fedns.sources import catalog, cluster, ledger, subjects, watch
 from fedns.sources.change import MemberChange, ProblemsChange, Publish
 
 SWEEP_S = 30.0
@@ -36,7 +36,7 @@ class Directory:
     ) -> None:
         self._path, self._watcher, self._clock = path, watcher, clock
         self._ledger = ledger.Ledger(member, known)
-        self._catalog = catalog.Catalog(path, backends.kinds(member.endpoints))
+        self._catalog = catalog.Catalog(path, subjects.kinds(_wish(member)))
         self._untold: Mapping[str, ShardFacts] = known or {}
         self._problems: tuple[Problem, ...] | None = None
         self._lost: Problem | None = None
@@ -114,3 +114,7 @@ class Directory:
         if problems != self._problems:
             self._problems = problems
             publish(ProblemsChange(f"member:{self._ledger.cluster.member.name}", problems))
+
+
+def _wish(member: cluster.Member) -> subjects.Wish:
+    return subjects.Wish(endpoints=member.endpoints, inside=member.inside, clusterset=member.clusterset)

@@ -51,7 +51,7 @@ class _Port(Struct, gc=False):
     appProtocol: str | None = None
 
 
-class _Spec(Struct, gc=False):
+class Spec(Struct, gc=False):
     type: str | None = None
     ports: list[_Port] | None = None
     externalIPs: list[str] | None = None
@@ -70,9 +70,9 @@ class _Status(Struct, gc=False):
     loadBalancer: _LoadBalancer | None = None
 
 
-class _Service(Struct, gc=False):
+class Service(Struct, gc=False):
     metadata: Meta
-    spec: _Spec | None = None
+    spec: Spec | None = None
     status: _Status | None = None
 
 
@@ -85,21 +85,24 @@ class Declared(Struct, frozen=True, gc=False):
     ports: tuple[Port, ...]
 
 
-def _declared(service: _Service) -> Declared | None:
-    meta, spec = service.metadata, service.spec or _Spec()
+def declared(service: Service) -> Declared | None:
+    meta, spec = service.metadata, service.spec or Spec()
     notes = meta.annotations or {}
     wanted = notes.get(PUBLISH)
     if wanted == "false" or not (wanted == "true" or spec.type == "LoadBalancer" or spec.externalIPs):
         return None
     addresses, hostnames = _published(service.status, spec, notes)
-    ports = _ports(
+    return Declared(key(meta), addresses, hostnames, ports(spec))
+
+
+def ports(spec: Spec) -> tuple[Port, ...]:
+    return _ports(
         tuple([(port.name, port.protocol, port.port, port.appProtocol == H2C) for port in spec.ports or ()])
     )
-    return Declared(_key(meta), addresses, hostnames, ports)
 
 
 def _published(
-    status: _Status | None, spec: _Spec, notes: Mapping[str, str]
+    status: _Status | None, spec: Spec, notes: Mapping[str, str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if ADDRESSES in notes:
         path = f"$.metadata.annotations['{ADDRESSES}']"
@@ -167,7 +170,7 @@ class _Ref(Struct, gc=False):
     name: str | None = None
 
 
-class _Endpoint(Struct, gc=False):
+class Addressed(Struct, gc=False):
     addresses: list[str] | None = None
     conditions: _Conditions | None = None
     zone: str | None = None
@@ -178,18 +181,18 @@ class _Endpoint(Struct, gc=False):
 
 class Sliced(Struct, gc=False):
     metadata: Meta
-    endpoints: list[_Endpoint] | None = None
+    endpoints: list[Addressed] | None = None
 
 
 def sliced(found: Sliced) -> Slice | None:
     service = (found.metadata.labels or {}).get("kubernetes.io/service-name")
     if not service:
         return None
-    key = f"{found.metadata.namespace or 'default'}/{service}"
-    return Slice(sys.intern(key), tuple(_endpoint(one) for one in found.endpoints or () if one.addresses))
+    about = f"{found.metadata.namespace or 'default'}/{service}"
+    return Slice(sys.intern(about), tuple(_endpoint(one) for one in found.endpoints or () if one.addresses))
 
 
-def _endpoint(one: _Endpoint) -> Endpoint:
+def _endpoint(one: Addressed) -> Endpoint:
     conditions = one.conditions or _Conditions()
     topology = one.topology or {}
     zone = one.zone or _first(topology, ZONE_LABELS)
@@ -202,15 +205,15 @@ def _endpoint(one: _Endpoint) -> Endpoint:
     return Endpoint(identity, sys.intern(zone), sys.intern(node), ready, serving, terminating)
 
 
-class _Address(Struct, gc=False):
+class Address(Struct, gc=False):
     ip: str
     nodeName: str | None = None
     targetRef: _Ref | None = None
 
 
 class Subset(Struct, gc=False):
-    addresses: list[_Address] | None = None
-    notReadyAddresses: list[_Address] | None = None
+    addresses: list[Address] | None = None
+    notReadyAddresses: list[Address] | None = None
 
 
 class Endpoints(Struct, gc=False):
@@ -223,10 +226,10 @@ def legacy(found: Endpoints) -> Slice:
     for subset in found.subsets or ():
         for ready, addresses in ((True, subset.addresses), (False, subset.notReadyAddresses)):
             backends += [_legacy(one, ready) for one in addresses or ()]
-    return Slice(_key(found.metadata), tuple(backends), legacy=True)
+    return Slice(key(found.metadata), tuple(backends), legacy=True)
 
 
-def _legacy(one: _Address, ready: bool) -> Endpoint:
+def _legacy(one: Address, ready: bool) -> Endpoint:
     pod = one.targetRef.name if one.targetRef else None
     return Endpoint(hash(pod or one.ip), "", sys.intern(one.nodeName or ""), ready, ready, False)
 
@@ -280,7 +283,7 @@ def hostname(text: str, path: str) -> str:
     return name
 
 
-def _key(meta: Meta) -> str:
+def key(meta: Meta) -> str:
     return _named(meta.namespace or "default", meta.name)
 
 
@@ -301,7 +304,7 @@ def _unique(items: Any) -> tuple[str, ...]:
 
 
 KINDS: Mapping[tuple[str, str], Kind] = {
-    ("v1", "Service"): Kind(_Service, _declared),
+    ("v1", "Service"): Kind(Service, declared),
     ("discovery.k8s.io/v1", "EndpointSlice"): Kind(Sliced, sliced),
     ("discovery.k8s.io/v1beta1", "EndpointSlice"): Kind(Sliced, sliced),
     ("v1", "Endpoints"): Kind(Endpoints, legacy),

@@ -1,8 +1,7 @@
 """Which of a member's services are taken up: all, or those of certain namespaces, or those that are exported.
 
 Law: pure. It stands between what is watched and `cluster`. A service that its namespace or the lack of an
-export keeps out is withheld, and comes as soon as it may. A ServiceExport exports the Service of its own
-name (KEP 1645); a ClusterProperty tells how the cluster is called in its set (KEP 2149).
+export keeps out is withheld, and comes as soon as it may.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,9 +12,8 @@ from msgspec import Struct
 from fedns.errors import Problem
 from fedns.sources import objects
 from fedns.sources.cluster import ObjectKey
+from fedns.sources.exports import PROPERTY
 
-PROPERTY = "cluster.clusterset.k8s.io"
-"""The one ClusterProperty that concerns us."""
 Change = tuple[ObjectKey, Any]
 
 
@@ -23,35 +21,12 @@ class _Any(Struct, gc=False):
     metadata: objects.Meta
 
 
-class _Value(Struct, gc=False):
-    value: str = ""
-
-
-class _Property(Struct, gc=False):
-    metadata: objects.Meta
-    spec: _Value
-
-
 def _there(found: _Any) -> bool:
     return True
 
 
-def _property(found: _Property) -> str | None:
-    return found.spec.value if found.metadata.name == PROPERTY else None
-
-
-_EXPORT = objects.Kind(_Any, _there)
-_PROPERTY = objects.Kind(_Property, _property)
-KINDS: Mapping[tuple[str, str], objects.Kind] = {
-    ("v1", "Namespace"): objects.Kind(_Any, _there),
-    ("multicluster.x-k8s.io/v1", "ServiceExport"): _EXPORT,
-    ("multicluster.x-k8s.io/v1beta1", "ServiceExport"): _EXPORT,
-    ("multicluster.x-k8s.io/v1alpha1", "ServiceExport"): _EXPORT,
-    ("about.k8s.io/v1", "ClusterProperty"): _PROPERTY,
-    ("about.k8s.io/v1beta1", "ClusterProperty"): _PROPERTY,
-    ("about.k8s.io/v1alpha1", "ClusterProperty"): _PROPERTY,
-}
-"""What decides, beside the kinds of `objects`."""
+KINDS: Mapping[tuple[str, str], objects.Kind] = {("v1", "Namespace"): objects.Kind(_Any, _there)}
+"""What decides, beside the kinds of `objects` and of `exports`."""
 
 
 class Scope:
@@ -85,9 +60,11 @@ class Scope:
             yield from self._again(one for one in self._services if one[1] == key[2])
         elif key[0] == "ServiceExport":
             _put(self._exports, key[1:], value)
+            yield key, value
             yield from self._again(one for one in (("Service", *key[1:]),) if one in self._services)
         elif key[0] == "ClusterProperty":
             self._called = value or ""
+            yield key, value
         elif key[0] == "Service" and (self._by_namespace or self._by_export):
             if value is None:
                 self._services.pop(key, None)

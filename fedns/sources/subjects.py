@@ -4,11 +4,11 @@ Law: pure. What is not needed is not asked for, so it takes no rights. What the 
 visibly, by the words of its row. `decides`: without it nobody can say what there is, so what was known stays.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from fedns.kube.resource import Resource
-from fedns.sources import backends, objects, scope
+from fedns.sources import backends, exports, inward, objects, scope
 
 MANAGER = "endpointslice.kubernetes.io/managed-by"
 """The label that tells who makes a slice."""
@@ -16,12 +16,18 @@ MANAGER = "endpointslice.kubernetes.io/managed-by"
 
 class Wish(NamedTuple):
     """What of a member is wanted. Selectors as the API has them: of labels of services, and of labels of
-    namespaces; `exports`: only services that are exported. `endpoints`: they are told one by one."""
+    namespaces; `exports`: only services that are exported. `endpoints`: they are told one by one. `inside`:
+    services are told as they are in their cluster; `clusterset`: with what a cluster set has of them."""
 
     selector: str = ""
     namespaces: str = ""
     exports: bool = False
     endpoints: bool = False
+    inside: bool = False
+    clusterset: bool = False
+
+
+ANY = Wish()
 
 
 def _always(wish: Wish) -> bool:
@@ -53,7 +59,7 @@ class Kind(NamedTuple):
 
 
 def _versions(group: str, plural: str, kind: str, namespaced: bool = True) -> tuple[Resource, ...]:
-    return tuple(Resource(group, one, plural, kind, namespaced) for one in ("v1", "v1beta1", "v1alpha1"))
+    return tuple(Resource(group, one, plural, kind, namespaced) for one in exports.VERSIONS)
 
 
 SERVICES = Kind(
@@ -94,14 +100,26 @@ EXPORTS = Kind(
     when=lambda wish: wish.exports,
     decides=True,
 )
+OFFERS = Kind(
+    EXPORTS.versions,
+    "none of its services is in the cluster set",
+    when=lambda wish: wish.clusterset and not wish.exports,
+    optional=True,
+)
+IMPORTS = Kind(
+    _versions("multicluster.x-k8s.io", "serviceimports", "ServiceImport"),
+    "its addresses for services of the cluster set are unknown",
+    when=lambda wish: wish.clusterset,
+    optional=True,
+)
 PROPERTIES = Kind(
     _versions("about.k8s.io", "clusterproperties", "ClusterProperty", False),
     "its name in its cluster set is unknown",
-    when=lambda wish: wish.exports,
-    fields=f"metadata.name={scope.PROPERTY}",
+    when=lambda wish: wish.exports or wish.clusterset,
+    fields=f"metadata.name={exports.PROPERTY}",
     optional=True,
 )
-ALL = (SERVICES, SLICES, OTHERS, NODES, NAMESPACES, EXPORTS, PROPERTIES)
+ALL = (SERVICES, SLICES, OTHERS, NODES, NAMESPACES, EXPORTS, OFFERS, IMPORTS, PROPERTIES)
 
 
 def wanted(wish: Wish) -> tuple[Kind, ...]:
@@ -109,7 +127,14 @@ def wanted(wish: Wish) -> tuple[Kind, ...]:
     return tuple(kind for kind in ALL if kind.when(wish))
 
 
-def shape(resource: Resource, endpoints: bool = False) -> objects.Kind:
-    """How an object of it is read, `endpoints`: with where they are."""
+def kinds(wish: Wish) -> Mapping[tuple[str, str], objects.Kind]:
+    """How the objects of a directory are read."""
+    if wish.clusterset:
+        return {**inward.ALL, **exports.KINDS}
+    return inward.PUBLISHED if wish.inside else backends.KINDS if wish.endpoints else objects.KINDS
+
+
+def shape(resource: Resource, wish: Wish = ANY) -> objects.Kind:
+    """How an object that is watched is read."""
     name = (resource.api_version, resource.kind)
-    return backends.kinds(endpoints).get(name) or scope.KINDS[name]
+    return kinds(wish).get(name) or exports.KINDS.get(name) or scope.KINDS[name]

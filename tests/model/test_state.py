@@ -1,11 +1,23 @@
 """Persisted state: whole and partial dumps, and what cannot be read."""
 
+import msgspec
 import pytest
 from msgspec import structs
 
 from fedns.errors import StateError
 from fedns.model import assemble, state
-from fedns.model.facts import Endpoint, MemberFacts, Port, ProbeCount, ShardFacts, ZoneReadiness
+from fedns.model.facts import (
+    Backend,
+    Endpoint,
+    Export,
+    Inside,
+    MemberFacts,
+    Port,
+    ProbeCount,
+    ShardFacts,
+    Traffic,
+    ZoneReadiness,
+)
 from fedns.model.snapshot import Snapshot
 
 SHARD = ShardFacts(
@@ -14,13 +26,30 @@ SHARD = ShardFacts(
     (Port("http", "tcp", 80), Port("rpc", "tcp", 81, h2c=True)),
     (ZoneReadiness("z", 1, 1, 0, 1),),
     (Endpoint("10.0.0.1", (("http", 8080),), "z"),),
+    Inside(
+        "ClusterIP",
+        headless=True,
+        backends=(Backend("10.0.0.1", "a-0", (("http", 8080),)),),
+        export=Export(7.0, (("a", "b"),)),
+        traffic=Traffic("ClientIP", 5),
+    ),
 )
 PROBES = {("m", "n/a"): ProbeCount("down", 1, 3, "refused", 9.0)}
 
 
 def world(*names: str) -> assemble.World:
     member = MemberFacts(
-        "m", "eu", ("z",), {"tier": "prod"}, dict.fromkeys(names, SHARD), (), "reachable", 1.0, 2.0
+        "m",
+        "eu",
+        ("z",),
+        {"tier": "prod"},
+        dict.fromkeys(names, SHARD),
+        (),
+        "reachable",
+        1.0,
+        2.0,
+        "eu-1",
+        imports={"n/a": ("10.98.0.1",)},
     )
     return assemble.World({"m": member})
 
@@ -61,3 +90,16 @@ def test_other_formats_and_keys_are_passed_over() -> None:
 def test_broken_entries_are_a_state_error(key: bytes, value: bytes) -> None:
     with pytest.raises(StateError, match="cannot be read"):
         state.load([(key, value)])
+
+
+def test_what_an_older_version_wrote_is_still_read() -> None:
+    old = [
+        (b"service/n/a", b"\x02" + msgspec.msgpack.encode([[["http", "tcp", 80]], ["m"]])),
+        (
+            b"shard/n/a/m",
+            b"\x02" + msgspec.msgpack.encode(["eu", ["z"], ["198.51.100.1"], ["healthy", "it is", 1.0]]),
+        ),
+    ]
+    loaded, _ = state.load(old)
+    shard = loaded.services["n/a"].shards[0]
+    assert shard.facts == ShardFacts(("198.51.100.1",)) and loaded.services["n/a"].imports == ()

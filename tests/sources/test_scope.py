@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from fedns.sources import scope
 
 SERVICES = [("Service", namespace, name) for namespace in "nm" for name in "ab"]
+EXPORTS = [("ServiceExport", namespace, name) for _, namespace, name in SERVICES]
 KEYS = [
     *SERVICES,
-    *(("ServiceExport", namespace, name) for _, namespace, name in SERVICES),
+    *EXPORTS,
     *(("Namespace", "", namespace) for namespace in "nm"),
 ]
 CHANGES = st.lists(st.tuples(st.sampled_from(KEYS), st.sampled_from([True, None])), max_size=40)
@@ -24,7 +25,8 @@ def test_what_comes_through_is_what_may(changes: list[Any], namespaces: bool, ex
         (there.discard if value is None else there.add)(key)
         for one, told in found.update([(key, value)]):
             (passed.discard if told is None else passed.add)(one)
-    assert passed == {
+    assert {one for one in passed if one[0] == "ServiceExport"} == there & set(EXPORTS)
+    assert passed - set(EXPORTS) == {
         one
         for one in there & set(SERVICES)
         if (not namespaces or ("Namespace", "", one[1]) in there)
