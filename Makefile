@@ -76,7 +76,7 @@ bench: bench-dns bench-gateway bench-converge bench-scale bench-fleet bench-floo
 bench-dns: setup peers  ## Answers per CPU-second beside Knot, NSD, BIND, gdnsd, CoreDNS; SCENARIO="mix tcp", QUICK=1
 	$(BIN)/python tests/bench/bench_dns.py $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(QUICK),--quick)
 
-peers: .peers/coredns  ## Build CoreDNS into .peers for the benchmark, if there is a Go compiler
+peers: .peers/coredns  ## Build CoreDNS into .peers for benchmark and tests, if there is a Go compiler
 
 .peers/coredns: tests/bench/coredns/main.go tests/bench/coredns/go.mod
 	@cd tests/bench/coredns && go build -o ../../../.peers/coredns . || echo "without CoreDNS"
