@@ -284,9 +284,9 @@ class _Compiler:
         if not (final.host or final.choices or final.stale or self._hole):
             path = answers.Path(owner, tuple(targets))
             return answers.stem((zone, flags), self._ttl, (final.v4, final.v6), path)
-        slots = {} if final.host or self._hole else _slots(self._ttl, owner, targets, final)
+        ready = {} if final.host or self._hole else slots(self._ttl, owner, targets, final)
         rrsets = (node.RRset(node.CNAME, self._ttl, (targets[0],)),)
-        return node.encode(node.Node(zone, flags, rrsets, slots, (), final.stale))
+        return node.encode(node.Node(zone, flags, rrsets, ready, (), final.stale))
 
     def _stem(self, final: outcome.Outcome, flags: int) -> bytes:
         """The childless node of a name that answers itself: the same at all levels with this outcome."""
@@ -299,8 +299,8 @@ class _Compiler:
         zone, ttl = self._layout.zone, self._ttl
         if not (final.host or final.choices or final.stale):
             return answers.stem((zone, flags), ttl, (final.v4, final.v6))
-        slots = {} if final.host else _slots(ttl, wire.ROOT, [], final)
-        return node.encode(node.Node(zone, flags, _rrsets(final, ttl), slots, (), final.stale))
+        ready = {} if final.host else slots(ttl, wire.ROOT, [], final)
+        return node.encode(node.Node(zone, flags, _rrsets(final, ttl), ready, (), final.stale))
 
     def _flags(self, owner: bytes) -> int:
         static = self._layout.static and self._layout.static.get(owner)
@@ -338,7 +338,8 @@ def _rrsets(final: outcome.Outcome, ttl: int) -> tuple[node.RRset, ...]:
     return tuple(node.RRset(rtype, ttl, rdatas) for rtype, rdatas in pairs if rdatas)
 
 
-def _slots(ttl: int, owner: bytes, targets: list[bytes], final: outcome.Outcome) -> dict[int, node.Slot]:
+def slots(ttl: int, owner: bytes, targets: list[bytes], final: outcome.Outcome) -> dict[int, node.Slot]:
+    """The ready answers at a name that leads along these to an outcome."""
     return {rtype: _slot(ttl, owner, targets, rtype, final) for rtype in _FAMILIES}
 
 
