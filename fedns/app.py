@@ -21,6 +21,7 @@ from typing import Any
 from fedns import config, fleet, logs, metrics, portal, stamps, tables
 from fedns.control import (
     aims,
+    annexes,
     certificates,
     desk,
     frontage,
@@ -86,6 +87,7 @@ class Control:
         if settings.gateway.serves:
             self.turn.passage = passage.Passage(lambda: self.writer.items("gateway"), settings.gateway.place)
             self.turn.passage.restore(self.writer.items("state"))
+        self.turn.annexes = annexes.Annexes(config.annexes(settings))
         self.turn.terms = terms.encode(portal.agreed(settings.gateway)) if settings.gateway.serves else None
         home = vault.Vault(os.path.join(settings.state, "keys"))
         self.keys = keys.Keeper(home, settings.dns.dnssec, self.writer.get("dns", tables.SIGNING))

@@ -14,8 +14,8 @@ from typing import Annotated, Literal, NamedTuple
 from msgspec import Struct, structs
 
 from fedns import fleet as fleets
-from fedns import geography, hosts, keyring, portal, replicas, schema, values
-from fedns.dns import atlas, client, names, rate
+from fedns import geography, hosts, interior, keyring, portal, replicas, schema, values
+from fedns.dns import annex, atlas, client, names, rate
 from fedns.errors import Problem
 from fedns.model import assemble, policy
 from fedns.values import (
@@ -154,6 +154,7 @@ class Config(Struct, frozen=True):
     geo: geography.Geo = geography.Geo()
     dns: Dns = Dns()
     gateway: portal.Gateway = portal.Gateway()
+    inside: interior.Inside = interior.Inside()
     clusterset: Clusterset = Clusterset()
     admin: Admin = Admin()
     transfer: replicas.Transfer = replicas.Transfer()
@@ -277,6 +278,10 @@ def _check_dnssec(config: Config, reader: schema.Reader) -> None:
     keyring.check(config.dns.dnssec, config.domain, reader)
 
 
+def _check_inside(config: Config, reader: schema.Reader) -> None:
+    interior.check(config.inside, config.domain, reader)
+
+
 CHECKS = (
     _check_sources,
     _check_names,
@@ -284,6 +289,7 @@ CHECKS = (
     _check_places,
     _check_copies,
     _check_dnssec,
+    _check_inside,
 )
 """What one value cannot say about itself; run only on a file whose values are all good."""
 
@@ -339,6 +345,18 @@ def whereabouts(config: Config, more: Iterable[fleets.Member] = ()) -> atlas.Set
     members = (*config.members, *more)
     clients = {member.name: member.clients for member in members if member.clients}
     return geography.settings(config.places, config.geo, config.dns.ecs, clients)
+
+
+def annexes(config: Config) -> tuple[annex.Kind, ...]:
+    """Zones beside the federated one."""
+    return interior.kinds(config.inside)
+
+
+def insider(config: Config, member: fleets.Member) -> bool:
+    """Whether somebody may be inside this member, so that it is to be told what is there."""
+    if config.inside.enabled is False:
+        return False
+    return config.inside.written or bool(member.clients)
 
 
 def naming(config: Config) -> names.Settings:

@@ -28,7 +28,7 @@ class Doors:
         self._settings, self._watcher = settings, watcher
         self._gate = asyncio.Semaphore(client.AT_ONCE)
         self._routes = settings.gateway.serves
-        self._inside, self._clusterset = False, settings.clusterset.serves
+        self._clusterset = settings.clusterset.serves
         self.register = identity.Register(os.path.join(settings.state, "identities"), learns)
 
     @property
@@ -45,7 +45,7 @@ class Doors:
             told.zones,
             told.labels,
             endpoints,
-            self._inside or self._clusterset,
+            config.insider(self._settings, told) or self._clusterset,
             self._clusterset,
         )
         where = fleet.where(told)

@@ -1,9 +1,9 @@
-"""The cluster domain: federated services as those see them who are inside a member, below `svc.cluster.local`.
+"""The cluster domain: federated services as those see them who are inside a member.
 
-Law: `S.N.F.svc` leads to the local name `S.N.svc` where the member's own shard serves (`model.locality`), else
-to the narrowest federated name of the client's place, and the whole chain is in one answer. `S.N.svc` is there
-for those inside a member that has the service, and for nobody else. All other names below the domain are not
-there, so that a resolver's search goes on.
+Law: `S.N.F.svc` leads to the local name `S.N.svc` where the member's own shard serves (`model.locality`),
+else to the narrowest federated name of the client's place, and the whole chain is in one answer. `S.N.svc` is
+there for those inside a member that has the service, and for nobody else. All other names below the domain
+are not there, so that a resolver's search goes on.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -195,7 +195,10 @@ class _Service:
         if first is None:
             return None
         steps = [first, *federation.chain(self._outcomes, self._layout.levels, first)]
-        final, targets = self._final(steps[-1], place), [self._prefix + suffixes[each].suffix for each in steps]
+        final, targets = (
+            self._final(steps[-1], place),
+            [self._prefix + suffixes[each].suffix for each in steps],
+        )
         kind = self._domain.number, node.SERVICE | node.CROSSING
         if final.serves and not (final.host or final.choices or final.stale):
             path = answers.Path(self._owner, tuple(targets), self._layout.origin, self._layout.zone)
