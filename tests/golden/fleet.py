@@ -3,7 +3,8 @@
 settings: {federation: F, domain: D, nameservers: {...}, compat: fedns}
 members: {NAME: {region: R, zones: [Z]}}
 services: {NAMESPACE/NAME: {policy: {...}, ports: [[name, protocol, number]], last_good: [MEMBER], shards:
-  {MEMBER: {addresses: [IP], hostnames: [NAME], resolved: [IP], state: healthy, endpoints: [IP]}}}}
+  {MEMBER: {addresses: [IP], hostnames: [NAME], resolved: [IP], state: healthy, endpoints: [IP],
+  inside: {cluster_ips: [IP]}}}}}
 static: master file text of a static zone with the domain as its origin
 where: an `atlas.Settings`, for places of clients
 """
@@ -16,7 +17,7 @@ import dns.zone
 import msgspec
 import yaml
 
-from fedns.dns import atlas, federation, names, node, places, skeleton, zones
+from fedns.dns import annex, atlas, federation, names, node, places, skeleton, zones
 from fedns.model import facts, policy, snapshot
 
 NOW = 1_800_000_000.0
@@ -27,12 +28,18 @@ class Fleet(NamedTuple):
     layout: names.Layout
     atlas: places.Atlas = places.Atlas()
 
-    def table(self) -> dict[bytes, bytes]:
-        """The whole answer table, as a turn would publish it."""
+    def table(self, *kinds: annex.Kind) -> dict[bytes, bytes]:
+        """The whole answer table, as a turn would publish it, with the zones of these kinds."""
         entries = skeleton.skeleton(self.snapshot, self.layout)
         for service in self.snapshot.services.values():
             entries.update(federation.compile_service(service, self.layout, NOW))
-        served = (skeleton.zone(self.layout, 1),)
+        served = [skeleton.zone(self.layout, 1)]
+        for kind in kinds:
+            opened = kind.open(annex.Setting(self.layout, self.snapshot.members, len(served)))
+            if opened is not None:
+                served.append(opened.zone)
+                parts = opened.whole(self.snapshot, NOW)
+                entries.update((key, value) for part in parts for key, value in part.items() if value)
         drawn = places.encode(self.atlas)
         heads = {node.ATLAS: drawn, node.ATLAS_STAMP: places.stamp(drawn)}
         return {**entries, **heads, node.ZONES: node.encode_zones(served), node.READY: b"1"}
@@ -87,7 +94,15 @@ def _shard(member: snapshot.Member, ports: tuple[facts.Port, ...], **fields: Any
     told = fields.get("endpoints")
     numbers = tuple((port.name, port.number + 8000) for port in ports)
     endpoints = None if told is None else tuple(facts.Endpoint(address, numbers) for address in told)
-    shard_facts = facts.ShardFacts(addresses, tuple(fields.get("hostnames", ())), ports, counts, endpoints)
+    inside = fields.get("inside")
+    shard_facts = facts.ShardFacts(
+        addresses,
+        tuple(fields.get("hostnames", ())),
+        ports,
+        counts,
+        endpoints,
+        None if inside is None else _inside(**inside),
+    )
     says = {"healthy": "up", "unhealthy": "down"}.get(state, state)
     detail = f"{ready} of 3 endpoints ready"
     evidence = (msgspec.convert(["readiness", says, detail, NOW], _Row),)
@@ -96,6 +111,24 @@ def _shard(member: snapshot.Member, ports: tuple[facts.Port, ...], **fields: Any
     )
     resolved = addresses + tuple(fields.get("resolved", ()))
     return snapshot.Shard(member.name, member.region, member.zones, shard_facts, resolved, verdict)
+
+
+def _inside(**fields: Any) -> facts.Inside:
+    """`backends` are objects here."""
+    told = fields.pop("backends", None)
+    backends = None if told is None else tuple(facts.Backend(**_frozen(each)) for each in told)
+    return facts.Inside(**_frozen(fields), backends=backends)
+
+
+def _frozen(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: tuple(map(tuple, value))
+        if name == "ports"
+        else tuple(value)
+        if isinstance(value, list)
+        else value
+        for name, value in fields.items()
+    }
 
 
 _Row = tuple[str, str, str, float]
