@@ -18,7 +18,7 @@ import time
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
-from fedns import config, fleet, logs, metrics, portal, stamps, tables
+from fedns import config, fleet, instance, logs, metrics, portal, stamps, tables
 from fedns.control import (
     aims,
     annexes,
@@ -67,8 +67,8 @@ log = logging.getLogger("fedns.app")
 class Control:
     """The control process of one configuration."""
 
-    def __init__(self, path: str, settings: config.Config, problems: tuple[Problem, ...]) -> None:
-        self.path, self.config = path, settings
+    def __init__(self, told: instance.Told, settings: config.Config, problems: tuple[Problem, ...]) -> None:
+        self.told, self.path, self.config = told._replace(state=settings.state), told.path, settings
         self.started = time.time()
         # what is known
         awaited = ["zones", "orders", *(["geodata"] if settings.geo.database else [])]
@@ -288,7 +288,7 @@ class Control:
                 continue
             changed.clear()
             seen = stamps.of(self.path)
-            loaded = config.anchored(config.load(self.path), self.config.state, self.path)
+            loaded = instance.found(self.told)
             self.hear(change.ProblemsChange("config", loaded.problems))
             if loaded.config is None:
                 log.error("the configuration has problems: the last good one stays in use")
@@ -301,7 +301,7 @@ class Control:
         before = self.known.problems["config"]
         if not before:
             return
-        found = config.anchored(config.load(self.path), self.config.state, self.path).problems
+        found = instance.found(self.told).problems
         if found != before:
             self.hear(change.ProblemsChange("config", found))
 
@@ -316,17 +316,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="fedns.app", description="The fedns control process.")
     parser.add_argument("--config", default=config.DEFAULT_FILE)
     parser.add_argument("--state", default="", help="the state directory in use, whatever the file says")
+    parser.add_argument("--member", default="", help="the member this instance is in, whatever the file says")
     options = parser.parse_args(arguments)
-    path = os.path.abspath(options.config)
+    told = instance.Told(os.path.abspath(options.config), options.state, options.member)
     logs.setup("control")
-    loaded = _load(path, options.state)
+    loaded = instance.begun(told)
     for problem in loaded.problems:
         log.warning("problem", extra=logs.fields(source="config", problem=str(problem)))
     if loaded.config is None:
         return 1
     state = loaded.config.state
     try:
-        again = asyncio.run(_begin(path, loaded))
+        again = asyncio.run(_begin(told, loaded))
     except (tables.Damaged, *tables.DAMAGE) as error:
         log.error("the tables are damaged", extra=logs.fields(error=str(error)))
         return tables.CORRUPT_EXIT
@@ -334,23 +335,16 @@ def main(arguments: list[str] | None = None) -> int:
         log.error("cannot go on", extra=logs.fields(error=str(error)))
         return 1
     if again:
-        os.execv(sys.executable, [sys.executable, "-m", "fedns.app", "--config", path, "--state", state])
+        same = ["--config", told.path, "--state", state, "--member", told.member]
+        os.execv(sys.executable, [sys.executable, "-m", "fedns.app", *same])
     return 0
 
 
-def _load(path: str, state: str) -> config.Loaded:
-    """The configuration to begin with: while the file is bad, what it said when it was last good."""
-    loaded = config.load(path)
-    if loaded.config is None and state:
-        return config.Loaded(config.kept(path, state), loaded.problems)
-    return config.anchored(loaded, state, path)
-
-
-async def _begin(path: str, loaded: config.Loaded) -> bool:
+async def _begin(told: instance.Told, loaded: config.Loaded) -> bool:
     assert loaded.config is not None
-    control = Control(path, loaded.config, loaded.problems)
+    control = Control(told, loaded.config, loaded.problems)
     try:
-        config.keep(path, loaded.config.state)
+        instance.keep(told.path, loaded.config.state)
     except OSError as error:
         log.warning("the configuration is not kept", extra=logs.fields(error=str(error)))
     return await control.run()

@@ -39,8 +39,6 @@ from fedns.values import (
 )
 
 DEFAULT_FILE = "fedns.yaml"
-KEPT = "fedns.yaml.good"
-"""In the state directory: the file as it could last be used, for a start while it cannot."""
 CLUSTERSET = "clusterset.local"
 ADMIN = "127.0.0.1:9053"
 """The admin API is unauthenticated, so it is bound to loopback unless told otherwise."""
@@ -92,9 +90,10 @@ class RateLimit(Struct, frozen=True):
 class Dns(Struct, frozen=True):
     """`compat: v1` answers as Kubernetes federation v1 did, its known defects included. `nsid`, `identity`
     (`id.server`) and `version` (`version.bind`) are told to who asks; empty ones are not. `idle` is how long
-    a quiet TCP connection lives."""
+    a quiet TCP connection lives. Who asks at one of `inside` is inside its member."""
 
     listen: tuple[Listen, ...] = (values.Address("127.0.0.1", 5300),)
+    inside: tuple[geography.Inside, ...] = ()
     workers: Count = 2
     ttl: TtlBounds = TtlBounds()
     compat: Literal["fedns", "v1"] = "fedns"
@@ -140,7 +139,8 @@ class Clusterset(Struct, frozen=True):
 
 
 class Config(Struct, frozen=True):
-    """The whole file; paths are absolute, times are seconds."""
+    """The whole file; paths are absolute, times are seconds. `member`: the one that this instance is in, and
+    that everybody who asks it is inside of; empty: none."""
 
     federation: Label
     domain: Host
@@ -150,6 +150,7 @@ class Config(Struct, frozen=True):
     zones: tuple[Directory, ...] = ()
     fleet: fleets.Fleet = fleets.Fleet()
     members: tuple[fleets.Member, ...] = ()
+    member: Host = ""
     places: tuple[geography.Place, ...] = ()
     geo: geography.Geo = geography.Geo()
     dns: Dns = Dns()
@@ -182,41 +183,23 @@ def parse(data: bytes, path: str = DEFAULT_FILE) -> Loaded:
     return _finish(reader, reader.parse(data, Config))
 
 
-def keep(path: str, state: str) -> None:
-    """Keeps a copy of the file in the state directory, if it can be used. OSError when that cannot be."""
-    with open(path, "rb") as file:
-        data = file.read()
-    copy = os.path.join(state, KEPT)
-    if parse(data, path).config is None or _content(copy) == data:
-        return
-    with open(copy + ".new", "wb") as file:
-        os.fchmod(file.fileno(), os.stat(path).st_mode & 0o777)  # it may hold secrets
-        file.write(data)
-        os.fsync(file.fileno())
-    os.replace(copy + ".new", copy)
+def unknown(config: Config, member: str) -> str:
+    """What is wrong with a member's name; empty: it may be one, by this file or by objects of the fleet."""
+    if config.fleet.manifests or fleets.where(config.fleet) is not None:
+        return ""
+    return "" if any(each.name == member for each in config.members) else f"no member is called {member!r}"
 
 
-def kept(path: str, state: str) -> Config | None:
-    """What `path` said when it could last be used; None where nothing was kept."""
-    data = _content(os.path.join(state, KEPT))
-    return None if data is None else parse(data, path).config
+def called(config: Config) -> str:
+    return f"the members are {', '.join(each.name for each in config.members)}" if config.members else ""
 
 
-def anchored(loaded: Loaded, state: str, path: str) -> Loaded:
-    """With the state directory that is in use: workers read there, so it moves only with all of them."""
-    found = loaded.config
-    if found is None or not state or found.state == state:
-        return loaded
-    told = Problem(path, f"`state` is {found.state} now, and {state} in use", "restart `fedns serve`")
-    return Loaded(structs.replace(found, state=state), (*loaded.problems, told))
-
-
-def _content(path: str) -> bytes | None:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:
-        return None
+def settled(config: Config) -> Config:
+    """The gateway of an instance in a member is there too."""
+    if not config.member:
+        return config
+    place = portal.Place(member=config.member)
+    return structs.replace(config, gateway=structs.replace(config.gateway, place=place))
 
 
 def _finish(reader: schema.Reader, config: Config | None) -> Loaded:
@@ -241,7 +224,7 @@ def _complete(config: Config, base: str) -> Config:
     values["clusterset"] = Clusterset(config.clusterset.domain or CLUSTERSET, config.clusterset.serves)
     values["fleet"] = fleets.completed(config.fleet)
     values["dns"] = structs.replace(config.dns, dnssec=keyring.completed(config.dns.dnssec, config.domain))
-    return Config(**values)
+    return settled(Config(**values))
 
 
 def _check_sources(config: Config, reader: schema.Reader) -> None:
@@ -272,6 +255,11 @@ def _check_copies(config: Config, reader: schema.Reader) -> None:
 
 def _check_places(config: Config, reader: schema.Reader) -> None:
     geography.check(config.places, config.geo, reader)
+    told = [(("dns", "inside", at, "member"), each.member) for at, each in enumerate(config.dns.inside)]
+    for path, member in (*told, *([(("member",), config.member)] if config.member else [])):
+        wrong = unknown(config, member)
+        if wrong:
+            reader.bad(path, wrong, called(config))
 
 
 def _check_dnssec(config: Config, reader: schema.Reader) -> None:
@@ -344,7 +332,9 @@ def whereabouts(config: Config, more: Iterable[fleets.Member] = ()) -> atlas.Set
         return atlas.Settings(ecs=False)
     members = (*config.members, *more)
     clients = {member.name: member.clients for member in members if member.clients}
-    return geography.settings(config.places, config.geo, config.dns.ecs, clients)
+    found = geography.settings(config.places, config.geo, config.dns.ecs, clients)
+    inside = () if config.member else tuple(dict.fromkeys(each.member for each in config.dns.inside))
+    return found._replace(inside=inside, home=config.member)
 
 
 def annexes(config: Config) -> tuple[annex.Kind, ...]:
@@ -356,7 +346,10 @@ def insider(config: Config, member: fleets.Member) -> bool:
     """Whether somebody may be inside this member, so that it is to be told what is there."""
     if config.inside.enabled is False:
         return False
-    return config.inside.written or bool(member.clients)
+    if config.member:
+        return member.name == config.member
+    stated = member.clients or member.name in [each.member for each in config.dns.inside]
+    return config.inside.written or bool(stated)
 
 
 def naming(config: Config) -> names.Settings:

@@ -1,4 +1,4 @@
-"""What `fedns.yaml` says of clients' places: `places`, `geo` and `dns.ecs`.
+"""What `fedns.yaml` says of clients' places: `places`, `geo`, `dns.ecs` and `dns.inside`.
 
 Law: written by people, so everything is checked; what it all means is worked out by `dns.atlas`.
 """
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from fedns import schema
 from fedns.dns import atlas, places
-from fedns.values import File, Label, Prefix
+from fedns.values import File, Host, Label, Listen, Prefix
 
 _CODE = re.compile(r"country:[A-Z]{2}|continent:[A-Z]{2}|subdivision:[A-Z]{2}-[A-Z0-9]{1,3}")
 
@@ -41,6 +41,13 @@ class Place(Struct, frozen=True):
     prefix: Prefix
     region: Label
     zone: Label = ""
+
+
+class Inside(Struct, frozen=True):
+    """A listener whose clients are all inside one member."""
+
+    listen: Listen
+    member: Host
 
 
 class Home(Struct, frozen=True):

@@ -181,29 +181,6 @@ def test_a_missing_file_is_a_problem(tmp_path: pathlib.Path) -> None:
     assert "cannot be read" in loaded.problems[0].what
 
 
-def test_what_was_last_good_is_kept_and_stays_kept(tmp_path: pathlib.Path) -> None:
-    path, state = tmp_path / "fedns.yaml", str(tmp_path)
-    assert config.kept(str(path), state) is None
-    path.write_text("federation: f\ndomain: example.com\nzones: [zones/]\n")
-    config.keep(str(path), state)
-    good = config.load(str(path)).config
-    path.write_text("federation: f\ndomian: example.com\n")
-    config.keep(str(path), state)
-    assert good is not None and config.kept(str(path), state) == good
-    assert os.stat(os.path.join(state, config.KEPT)).st_mode & 0o777 == path.stat().st_mode & 0o777
-    assert good.zones == (str(tmp_path / "zones"),)  # relative to the file, not to its copy
-
-
-def test_the_state_directory_in_use_stays_and_that_is_told(tmp_path: pathlib.Path) -> None:
-    path = tmp_path / "fedns.yaml"
-    path.write_text("federation: f\ndomain: example.com\nstate: new\n")
-    loaded = config.load(str(path))
-    assert config.anchored(loaded, "", str(path)) == config.anchored(loaded, f"{tmp_path}/new", str(path))
-    moved = config.anchored(loaded, "/old", str(path))
-    assert moved.config is not None and moved.config.state == "/old"
-    assert [problem.hint for problem in moved.problems] == ["restart `fedns serve`"]
-
-
 KEYED = (
     GOOD
     + """\

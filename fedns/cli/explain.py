@@ -22,6 +22,9 @@ class Question(NamedTuple):
     source: Annotated[
         str, typer.Option("--from", help="Address of the client who asks; without it, the default view.")
     ] = ""
+    member: Annotated[
+        str, typer.Option("--member", help="Ask as a client inside this member, of a name.")
+    ] = ""
     header: Annotated[
         list[str] | None, typer.Option("-H", "--header", help="Of a request, as 'Name: value'; repeatable.")
     ] = None
@@ -35,7 +38,7 @@ def _explain(ask: client.Ask, told: Question) -> None:
         query = {**asked, "from": told.source}
         _show(ask, ask.api.get("/api/v1/explain/request", query), itinerary.render)
         return
-    question = {"name": told.name, "type": told.type, "from": told.source}
+    question = {"name": told.name, "type": told.type, "from": told.source, "member": told.member}
     _show(ask, ask.api.get("/api/v1/explain", question), render)
 
 

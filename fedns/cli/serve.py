@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fedns import config, logs, portal
+from fedns import config, instance, logs, portal
 from fedns.cli import codes, output
 from fedns.errors import FednsError
 from fedns.servers import supervisor
@@ -25,19 +25,22 @@ def serve(
     role: Annotated[
         Role, typer.Option(help="Run only this part; parts share the state directory.")
     ] = Role.all,
+    member: Annotated[
+        str, typer.Option(help="Serve as the agent of this member: whoever asks is inside of it.")
+    ] = "",
 ) -> None:
     """Serve until SIGTERM or Ctrl-C. SIGHUP and changes of the files reload."""
-    raise typer.Exit(run(file, role))
+    raise typer.Exit(run(file, role, member))
 
 
-def run(file: str, role: Role = Role.all) -> int:
+def run(file: str, role: Role = Role.all, member: str = "") -> int:
     """Prints what is wrong with the configuration; serves if it can be used. Returns the exit code."""
-    loaded = config.load(file)
+    loaded = instance.stationed(config.load(file), member)
     for problem in loaded.problems:
         output.complain(str(problem))
     if loaded.config is None:
         return codes.PROBLEMS
-    options = ("--config", os.path.abspath(file), "--state", loaded.config.state)
+    options = ("--config", os.path.abspath(file), "--state", loaded.config.state, "--member", member)
     control = (sys.executable, "-m", "fedns.app", *options)
     logs.setup("supervisor")
     try:
@@ -50,13 +53,16 @@ def run(file: str, role: Role = Role.all) -> int:
 def plan(settings: config.Config, control: tuple[str, ...], role: Role = Role.all) -> supervisor.Plan:
     """What the supervisor is told: sockets, workers, the state directory, and control's command line."""
     listen = tuple((one.host, one.port) for one in settings.dns.listen)
+    inside = tuple(((one.listen.host, one.listen.port), one.member) for one in settings.dns.inside)
+    answers = role in (Role.all, Role.dns)
     return supervisor.Plan(
-        listen if role in (Role.all, Role.dns) else (),
+        listen if answers else (),
         settings.dns.workers,
         settings.state,
         control if role in (Role.all, Role.control) else (),
         tls=_tls(settings.dns.tls),
         gateway=_gateway(settings.gateway) if role in (Role.all, Role.gateway) else None,
+        inside=inside if answers else (),
     )
 
 

@@ -113,9 +113,12 @@ class Desk:
     def metrics(self) -> bytes:
         return self._parts.metrics.render()
 
-    def explain(self, name: str, rtype: str, source: str) -> explanation.Explanation:
-        asker = _From(self._host, ip_address(source).packed if source else b"")
+    def explain(self, name: str, rtype: str, source: str, member: str = "") -> explanation.Explanation:
+        asker = _From(self._host, ip_address(source).packed if source else b"", member)
         done, view, now = self._parts.turn, self._parts.writer.view(), time.time()
+        if member and member not in done.atlas.inside:
+            view.close()
+            raise FednsError(f"nobody is inside member {member!r}: it has no `clients`, and no `dns.inside`")
         try:
             told = explain.explain(
                 done.snapshot, done.layout, view, explain.Question(name, rtype, asker), now
@@ -274,8 +277,8 @@ class _Pools(Mapping[bytes, route.Pool]):
 class _From(client.Client):
     """Who is said to ask."""
 
-    def __init__(self, host: client.Host, address: bytes) -> None:
-        super().__init__(host)
+    def __init__(self, host: client.Host, address: bytes, member: str) -> None:
+        super().__init__(host, member)
         self._address = address
 
     def address(self) -> bytes:

@@ -24,7 +24,8 @@ class Area(NamedTuple):
 
 class Settings(NamedTuple):
     """`prefixes` are (network, region, zone), `clients` the networks of members. `database`: whether there is
-    to be one."""
+    to be one. `inside`: members with listeners whose clients are all inside; `home`: the one member that
+    everybody is inside of."""
 
     prefixes: tuple[tuple[str, str, str], ...] = ()
     clients: Mapping[str, tuple[str, ...]] = {}
@@ -33,6 +34,8 @@ class Settings(NamedTuple):
     database: bool = False
     ecs: bool = True
     trust: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
+    home: str = ""
 
 
 NONE = Settings()
@@ -49,23 +52,61 @@ class Map(NamedTuple):
 def draw(settings: Settings, members: Iterable[model.Member]) -> Map:
     fleet = {member.name: member for member in members}
     populated = {member.region for member in fleet.values() if member.region}
-    known = _positions(settings, populated)
-    index = {places.Row(*settings.default): places.DEFAULT}
+    known, index = _positions(settings, populated), {_default(settings, fleet): places.DEFAULT}
     prefixes = [
-        places.Prefix(network, _number(index, *row), rule)
-        for network, row, rule in _prefixes(settings, fleet)
+        places.Prefix(network, _number(index, row), why) for network, row, why in _prefixes(settings, fleet)
     ]
     codes: dict[str, int] = {}
     positions: dict[int, places.Position] = {}
-    if settings.database:
-        codes = {f"region:{region}": _number(index, region) for region in sorted(populated)}
+    if settings.database and not settings.home:
+        codes = {f"region:{region}": _number(index, places.Row(region)) for region in sorted(populated)}
         for region, area in settings.areas.items():
-            codes.update(dict.fromkeys((*area.codes, f"region:{region}"), _number(index, region)))
-        positions = {_number(index, region): position for region, position in sorted(known.items())}
-    atlas = places.Atlas(tuple(index), tuple(prefixes), codes, positions, "", settings.ecs, settings.trust)
+            codes.update(dict.fromkeys((*area.codes, f"region:{region}"), _number(index, places.Row(region))))
+        positions = {
+            _number(index, places.Row(region)): position for region, position in sorted(known.items())
+        }
+    inside = dict(_inside(settings, fleet, index, {each.place for each in prefixes}))
+    atlas = places.Atlas(
+        tuple(index), tuple(prefixes), codes, positions, "", settings.ecs, settings.trust, inside
+    )
     near = {row.region: _near(row.region, known, populated) for row in index}
     found = tuple(selection.Place(row.region, row.zone, near[row.region], row.member) for row in index)
-    return Map(atlas, found, tuple(_problems(index, known, fleet)))
+    return Map(atlas, found, (*_problems(index, known, fleet), *_doubts(settings, fleet)))
+
+
+def _default(settings: Settings, fleet: Mapping[str, model.Member]) -> places.Row:
+    return _own(settings.home, fleet) if settings.home else places.Row(*settings.default)
+
+
+def _own(name: str, fleet: Mapping[str, model.Member]) -> places.Row:
+    """Where a member is. Which of several zones a client of it is in, its address may say."""
+    member = fleet.get(name)
+    if member is None:
+        return places.Row(member=name)
+    return places.Row(member.region, member.zones[0] if len(member.zones) == 1 else "", name)
+
+
+def _entered(row: places.Row, own: places.Row) -> places.Row:
+    """A place that a prefix says, as who is inside of a member has it: its zone counts if it is of that
+    region, and none of another member, whose networks may be numbered alike."""
+    if row.member not in ("", own.member) or not row.region or own.region not in ("", row.region):
+        return own
+    return places.Row(row.region, row.zone or own.zone, own.member)
+
+
+def _inside(
+    settings: Settings, fleet: Mapping[str, model.Member], index: dict[places.Row, int], said: set[int]
+) -> Iterable[tuple[str, places.Inside]]:
+    """By member. `said` are the places that prefixes lead to. Members whose clients are known by those alone
+    have no further place."""
+    for name in sorted({*settings.inside, *settings.clients, settings.home} - {""}):
+        own = _own(name, fleet)
+        if name in settings.inside:
+            entered = {number: _entered(row, own) for row, number in index.items() if number in said}
+            of = {number: _number(index, row) for number, row in entered.items() if row != own}
+            yield name, places.Inside(_number(index, own), of)
+        elif own in index:
+            yield name, places.Inside(index[own])
 
 
 class _Said(NamedTuple):
@@ -80,19 +121,19 @@ class _Said(NamedTuple):
 def _prefixes(settings: Settings, fleet: Mapping[str, model.Member]) -> Iterator[tuple[str, places.Row, str]]:
     """What each prefix comes to: of two rules the narrower one says where its clients are, and of two members
     the narrower one says inside of which."""
-    rules = _rules(settings, fleet)
+    rules, default = _rules(settings, fleet), _default(settings, fleet)
     came: dict[str, places.Row] = {}
     around: list[tuple[IPv4Network | IPv6Network, places.Row]] = []
-    for network in sorted(map(ip_network, rules), key=_order):
+    for network, said in sorted(((ip_network(text), said) for text, said in rules.items()), key=_order):
         while around and (around[-1][0].version != network.version or not _within(network, around[-1][0])):
             around.pop()
         outer = around[-1][1] if around else places.Row(*settings.default)
-        said = rules[str(network)]
         row = places.Row(*(said.where or outer[:2]), said.member or outer.member)
-        came[str(network)] = row
+        came[said.rule] = row
         around.append((network, row))
     for text, said in rules.items():
-        yield text, came[text], said.rule
+        row = came[said.rule]
+        yield text, _entered(row, default) if settings.home else row, said.rule
 
 
 def _rules(settings: Settings, fleet: Mapping[str, model.Member]) -> dict[str, _Said]:
@@ -102,22 +143,22 @@ def _rules(settings: Settings, fleet: Mapping[str, model.Member]) -> dict[str, _
         for network, region, zone in settings.prefixes
     }
     for name, networks in settings.clients.items():
-        member = fleet.get(name)
-        if member is None:
+        if name not in fleet or settings.home not in ("", name):
             continue
-        where = (member.region, member.zones[0] if len(member.zones) == 1 else "") if member.region else None
+        own = _own(name, fleet)
         for network in networks:
             rule = f"{network}, clients of member {name}"
             written = found.get(network)
             if written is None:
-                found[network] = _Said(where, name, rule)
+                found[network] = _Said(own[:2] if own.region else None, name, rule)
             elif not written.member:
                 found[network] = _Said(written.where, name, f"{written.rule} and {rule}")
     return found
 
 
-def _order(network: IPv4Network | IPv6Network) -> tuple[int, int, int]:
+def _order(row: tuple[IPv4Network | IPv6Network, _Said]) -> tuple[int, int, int]:
     """Each network comes after those around it."""
+    network, _ = row
     return network.version, int(network.network_address), network.prefixlen
 
 
@@ -125,8 +166,8 @@ def _within(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) 
     return int(inner.network_address) <= int(outer.broadcast_address)
 
 
-def _number(index: dict[places.Row, int], region: str, zone: str = "", member: str = "") -> int:
-    return index.setdefault(places.Row(region, zone, member), len(index))
+def _number(index: dict[places.Row, int], row: places.Row) -> int:
+    return index.setdefault(row, len(index))
 
 
 def _positions(settings: Settings, populated: set[str]) -> dict[str, places.Position]:
@@ -164,3 +205,17 @@ def _problems(
             told = f"clients are said to be in region {region}: no member is, and its position is not known"
             hint = f"write it below `geo`: regions: {{{region}: {{position: [50.1, 8.7]}}}}"
             yield Problem(f"place {region}", told, hint)
+
+
+def _doubts(settings: Settings, fleet: Mapping[str, model.Member]) -> Iterable[Problem]:
+    """Who is said to be inside of nobody, or of two members."""
+    for name in sorted({*settings.inside, settings.home} - {"", *fleet}) if fleet else ():
+        told = f"listeners are said to be inside member {name}: no member is called so"
+        yield Problem("dns.inside" if name in settings.inside else "member", told, "correct the name")
+    first: dict[str, str] = {}
+    for name, networks in settings.clients.items():
+        for network in networks if name in fleet else ():
+            other = first.setdefault(network, name)
+            if other != name:
+                told = f"{network} is said to be clients of member {other} and of this one"
+                yield Problem(f"clients of member {name}", told, f"{other} counts")

@@ -83,13 +83,14 @@ class Host:
 
 
 class Client:
-    """One asker. `stream`: over TCP, where the address is proven and size is no matter."""
+    """One asker. `stream`: over TCP, where the address is proven and size is no matter. `member`: the one
+    that it is inside of, as the listener knows it; empty: the address says."""
 
-    __slots__ = ("host",)
+    __slots__ = ("host", "member")
     stream = False
 
-    def __init__(self, host: Host) -> None:
-        self.host = host
+    def __init__(self, host: Host, member: str = "") -> None:
+        self.host, self.member = host, member
 
     def address(self) -> bytes:
         """The IP address as 4 or 16 octets; empty where nobody can tell."""

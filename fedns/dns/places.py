@@ -66,11 +66,18 @@ class Row(NamedTuple):
     member: str = ""
 
 
+class Inside(NamedTuple):
+    """Where clients inside a member are: `own` its place; `of`: others by the place that a prefix says."""
+
+    own: int
+    of: Mapping[int, int] = {}
+
+
 class Atlas(NamedTuple):
     """All that says where a client is, as published. `places` are `Row`s, the first is the default.
     `codes` are those of the `database`: `country:DE`, `continent:EU`, `subdivision:US-CA` -> place; an
     address with none of them is at the nearest of `positions`, by place. Client subnets are believed if
-    `ecs`, from senders in `trust` (empty: all)."""
+    `ecs`, from senders in `trust` (empty: all). `inside`: by member."""
 
     places: tuple[Row, ...] = (Row(),)
     prefixes: tuple[Prefix, ...] = ()
@@ -79,6 +86,7 @@ class Atlas(NamedTuple):
     database: str = ""
     ecs: bool = True
     trust: tuple[str, ...] = ()
+    inside: Mapping[str, Inside] = {}
 
 
 class Found(NamedTuple):
@@ -113,6 +121,10 @@ _FIELDS: Mapping[str, Any] = {
     "database": str,
     "ecs": bool,
     "trust": tuple,
+    "inside": lambda rows: {
+        member: Inside(own, {int(place): other for place, other in of.items()})
+        for member, (own, of) in rows.items()
+    },
 }
 
 
@@ -127,9 +139,13 @@ class Places:
         trusted = [(each, 1) for each in atlas.trust]
         self._trust = {size: _Spans(trusted, bits) for size, bits in _BITS.items()}
 
-    def find(self, address: bytes, geo: client.Geo | None) -> Found:
-        """Where the client at `address` (4 or 16 octets; empty: unknown) is."""
+    def find(self, address: bytes, geo: client.Geo | None, member: str = "") -> Found:
+        """Where the client at `address` (4 or 16 octets; empty: unknown) is; `member`: it is inside of."""
         spans = self._spans.get(len(address))
+        inside = self.atlas.inside.get(member) if member else None
+        if inside is not None:
+            place, scope = spans.find(address) if spans is not None and inside.of else (_OUTSIDE, 0)
+            return Found(inside.of.get(place, inside.own), scope, "inside")
         if spans is None:
             return Found(DEFAULT, 0, "default")
         place, scope = spans.find(address)
@@ -280,7 +296,7 @@ def locate(view: View, asker: client.Client, subnet: bytes) -> Found:
     places, address = current(view), sender(asker)
     if subnet and subnet[2] and places.believes(address):
         address = subnet[4:].ljust(_SIZES[subnet[1]], b"\0")
-    return places.find(address, asker.host.geo)
+    return places.find(address, asker.host.geo, asker.member)
 
 
 def _told(here: node.Node, labels: bytes, rtype: int, signed: bool) -> tuple[object, ...]:

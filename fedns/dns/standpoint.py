@@ -22,27 +22,29 @@ class Standpoint(NamedTuple):
 
     def told(self, local: bool) -> Iterator[str]:
         """`local`: whether the place may matter to the answer."""
-        if not local and self.address:
+        shown = places.text(self.place)
+        if not local and self.why:
             yield "clients' places do not matter to its strategy"
+        elif local and self.why:
+            yield f"{f'client {self.address}' if self.address else 'the client'} is {shown}: {self.why}"
         elif local:
-            shown = places.text(self.place)
-            nobody = f"no client is named: the default view, for clients {shown}"
-            yield f"client {self.address} is {shown}: {self.why}" if self.address else nobody
+            yield f"no client is named: the default view, for clients {shown}"
 
 
 def of(view: places.View, asker: client.Client, layout: names.Layout) -> Standpoint:
     """Where the asker is."""
     known, address = places.current(view), places.sender(asker)
-    if not address:
+    if not address and not asker.member:
         return Standpoint(layout.places[places.DEFAULT])
-    found = known.find(address, asker.host.geo)
+    found = known.find(address, asker.host.geo, asker.member)
     number = found.place if found.place < len(layout.places) else places.DEFAULT
-    return Standpoint(
-        layout.places[number], str(ip_address(address)), _why(known, found, address), found.scope
-    )
+    shown = str(ip_address(address)) if address else ""
+    return Standpoint(layout.places[number], shown, _why(known, found, address), found.scope)
 
 
 def _why(known: places.Places, found: places.Found, address: bytes) -> str:
+    if found.why == "inside":
+        return "as who asks at a listener inside that member"
     if found.why == "default":
         return "no rule is about it, so it is at the default place"
     if found.why != "prefix":

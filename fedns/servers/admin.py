@@ -44,7 +44,7 @@ class Views(Protocol):
     def shards(self, wanted: Mapping[str, str]) -> Iterable[api.Shard]:
         """Those equal in every field of `wanted` (service, member, region, state)."""
 
-    def explain(self, name: str, rtype: str, source: str) -> explanation.Explanation:
+    def explain(self, name: str, rtype: str, source: str, member: str = "") -> explanation.Explanation:
         """Raises ValueError or FednsError where the question makes none."""
 
     def request(self, asked: itinerary.Asked) -> itinerary.Itinerary:
@@ -130,7 +130,8 @@ async def _explain(call: Call) -> web.Response:
     if not query.get("name"):
         return _fault(400, "parameter 'name' is missing")
     try:
-        return _json(call.views.explain(query["name"], query.get("type", "A").upper(), query.get("from", "")))
+        who = query.get("from", ""), query.get("member", "")
+        return _json(call.views.explain(query["name"], query.get("type", "A").upper(), *who))
     except (ValueError, FednsError) as error:
         return _fault(400, str(error))
 
@@ -245,7 +246,7 @@ ROUTES = (
     _list("orders", api.Orders, _equal(lambda views: views.orders()), ("target", "word")),
     _list("signed", api.SignedZones, _equal(lambda views: views.signed()), ("zone",)),
     Route("GET", "/api/v1/explain", _explain, "Why a name is answered as it is, step by step",
-          explanation.Explanation, ("name", "type", "from")),
+          explanation.Explanation, ("name", "type", "from", "member")),
     Route("GET", "/api/v1/explain/request", _explain_request,
           "What becomes of an HTTP request, step by step; `header` may be there more than once",
           itinerary.Itinerary, ("url", "method", "header", "from")),

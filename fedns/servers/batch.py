@@ -83,9 +83,9 @@ class Frames(NamedTuple):
 
 
 class Batch:
-    """recvmmsg/sendmmsg on one UDP socket."""
+    """recvmmsg/sendmmsg on one UDP socket. `member`: all who send there are inside of it; empty: nobody."""
 
-    def __init__(self, sock: socket.socket, host: client.Host) -> None:
+    def __init__(self, sock: socket.socket, host: client.Host, member: str = "") -> None:
         self._socket = sock
         self.wildcard = is_wildcard(sock)
         self._v4 = sock.family == socket.AF_INET
@@ -103,7 +103,7 @@ class Batch:
         self._heads = [ctypes.c_void_p(self._headers.address + i * _HEADER.size) for i in range(2 * SIZE)]
         first, length = (4, 4) if self._v4 else (8, 16)  # of the address in a sockaddr
         places = (slice(at, at + length) for at in range(first, SIZE * NAME, NAME))
-        self.senders = tuple(_Sender(host, self._names.bytes, place) for place in places)
+        self.senders = tuple(_Sender(host, member, self._names.bytes, place) for place in places)
         self._sources = (
             self._names.words("I", 1, NAME // 4) if self._v4 else self._names.words("Q", 1, NAME // 8)
         )
@@ -221,8 +221,8 @@ class _Sender(client.Client):
 
     __slots__ = ("_names", "_place")
 
-    def __init__(self, host: client.Host, names: mmap.mmap, place: slice) -> None:
-        super().__init__(host)
+    def __init__(self, host: client.Host, member: str, names: mmap.mmap, place: slice) -> None:
+        super().__init__(host, member)
         self._names, self._place = names, place
 
     def address(self) -> bytes:
@@ -232,9 +232,9 @@ class _Sender(client.Client):
 class Plain:
     """The same over ordinary calls, one per datagram."""
 
-    def __init__(self, sock: socket.socket, host: client.Host) -> None:
+    def __init__(self, sock: socket.socket, host: client.Host, member: str = "") -> None:
         self._socket = sock
-        self.senders = tuple(_Known(host) for _ in range(SIZE))
+        self.senders = tuple(_Known(host, member) for _ in range(SIZE))
         self._wildcard = is_wildcard(sock)
         self._peers: list[tuple[object, list[tuple[int, int, bytes]]]] = []
         sock.setblocking(False)
@@ -275,8 +275,8 @@ class _Known(client.Client):
 
     __slots__ = ("host_name",)
 
-    def __init__(self, host: client.Host) -> None:
-        super().__init__(host)
+    def __init__(self, host: client.Host, member: str) -> None:
+        super().__init__(host, member)
         self.host_name = ""
 
     def address(self) -> bytes:
@@ -299,9 +299,9 @@ def ask_destination(sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVPKTINFO, 1)
 
 
-def datagrams(sock: socket.socket, host: client.Host) -> Datagrams:
+def datagrams(sock: socket.socket, host: client.Host, member: str = "") -> Datagrams:
     """The fastest that works here."""
-    return Batch(sock, host) if works() else Plain(sock, host)
+    return Batch(sock, host, member) if works() else Plain(sock, host, member)
 
 
 def works() -> bool:

@@ -82,10 +82,11 @@ class Plain:
 
 class Transport(NamedTuple):
     """What a listener speaks: its name in the counters, and what makes a channel of an accepted socket
-    (None: nobody can be served just now)."""
+    (None: nobody can be served just now). `member`: all who come there are inside of it; empty: of none."""
 
     name: str
     open: Callable[[socket.socket], Channel | None]
+    member: str = ""
 
 
 TCP = Transport("tcp", Plain)
@@ -110,9 +111,9 @@ class Connection(client.Client):
     )
     stream = True
 
-    def __init__(self, channel: Channel, transport: str, peer: str, host: client.Host) -> None:
-        super().__init__(host)
-        self.channel, self.transport, self._peer = channel, transport, peer
+    def __init__(self, channel: Channel, transport: Transport, peer: str, host: client.Host) -> None:
+        super().__init__(host, transport.member)
+        self.channel, self.transport, self._peer = channel, transport.name, peer
         self.inbox, self.outbox = bytearray(), bytearray()
         self.copy: Iterator[bytes] | None = None  # a zone on its way
         self.behind: Sequence[bytes] = ()  # what was asked after it
@@ -259,7 +260,7 @@ class Streams:
         if channel is None:
             sock.close()
             return
-        connection = Connection(channel, transport.name, peer[0], self._host)
+        connection = Connection(channel, transport, peer[0], self._host)
         connection.network = network
         self._crowd.enter(network)
         fd = channel.socket.fileno()

@@ -24,30 +24,24 @@ Suspects = Sequence[tuple[rate.Account, list[int]]]
 
 
 class Plain(NamedTuple):
-    """What any UDP listener needs."""
+    """What any UDP listener needs. `member`: all of its clients are inside of it; empty: of none."""
 
     socket: socket.socket
     answer: Answer
     cells: counters.Cells
     host: client.Host
     limiter: rate.Limiter
+    member: str = ""
 
 
 class Listener:
     """One UDP socket of one worker."""
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        answer: Answer,
-        cells: counters.Cells,
-        host: client.Host,
-        limiter: rate.Limiter,
-    ) -> None:
-        self.socket, self._limiter = sock, limiter
-        self._datagrams = batch.datagrams(sock, host)
+    def __init__(self, plain: Plain) -> None:
+        self.socket, self._limiter = plain.socket, plain.limiter
+        self._datagrams = batch.datagrams(plain.socket, plain.host, plain.member)
         self._senders = self._datagrams.senders
-        self._answer, self._cells = answer, cells
+        self._answer, self._cells = plain.answer, plain.cells
         self._crowded = False
 
     def ready(self, _events: int = 0) -> None:

@@ -95,15 +95,16 @@ class Worker:
         self._kit = prompt.kit(source, seed)
         self._stopping = False
 
-    def add_udp(self, sock: socket.socket) -> None:
+    def add_udp(self, sock: socket.socket, member: str = "") -> None:
+        """`member`: all who ask there are inside of it; empty: of none."""
         limiter = self._limiters[6 if sock.family == socket.AF_INET6 else 4]
-        plain = dns_udp.Plain(sock, self.answer, self._cells, self._host, limiter)
-        listener = prompt.Listener(plain, self._kit) if self._kit else dns_udp.Listener(*plain)
+        plain = dns_udp.Plain(sock, self.answer, self._cells, self._host, limiter, member)
+        listener = prompt.Listener(plain, self._kit) if self._kit else dns_udp.Listener(plain)
         self._udp[sock.fileno()] = listener
         self._poll.register(sock.fileno(), select.EPOLLIN)
 
-    def add_tcp(self, sock: socket.socket) -> None:
-        self._tcp.listen(sock)
+    def add_tcp(self, sock: socket.socket, member: str = "") -> None:
+        self._tcp.listen(sock, dns_tcp.TCP._replace(member=member))
 
     def add_tls(self, sock: socket.socket, certificate: tls.Certificate) -> None:
         self._certificate = certificate
@@ -219,6 +220,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--name", default="dns-0", help="which worker this is, in logs and counters")
     parser.add_argument("--udp-fd", type=int, action="append", default=[], help="an inherited UDP socket")
     parser.add_argument("--tcp-fd", type=int, action="append", default=[], help="an inherited TCP listener")
+    parser.add_argument(
+        "--inside", action="append", default=[], help="FD=MEMBER: who asks at this socket is inside of it"
+    )
     parser.add_argument("--tls-fd", type=int, action="append", default=[], help="the same, for DNS over TLS")
     parser.add_argument("--kept", default="", help="where the last good chain and key are kept")
     parser.add_argument("--certificate", default="", help="PEM file: the chain to show there")
@@ -234,10 +238,11 @@ def main(arguments: Sequence[str]) -> int:
     cells = counters.Cells(os.path.join(options.counters, options.name))
     try:
         worker = Worker(Source(options.table), cells)
+        inside = {int(fd): member for fd, _, member in (each.partition("=") for each in options.inside)}
         for fd in options.udp_fd:
-            worker.add_udp(socket.socket(fileno=fd))
+            worker.add_udp(socket.socket(fileno=fd), inside.get(fd, ""))
         for fd in options.tcp_fd:
-            worker.add_tcp(socket.socket(fileno=fd))
+            worker.add_tcp(socket.socket(fileno=fd), inside.get(fd, ""))
         if options.tls_fd:
             certificate = tls.Certificate(options.certificate, options.key, options.kept)
             for fd in options.tls_fd:

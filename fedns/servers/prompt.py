@@ -96,7 +96,7 @@ class Listener(dns_udp.Listener):
     """One UDP socket of one worker, with a core of its own."""
 
     def __init__(self, plain: dns_udp.Plain, kit: Kit) -> None:
-        super().__init__(*plain)
+        super().__init__(plain)
         assert isinstance(self._datagrams, batch.Batch)
         self._batches, self._host = self._datagrams, plain.host
         self._frames = frames = self._batches.frames()

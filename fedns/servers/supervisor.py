@@ -14,7 +14,7 @@ import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf
 from time import monotonic, time
@@ -58,6 +58,9 @@ class Plan:
     verify: float = 600.0  # seconds between looks at tables in use: rot is found although nobody died of it
     tls: Tls | None = None
     gateway: Gateway | None = None
+    inside: tuple[
+        tuple[tuple[str, int], str], ...
+    ] = ()  # (address, member that all who ask there are inside of)
     worker: tuple[str, ...] = (sys.executable, "-m", "fedns.servers.dns_worker")
 
 
@@ -71,6 +74,7 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._children: list[child.Child] = []
         self._sockets: list[listen.Address] = []
+        self._members: list[str] = []  # by socket; empty: none
         self._private: list[listen.Address] = []  # DNS over TLS
         self._doors: list[tuple[str, listen.Shared]] = []  # the gateway's, with the worker's flag
         self._seat = seat.take(plan.state, bool(plan.control))
@@ -80,7 +84,9 @@ class Supervisor:
         """Until SIGTERM or SIGINT; returns the exit code."""
         try:
             self._listen_to_signals()
-            self._sockets = [listen.open_address(each, self._plan.workers) for each in self._plan.listen]
+            for place, member in (*((each, "") for each in self._plan.listen), *self._plan.inside):
+                self._sockets.append(listen.open_address(place, self._plan.workers))
+                self._members.append(member)
             if self._plan.tls and self._sockets:
                 self._private = [listen.open_stream(each) for each in self._plan.tls.listen]
             if self._plan.gateway:
@@ -108,6 +114,7 @@ class Supervisor:
             fds += [("--tcp-fd", each.tcp.fileno()) for each in self._sockets]
             fds += [("--tls-fd", each.tcp.fileno()) for each in self._private]
             options = [word for flag, fd in fds for word in (flag, str(fd))]
+            options += [f"--inside={fd}={member}" for fd, member in self._inside(index)]
             options += ["--table", self._tables, "--counters", self._counters]
             options += ["--name", self._seat.worker(index)]
             if plan.tls and self._private:
@@ -121,6 +128,11 @@ class Supervisor:
             self._children.append(child.Child("control", plan.control, ()))
         for each in self._children:
             self._spawn(each)
+
+    def _inside(self, index: int) -> Iterator[tuple[int, str]]:
+        """Descriptors of a worker whose clients are all inside of a member."""
+        for member, each in zip(self._members, self._sockets, strict=True):
+            yield from ((sock.fileno(), member) for sock in (each.udp[index], each.tcp) if member)
 
     def _open_doors(self, told: Gateway) -> None:
         for flag, addresses in (("--http-fd", told.listen), ("--https-fd", told.tls)):
@@ -226,6 +238,7 @@ class Supervisor:
         told = {
             "pid": os.getpid(),
             "listen": [list(each.address) for each in self._sockets],
+            "inside": self._members,
             "tls": [list(each.address) for each in self._private],
             "gateway": [list(door.address) for _, door in self._doors],
             "children": {each.name: each.pid for each in self._children if each.alive},

@@ -1,4 +1,4 @@
-from ipaddress import IPv4Address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Any
 
 from hypothesis import given
@@ -126,3 +126,69 @@ def test_regions_are_on_earth_and_where_they_are_said_to_be() -> None:
     tokyo, paris = regions.KNOWN["ap-northeast-1"], regions.KNOWN["europe-west9"]
     assert 9_600 < places.distance(tokyo, paris) * 6371 < 9_900  # km
     assert places.distance(places.Position(0, 179), places.Position(0, -179)) < 0.04  # across the date line
+
+
+def stood(found: atlas.Map, address: str, member: str = "") -> tuple[tuple[str, ...], int]:
+    """Region, zone and member of an address, and the scope."""
+    at = places.Places(found.atlas).find(ip_address(address).packed, None, member)
+    return tuple(found.atlas.places[at.place]), at.scope
+
+
+def test_the_listener_says_inside_of_whom_and_a_prefix_of_its_region_the_zone() -> None:
+    found = drawn(
+        prefixes=(
+            ("10.1.0.0/16", "europe-west1", "c"),
+            ("10.2.0.0/16", "us-east1", "a"),
+            ("10.4.0.0/16", "europe-west1", ""),
+        ),
+        clients={"us": ("10.3.0.0/16",)},
+        inside=("eu", "us"),
+    )
+    assert stood(found, "10.9.0.1", "eu") == (("europe-west1", "", "eu"), 13)
+    assert stood(found, "10.1.0.1", "eu") == (("europe-west1", "c", "eu"), 16)
+    assert stood(found, "10.2.0.1", "eu")[0] == ("europe-west1", "", "eu")
+    assert stood(found, "10.3.0.1", "eu")[0] == ("europe-west1", "", "eu")
+    assert stood(found, "10.1.0.1") == (("europe-west1", "c", ""), 16)
+    assert stood(found, "10.2.0.1", "us") == (("us-east1", "a", "us"), 0), "none of its zones is elsewhere"
+    assert stood(found, "10.1.0.1", "uw") == (("europe-west1", "c", ""), 16), "as if nobody had said so"
+    assert found.places == tuple(
+        selection.Place(row.region, row.zone, at.near, row.member)
+        for row, at in zip(found.atlas.places, found.places, strict=True)
+    )
+
+
+def test_a_zone_of_a_region_that_the_member_does_not_tell() -> None:
+    found = drawn(prefixes=(("10.1.0.0/16", "us-east1", "a"),), inside=("bare", "gone"))
+    assert stood(found, "10.1.0.1", "bare") == (("us-east1", "a", "bare"), 16)
+    assert stood(found, "10.9.0.1", "bare") == (("", "", "bare"), 13)
+    assert [str(each) for each in found.problems] == [
+        "dns.inside: listeners are said to be inside member gone: no member is called so (correct the name)"
+    ]
+
+
+def test_an_agent_knows_the_places_inside_its_member_alone() -> None:
+    found = drawn(
+        prefixes=(("10.1.0.0/16", "europe-west1", "c"), ("10.2.0.0/16", "us-east1", "a")),
+        clients={"us": ("10.3.0.0/16",), "eu": ("10.4.0.0/16", "10.1.2.0/24")},
+        default=("us-east1", ""),
+        areas={"lab": atlas.Area(None, ("country:DE",))},
+        database=True,
+        home="eu",
+    )
+    assert set(found.atlas.places) == {("europe-west1", "", "eu"), ("europe-west1", "c", "eu")}
+    assert found.atlas.codes == {} and found.atlas.positions == {}
+    assert stood(found, "192.0.2.1")[0] == stood(found, "10.3.0.1")[0] == ("europe-west1", "", "eu")
+    assert stood(found, "10.1.0.1")[0] == ("europe-west1", "c", "eu")
+    (alone,) = drawn(home="us").places
+    assert alone == ("us-east1", "a", ("us-west1", "europe-west1"), "us")
+    assert drawn(home="us").atlas.inside == {"us": places.Inside(0)}
+
+
+def test_clients_of_two_members_are_a_problem() -> None:
+    found = drawn(clients={"eu": ("10.1.0.0/16",), "us": ("10.1.0.0/16", "10.2.0.0/16")})
+    assert stood(found, "10.1.0.1")[0] == ("europe-west1", "", "eu")
+    (problem,) = found.problems
+    assert (
+        problem.where == "clients of member us"
+        and "10.1.0.0/16 is said to be clients of member eu" in problem.what
+    )

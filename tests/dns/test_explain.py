@@ -5,7 +5,7 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from fedns.dns import client, explain, explanation
+from fedns.dns import atlas, client, explain, explanation
 from fedns.errors import FednsError
 from tests.dns import test_places as places
 from tests.golden import fleet
@@ -263,3 +263,14 @@ def test_an_alias_is_explained_by_what_it_stands_for() -> None:
     assert found.service == "shop/web" and f"example.com. has the addresses of {REGION}" in found.steps
     found = told("example.com", "TXT", settings=settings)
     assert found.service == "" and not any("has the addresses" in each for each in found.steps)
+
+
+def test_who_is_inside_a_member_by_the_listener() -> None:
+    where = atlas.Settings(inside=("us",))
+    built = fleet.build(places.WORLD | {"where": where})
+    for asker in (places.From(member="us"), client.Client(client.NOBODY.host, "us")):
+        asked = explain.Question(places.GLOBAL, "A", asker)
+        told = explain.explain(built.snapshot, built.layout, built.table(), asked, fleet.NOW)
+        said = "is inside member us, in zone us-east1-a of region us-east1: as who asks at a listener"
+        assert any(said in step for step in told.steps)
+        assert [share.member for share in told.selection] == ["us"]

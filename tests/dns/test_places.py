@@ -57,8 +57,10 @@ EU, US, UW, AS = ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4")
 class From(client.Client):
     """Somebody at an address."""
 
-    def __init__(self, address: str = "192.0.2.53", host: client.Host = client.NOBODY.host) -> None:
-        super().__init__(host)
+    def __init__(
+        self, address: str = "192.0.2.53", host: client.Host = client.NOBODY.host, member: str = ""
+    ) -> None:
+        super().__init__(host, member)
         self._address = ip_address(address).packed
 
     def address(self) -> bytes:
@@ -137,6 +139,21 @@ def test_who_is_inside_a_member_has_its_shard_first() -> None:
     )
     told = " ".join(ask("_explain." + GLOBAL, "TXT", "10.7.0.0/24", table=table)[0])
     assert "inside member us2, in zone us-east1-a of region us-east1" in told
+
+
+def test_the_listener_decides_for_all_who_ask_there() -> None:
+    """What hangs on the listener and not on the address holds for everybody who asks there (scope 0)."""
+    inside = atlas.Settings(prefixes=(("10.1.0.0/16", "us-east1", ""),), inside=("us", "eu"))
+    table = fleet.build(WORLD | {"where": inside}).table()
+    assert ask(GLOBAL, subnet="10.1.0.0/24", table=table, member="eu") == ([EU], "/0")
+    assert ask(GLOBAL, subnet="9.0.0.0/24", table=table, member="us") == ([US], "/0")
+    assert ask(GLOBAL, table=table, member="us") == ([US], None)
+    assert ask(GLOBAL, "MX", "9.0.0.0/24", table=table, member="us")[1] == "/0"
+    assert ask(GLOBAL, subnet="10.1.0.0/24", table=table) == ([US], "/16")
+    assert len(ask(GLOBAL, subnet="9.0.0.0/24", table=table, member="mars")[0]) == 4
+    both = atlas.Settings(prefixes=(("10.1.0.0/16", "europe-west1", "europe-west1-b"),), inside=("eu",))
+    zoned = fleet.build(WORLD | {"where": both}).table()
+    assert ask(GLOBAL, subnet="10.1.0.0/24", table=zoned, member="eu") == ([EU], "/16")
 
 
 def test_the_next_region_is_the_nearest_one() -> None:
@@ -271,6 +288,7 @@ def test_a_map_is_read_as_it_was_drawn() -> None:
         "/db",
         False,
         ("10.0.0.0/8",),
+        {"m": places.Inside(2, {1: 2})},
     )
     assert places.decode(places.encode(drawn)) == drawn
     older = json.dumps({"places": [["", ""], ["a", "b"]]}).encode()

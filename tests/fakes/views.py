@@ -53,7 +53,7 @@ class Values:
     def metrics(self) -> bytes:
         return b"fedns_ready 1\n"
 
-    def explain(self, name: str, rtype: str, source: str) -> explanation.Explanation:
+    def explain(self, name: str, rtype: str, source: str, member: str = "") -> explanation.Explanation:
         if rtype == "WHAT":
             raise ValueError("no such type")
         reply = explanation.Reply("REFUSED", "QR", (), (), (), (), "00" * 12)

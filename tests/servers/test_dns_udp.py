@@ -23,7 +23,7 @@ def _answer(packets: Sequence[bytes], limit: int, clients: Iterable[client.Clien
 def test_ready_answers_more_than_one_batch_and_counts(tmp_path: Path) -> None:
     cells = counters.Cells(str(tmp_path / "w"))
     with running.sockets() as (server, asker):
-        listener = dns_udp.Listener(server, _answer, cells, HOST, FREE)
+        listener = dns_udp.Listener(dns_udp.Plain(server, _answer, cells, HOST, FREE))
         listener.ready()
         wanted = batch.SIZE + 20
         for number in range(wanted):
@@ -45,7 +45,7 @@ def test_ready_answers_more_than_one_batch_and_counts(tmp_path: Path) -> None:
 def test_a_crowd_is_answered_whole_however_it_comes(tmp_path: Path) -> None:
     cells = counters.Cells(str(tmp_path / "w"))
     with running.sockets() as (server, asker):
-        listener = dns_udp.Listener(server, _answer, cells, HOST, FREE)
+        listener = dns_udp.Listener(dns_udp.Plain(server, _answer, cells, HOST, FREE))
         for size in (dns_udp.CROWD, 1, batch.SIZE + 1, 1, dns_udp.CROWD, dns_udp.CROWD):
             for number in range(size):
                 asker.send(running.query(ident=number & 255))
@@ -74,7 +74,7 @@ def test_a_flood_is_limited_and_slipped_but_not_for_who_has_a_good_cookie(tmp_pa
     with running.sockets() as (server, asker):
         asker.setblocking(False)
         limits, replies = rate.Limits(nxdomain=1, slip=2, exempt=()), list[bytes]()
-        listener = dns_udp.Listener(server, _nxdomain, cells, host, rate.Limiter(limits, 1))
+        listener = dns_udp.Listener(dns_udp.Plain(server, _nxdomain, cells, host, rate.Limiter(limits, 1)))
         for number in range(total):
             asker.send(running.query(ident=number))
             asker.send(proven)
@@ -103,7 +103,7 @@ def test_far_beyond_nothing_is_even_looked_up(tmp_path: Path) -> None:
     cells = counters.Cells(str(tmp_path / "w"))
     with running.sockets() as (server, asker):
         limiter = rate.Limiter(rate.Limits(queries=10, slip=0, exempt=()), 1)
-        listener = dns_udp.Listener(server, answer, cells, HOST, limiter)
+        listener = dns_udp.Listener(dns_udp.Plain(server, answer, cells, HOST, limiter))
         for number in range(1024):
             asker.send(running.query(ident=number))
             if number % 64 == 63:
