@@ -2,10 +2,26 @@
 cimport cython
 
 cdef class Place:
-    cdef public object location, service
+    cdef public object location, pool
+    cdef public bint plain
+    cdef str _one, _other
+    cdef Py_ssize_t _at, _beside
+
+    @cython.locals(found=cython.Py_ssize_t)
+    cpdef Py_ssize_t row(self, object tally, str member) except -2
+
+cdef class Way:
+    cdef public bint plain
+    cdef dict _exact, _prefix, _starts
+    cdef Py_ssize_t _longest
+    cdef tuple _lengths
+
+    @cython.locals(found=Place, longer=Place, key=bytes, length=cython.Py_ssize_t, size=cython.Py_ssize_t)
+    cpdef Place find(self, bytes path)
 
 cdef class Ride:
-    cdef public object inbound, hall, pieces, outbound, location, service, endpoint, _full
+    cdef public object inbound, hall, pieces, outbound, service, endpoint, _full
+    cdef public Place place
     cdef public bint ended, started, tunnel, keep
     cdef public bytes target, query, path, host, request_id
     cdef public list lines
@@ -17,7 +33,7 @@ cdef class Ride:
     @cython.locals(lines=list, at=cython.Py_ssize_t, row=bytes, colon=cython.Py_ssize_t, name=bytes, kind=bytes,
                    said=bytes)
     cdef bint _fields(self, list rows, Py_ssize_t count) except -1
-    cpdef set_out(self, Place place, object endpoint, object outbound)
+    cpdef set_out(self, Place place, object service, object endpoint, object outbound)
     @cython.locals(lines=list)
     cdef bytes _wire(self)
     @cython.locals(told=bytes)
@@ -31,9 +47,9 @@ cdef class Ride:
 cdef class Lane:
     cdef object _hall, _table
     cdef bint _usual, _vouched
-    cdef dict _hosts
+    cdef dict _hosts, _ways, _pools
 
-    @cython.locals(ride=Ride)
+    @cython.locals(ride=Ride, way=Way, place=Place)
     cpdef bint takes(self, object inbound, bytes data) except -1
     cdef _renew(self, object table)
-    cdef tuple _learn(self, object table, bytes raw)
+    cdef Way _learn(self, object table, bytes raw)

@@ -9,16 +9,17 @@ route or its answer, nothing has happened yet and the long way (`exchange`) does
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
-from fedns.gateway import balance, decide, normal
+from fedns.gateway import balance, normal
 from fedns.gateway.decide import Decision
 from fedns.gateway.head import Head
 from fedns.gateway.options import Options
 from fedns.gateway.route import Host, Location
-from fedns.proxy import accesslog, framing
+from fedns.proxy import accesslog, framing, plain
 from fedns.proxy.exchange import Adopted, Exchange
 from fedns.proxy.outbound import Key
 from fedns.proxy.request import Request
 from fedns.servers import tally
+from fedns.servers.tally import Tally
 
 if TYPE_CHECKING:
     from fedns.gateway.route import Endpoint, Table
@@ -32,45 +33,10 @@ MANY = 64  # fields, beyond which it is not plain
 HOSTS = 4096  # as requests name them, that are remembered
 _USUAL = Options()
 _READ = _USUAL.timeouts.read
-_TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/:@!$&'()*+,="
-_QUERY = bytes(each for each in range(0x21, 0x7F) if each != 0x23)
-_TEXT = bytes(range(0x20, 0x7F)) + b"\r\n"
 _STATUSES = {b"%d " % each: each for each in range(200, 500) if each not in (204, 205, 304)}
-_HOST, _CONNECTION, _LENGTH, _OTHER = b"h", b"c", b"l", b""
-"""What is not copied: two that are understood, the length of an answer, and what is for the long way."""
-
-
-class _Asked(dict[bytes, bytes]):
-    """Names of fields of requests as they come -> as they go on, with their colon, or what else becomes."""
-
-    def __missing__(self, name: bytes) -> bytes:
-        lower = name.lower()
-        found = _OTHER
-        if name and not name.translate(None, _TOKEN):
-            passes = framing.KINDS[lower] == framing.PASSES
-            found = {b"host": _HOST, b"connection": _CONNECTION}.get(lower, _OTHER)
-            found = lower + b": " if passes else found
-        if len(self) < framing.KNOWN and len(name) <= framing.LONGEST:
-            self[name] = found
-        return found
-
-
-class _Told(dict[bytes, bytes]):
-    """The same for answers, whose names stay as they are."""
-
-    def __missing__(self, name: bytes) -> bytes:
-        lower = name.lower()
-        found = _OTHER
-        if name and not name.translate(None, _TOKEN):
-            found = {b"content-length": _LENGTH, b"connection": _CONNECTION}.get(lower, _OTHER)
-            found = found if lower in framing.HOP else name
-        if len(self) < framing.KNOWN and len(name) <= framing.LONGEST:
-            self[name] = found
-        return found
-
-
-_ASKED, _TOLD = _Asked(), _Told()
+_ASKED, _TOLD = plain.Asked(), plain.Told()
+_PLAIN, _QUERY, _TEXT = plain.PATH, plain.QUERY, plain.TEXT
+_HOST, _CONNECTION, _LENGTH = plain.HOST, plain.CONNECTION, plain.LENGTH
 
 
 class Ride:
@@ -127,15 +93,15 @@ class Ride:
                 return False
         return True
 
-    def set_out(self, place: "Place", endpoint: "Endpoint", outbound: "Outbound") -> None:
+    def set_out(self, place: "Place", service: "Service", endpoint: "Endpoint", outbound: "Outbound") -> None:
         """To the backend."""
         inbound, hall = self.inbound, self.hall
-        self.location, self.service = place.location, place.service
+        self.place, self.service = place, service
         self.endpoint, self.outbound, self.status = endpoint, outbound, 0
         self.begun, self.request_id = monotonic(), hall.request_id()
         self._full: Exchange | None = None
-        self.service.active += 1
-        hall.tally.saw(endpoint.member, self.location.pool, tally.TRIES)
+        service.active += 1
+        hall.tally.saw(endpoint.member, place.pool, tally.TRIES)
         inbound.exchange, inbound.due = self, hall.now + _READ
         outbound.taker, outbound.ride = cast("Taker", self), self
         outbound.transport.write(self._wire())
@@ -215,9 +181,12 @@ class Ride:
         return b"\r\n".join(lines)
 
     def _settle(self, sent: int) -> None:
-        hall, rule, member = self.hall, self.location.rule, self.endpoint.member
+        hall, member = self.hall, self.endpoint.member
         seconds = monotonic() - self.begun
-        hall.tally.served(rule, member, self.status, seconds)
+        if self.status == 200:
+            hall.tally.add(self.place.row(hall.tally, member), seconds)
+        else:
+            hall.tally.served(self.place.location.rule, member, self.status, seconds)
         if hall.log is None:
             return
         said = dict(framing.pairs(reversed(self.lines)))
@@ -234,7 +203,7 @@ class Ride:
             referer=said.get(b"referer", b""),
             agent=said.get(b"user-agent", b""),
             request_id=self.request_id,
-            rule=rule,
+            rule=self.place.location.rule,
             member=member,
             endpoint=f"{self.endpoint.address}:{self.endpoint.port}",
             tries=1,
@@ -251,13 +220,13 @@ class Ride:
         request.marked = [(b"host", self.host)]
         request.connections = [] if self.keep else [b"close"]
         request.headers = [(b"host", self.host), *framing.pairs(self.lines)]
-        sender, pool = inbound.sender, self.location.pool
+        sender, location = inbound.sender, self.place.location
         head = Head(b"GET", normal.host(self.host), self.path, self.target, None, request.headers)
         head.query = self.query if b"?" in self.target else None
         head.client, head.secure = sender.peer.address, sender.peer.secure
         table = self.hall.directory.table
-        decision = Decision(0, location=self.location, options=table.options[0], pool=pool)
-        decision.tag, decision.target = self.location.tag, self.target
+        decision = Decision(0, location=location, options=table.options[0], pool=location.pool)
+        decision.tag, decision.target = location.tag, self.target
         made = Exchange(inbound, request)
         case = Adopted(decision, head, self.endpoint, self.service, self._wire())
         made.adopt(case, self.outbound, self.begun, self.request_id)
@@ -291,10 +260,65 @@ class Ride:
 
 
 class Place:
-    """Where requests of one host and path go."""
+    """Where requests of one location go, if it is a plain one. It knows the tally's rows of its answers 200,
+    of two members: whatever else there is of a location is out of the processor's reach for long."""
 
-    def __init__(self, location: Location, service: "Service") -> None:
-        self.location, self.service = location, service
+    def __init__(self, location: Location) -> None:
+        self.location, self.pool = location, location.pool
+        self.plain = not (location.options or location.canaries)
+        self._one = self._other = ""
+        self._at = self._beside = -1
+
+    def row(self, tally: "Tally", member: str) -> int:
+        if member == self._one and self._at >= 0:
+            return self._at
+        if member == self._other and self._beside >= 0:
+            return self._beside
+        found = tally.row(self.location.rule, member, 200)
+        if self._at < 0:
+            self._one, self._at = member, found
+        elif self._beside < 0:
+            self._other, self._beside = member, found
+        return found
+
+
+class Way:
+    """A host's places, found as `decide.locate` finds locations; none where it is not `plain`."""
+
+    def __init__(self, host: Host | None, pools: dict[bytes, bytes]) -> None:
+        self.plain = host is not None and _simple(host)
+        if host is None or not self.plain:
+            host = _NONE
+        kinds = [
+            {key: Place(each) for key, each in some.items()}
+            for some in (host.exact, host.prefix, host.starts)
+        ]
+        for place in (each for some in kinds for each in some.values()):
+            place.pool = pools.setdefault(place.pool, place.pool)  # one for all, which is near at hand
+        self._exact, self._prefix, self._starts = kinds[0] or None, kinds[1], kinds[2]
+        self._longest, self._lengths = host.longest, host.lengths
+
+    def find(self, path: bytes) -> Place | None:
+        found = self._exact.get(path) if self._exact is not None else None
+        if found is not None:
+            return found
+        length, key = 0, path
+        if len(key) > self._longest:
+            key = key[: self._longest + 1]
+            key = key[: key.rfind(b"/")]
+        found = self._prefix.get(key)
+        while found is None and key:
+            key = key[: key.rfind(b"/")]
+            found = self._prefix.get(key)
+        if found is not None:
+            length = len(key) + 1
+        for size in self._lengths:
+            if size <= length:
+                break
+            longer = self._starts.get(path[:size]) if size <= len(path) else None
+            if longer is not None:
+                return longer
+        return found
 
 
 class Lane:
@@ -304,7 +328,9 @@ class Lane:
         self._hall = hall
         self._table: Table | None = None
         self._usual = self._vouched = False
-        self._hosts: dict[bytes, tuple[bytes, Host | None]] = {}
+        self._hosts: dict[bytes, Way] = {}
+        self._ways: dict[bytes, Way] = {}
+        self._pools: dict[bytes, bytes] = {}
 
     def takes(self, inbound: "Inbound", data: bytes) -> bool:
         """Whether a request that begins here is on its way; else nothing has happened."""
@@ -321,16 +347,13 @@ class Lane:
         terms = hall.terms
         if len(ride.target) > terms.target or len(data) > terms.head or len(ride.lines) > terms.fields - 2:
             return False
-        found = self._hosts.get(ride.host)
-        if found is None:
-            found = self._learn(table, ride.host)
-        name, host = found
-        if host is None:
+        way = self._hosts.get(ride.host)
+        if way is None:
+            way = self._learn(table, ride.host)
+        place = way.find(ride.path) if way.plain else None
+        if place is None or not place.plain:
             return False
-        location = decide.locate(host, Head(b"GET", name, ride.path, ride.target, None, ()))
-        if location is None or location.options or location.canaries:
-            return False
-        service = directory.service(location.pool)
+        service = directory.service(place.pool)
         balancer = service.balancer
         turns = balancer.turns
         endpoint = balance.pick(balancer, balance.turn(balancer))
@@ -338,27 +361,30 @@ class Lane:
         if endpoint is None or outbound is None:
             balancer.turns = turns
             return False
-        ride.set_out(Place(location, service), endpoint, outbound)
+        ride.set_out(place, service, endpoint, outbound)
         return True
 
     def _renew(self, table: "Table") -> None:
         self._table = table
         self._usual = table.options[0] == _USUAL
         self._vouched = any(each.clients for each in table.tls.values())
-        self._hosts = {}
+        self._hosts, self._ways, self._pools = {}, {}, {}
 
-    def _learn(self, table: "Table", raw: bytes) -> tuple[bytes, Host | None]:
-        """Canonical name and rules of a host, if they ask for nothing but its paths."""
+    def _learn(self, table: "Table", raw: bytes) -> Way:
+        """The way of a host as a request names it."""
         try:
             name = normal.host(raw)
         except normal.Rejected:
-            return raw, None
+            return _NOWHERE
         host = table.hosts.get(name)
-        if host is not None and not _simple(host):
-            host = None
+        if host is None:
+            return _NOWHERE
+        way = self._ways.get(name)
+        if way is None:
+            way = self._ways[name] = Way(host, self._pools)
         if len(self._hosts) < HOSTS:
-            self._hosts[raw] = name, host
-        return name, host
+            self._hosts[raw] = way
+        return way
 
 
 def _simple(host: Host) -> bool:
@@ -366,3 +392,7 @@ def _simple(host: Host) -> bool:
         return False
     every = (*host.exact.values(), *host.prefix.values(), *host.starts.values())
     return not any(each.variants for each in every)
+
+
+_NONE = Host()
+_NOWHERE = Way(None, {})

@@ -52,11 +52,19 @@ class Tally:
 
     def served(self, rule: bytes, member: str, status: int, seconds: float) -> None:
         """A request was answered, or given up."""
+        self.add(self.row(rule, member, status), seconds)
+
+    def row(self, rule: bytes, member: str, status: int) -> int:
+        """Where such requests are counted, always."""
         key = (rule, member, status)
         at = self._rows.get(key)
         if at is None:
             name = b"\0".join((b"%d" % status, member.encode(), rule))
             at = self._rows[key] = self._traffic.row(name)
+        return at
+
+    def add(self, at: int, seconds: float) -> None:
+        """One more in a row."""
         cells = self._traffic.cells
         cells[at] += 1
         cells[at + 1] += int(seconds * 1e6)

@@ -107,6 +107,7 @@ GATEWAY_MAY_LOAD = {
     "fedns.proxy.pace",
     "fedns.proxy.pacing",
     "fedns.proxy.passwords",
+    "fedns.proxy.plain",
     "fedns.proxy.relay",
     "fedns.proxy.request",
     "fedns.proxy.seals",

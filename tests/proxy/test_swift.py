@@ -13,7 +13,8 @@ import pytest
 import uvloop
 
 from fedns import tables
-from fedns.gateway import options, route, terms
+from fedns.gateway import decide, options, route, terms
+from fedns.gateway.head import Head
 from fedns.gateway.options import Match
 from fedns.gateway.terms import Terms
 from fedns.proxy import pace, swift
@@ -266,6 +267,48 @@ def test_requests_at_random_are_alike(swiftly: World, slowly: World) -> None:
         short += taken(swiftly, bytes(asked))
         assert said(swiftly, bytes(asked), HELLO) == said(slowly, bytes(asked), HELLO), bytes(asked)
     assert short > 100
+
+
+def test_places_are_where_decisions_lead() -> None:
+    """Random hosts and paths: the memory of places and the decision itself agree on the location."""
+    chance, found = random.Random(7), 0
+    words = [b"", b"/", b"/a", b"/ab", b"/a/", b"/a/b", b"/a/bc", b"/a/b/c", b"/b", b"/b/a/", b"/abc/d"]
+    for _ in range(300):
+        made = [{each: _location(each) for each in words if chance.random() < 0.4} for _ in range(3)]
+        prefix = {each.rstrip(b"/"): location for each, location in made[1].items()}
+        lengths = tuple(sorted({len(each) for each in made[2]}, reverse=True))
+        host = route.Host(made[0], prefix, max(map(len, prefix), default=0), made[2], lengths)
+        for path in {b"/" + (one + other).lstrip(b"/") for one in words for other in words}:
+            wanted = decide.locate(host, Head(b"GET", HOST, path, path, None, ()))
+            for form in FORMS:
+                place = form.Way(host, {}).find(path)
+                assert (place.location if place is not None else None) is wanted, (host, path)
+            found += wanted is not None
+    assert found > 1000
+
+
+def _location(path: bytes) -> route.Location:
+    return route.Location(b"ns/shop " + path, path, POOL)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_places_know_the_rows_of_two_members(form: ModuleType, tmp_path: Path) -> None:
+    tally, place = Tally(str(tmp_path / "t")), form.Place(_location(b"/"))
+    for member in ("east", "west", "north", "east", "north", "west", "west", ""):
+        tally.add(place.row(tally, member), 0.5)
+    counted = {each.member: row for each, row in traffic(str(tmp_path))[0].items()}
+    assert counted == {"east": (2, 1.0), "west": (3, 1.5), "north": (2, 1.0), "": (1, 0.5)}
+
+
+def test_other_routes_are_other_places(swiftly: World) -> None:
+    directory = swiftly.hall.directory
+    before, asked = directory.table, GET.replace(b"/a?", b"/asked?")
+    assert taken(swiftly, GET) and not taken(swiftly, asked)
+    shop = before.hosts[HOST].prefix[b""]
+    directory.table = route.Table(hosts={HOST: route.Host(prefix={b"/asked": shop}, longest=6)})
+    assert not taken(swiftly, GET) and taken(swiftly, asked)
+    directory.table = before
+    assert taken(swiftly, GET) and not taken(swiftly, asked)
 
 
 def test_a_backend_that_goes_away_is_for_the_long_way(swiftly: World) -> None:
