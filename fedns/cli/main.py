@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-from fedns.cli import check, demo, explain, join, key, operate, output, rbac, routes, serve, status, zone
+from fedns.cli import (
+    check,
+    demo,
+    explain,
+    join,
+    key,
+    operate,
+    output,
+    plan,
+    rbac,
+    routes,
+    serve,
+    status,
+    zone,
+)
 
 EPILOG = "Exit codes: 0 fine; 1 problems found, or not ready; 2 wrong usage; 3 no server answers."
 
@@ -19,6 +33,7 @@ app = typer.Typer(
 )
 app.command()(serve.serve)
 app.command()(check.check)
+app.command("plan")(plan.show)
 app.command()(explain.explain)
 app.command()(status.status)
 app.command()(routes.routes)

@@ -33,11 +33,13 @@ class Broken(Exception):
 
 
 class Entry(Struct, frozen=True, gc=False):
-    """One object of a file: `value` is what its kind's strip left (None: nothing), `trouble` why."""
+    """One object of a file: `value` is what its kind's strip left (None: nothing), `trouble` why; `doubt` is
+    what is odd about a value that counts."""
 
     key: ObjectKey
     value: Any
     trouble: str = ""
+    doubt: str = ""
 
 
 class Content(Struct, frozen=True):
@@ -103,7 +105,7 @@ def read(path: str, data: bytes, kinds: Kinds, previous: Content) -> Content:
     found = reading.all(_yaml(path, data))
     if not data.endswith(b"\n"):
         return reading.cut(found, data.count(b"\n") + 1)
-    return reading.kept(found) if found.problems else found
+    return reading.kept(found) if reading.ailing else found
 
 
 class _Reading:
@@ -113,18 +115,26 @@ class _Reading:
         self._path, self._kinds, self._previous = path, kinds, previous
         self._good: dict[ObjectKey, Any] | None = None
         self._problems: list[Problem] = []
+        self._doubts: list[Problem] = []
+
+    @property
+    def ailing(self) -> bool:
+        """Whether something could not be read as it stands."""
+        return bool(self._problems)
 
     def all(self, items: _Items) -> Content:
         known = list(map(self._previous.entries.get, items.digests))
         fresh = {
-            at: self._fresh(items.item(at)) for at, old in enumerate(known) if old is None or old.trouble
+            at: self._fresh(items.item(at))
+            for at, old in enumerate(known)
+            if old is None or old.trouble or old.doubt
         }
         entries: dict[int, Any] = dict(zip(items.digests, known, strict=True))
         entries.update((items.digests[at], entry) for at, entry in fresh.items())
         keys = [entry.key for entry in entries.values() if entry is not _NOTHING]
         if len(set(keys)) < len(keys):
             entries = dict(self._first(items, entries))
-        return Content(entries, tuple(self._problems), items.dump)
+        return Content(entries, (*self._problems, *self._doubts), items.dump)
 
     def kept(self, found: Content) -> Content:
         """YAML with trouble in it may be half written: objects that it does not tell (any more) stay."""
@@ -151,6 +161,10 @@ class _Reading:
         entry = self._entry(item)
         if entry.trouble:
             self._complain(item, entry.trouble)
+        if entry.doubt:
+            self._doubts.append(
+                Problem(f"{self._path}:{item.line()}", f"{_called(entry.key)}: {entry.doubt}")
+            )
         return entry
 
     def _first(self, items: _Items, entries: Mapping[int, Entry]) -> Iterator[tuple[int, Entry]]:
@@ -182,7 +196,8 @@ class _Reading:
                 return Entry(key, self._last_good(key), f"{_called(key)}: {other}")
             return _NOTHING if version[1] else _NO_KIND
         try:
-            return Entry(key, kind.strip(item.convert(kind.shape)))
+            value = kind.strip(item.convert(kind.shape))
+            return Entry(key, value, doubt="" if value is None else kind.doubt(value))
         except _BAD as error:
             hint = hints.shape(str(error), kind.shape)
             meant = f" ({hint})" if hint else ""

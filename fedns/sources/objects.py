@@ -29,11 +29,23 @@ class WrongShape(ValueError):
     """A value that decodes but cannot be used; the text names the value and the field path."""
 
 
+def _no_doubt(value: Any) -> str:
+    return ""
+
+
 class Kind(Struct, frozen=True):
-    """How one kind is read: the shape msgspec decodes into, and what remains of it."""
+    """How one kind is read: the shape msgspec decodes into, what remains of it, and what is odd about that
+    (empty: nothing) although it counts."""
 
     shape: Any
     strip: Callable[[Any], Any]
+    doubt: Callable[[Any], str] = _no_doubt
+
+
+def require(good: bool, what: str, field: str) -> None:
+    """WrongShape that names a field of `spec`, unless all is well."""
+    if not good:
+        raise WrongShape(f"{what} - at `$.spec.{field}`")
 
 
 class Meta(Struct, gc=False):

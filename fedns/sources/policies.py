@@ -222,14 +222,18 @@ def _aimed(found: _TrafficPolicy, defaults: TrafficPolicy, default: ProbeSpec) -
     health = defaults.health if spec.health is UNSET else _health(spec.health, defaults.health)
     backup = defaults.backup if spec.backup is UNSET else tuple(_backup(one) for one in spec.backup)
     policy = structs.replace(defaults, **given, probe=probe, ttl=ttl, health=health, backup=backup)
-    _require(all(weight >= 0 for weight in policy.weights.values()), "weights are not negative", "weights")
-    _require(policy.min_ready >= 0, "it is not negative", "minReady")
-    _require(policy.on_all_unhealthy != "backup" or bool(policy.backup), "`backup` names something", "backup")
+    objects.require(
+        all(weight >= 0 for weight in policy.weights.values()), "weights are not negative", "weights"
+    )
+    objects.require(policy.min_ready >= 0, "it is not negative", "minReady")
+    objects.require(
+        policy.on_all_unhealthy != "backup" or bool(policy.backup), "`backup` names something", "backup"
+    )
     return Aimed(_target(spec.target_ref, found.metadata), policy)
 
 
 def _target(target: _Target, meta: objects.Meta) -> str:
-    _require(target.kind == "Service", "only a Service can be the target", "targetRef.kind")
+    objects.require(target.kind == "Service", "only a Service can be the target", "targetRef.kind")
     if target.name == EVERY:
         return EVERY
     return f"{target.namespace or meta.namespace or 'default'}/{target.name}"
@@ -241,17 +245,17 @@ def _probe(probe: _Probe, default: ProbeSpec) -> ProbeSpec:
         given["expect_status"] = tuple(_range(one) for one in probe.expect_status)
     given |= _durations(probe, "interval", "timeout", under="probe")
     spec = structs.replace(default, **given)
-    _require(0 <= spec.port < 65536, "a port is from 1 to 65535", "probe.port")
-    _require(
+    objects.require(0 <= spec.port < 65536, "a port is from 1 to 65535", "probe.port")
+    objects.require(
         spec.path.startswith("/") and spec.path.isascii() and spec.path.isprintable(),
         "it begins with `/`",
         "probe.path",
     )
-    _require(
+    objects.require(
         spec.interval >= 0.1 and spec.timeout >= 0.01, "at least 100 ms, and a timeout", "probe.interval"
     )
-    _require(spec.fall >= 1 and spec.rise >= 1, "at least 1", "probe.fall")
-    _require(
+    objects.require(spec.fall >= 1 and spec.rise >= 1, "at least 1", "probe.fall")
+    objects.require(
         not spec.host or bool(objects.HOSTNAME.match(spec.host.lower())), "it is a host name", "probe.host"
     )
     return spec
@@ -261,7 +265,7 @@ def _range(text: int | str) -> tuple[int, int]:
     low, dash, high = str(text).partition("-")
     valid = low.isdigit() and (high.isdigit() or not dash)
     bounds = (int(low), int(high or low)) if valid and len(low) == 3 else (0, 0)
-    _require(
+    objects.require(
         100 <= bounds[0] <= bounds[1] <= 599,
         f"`{text}` is no status (200) or range (200-399)",
         "probe.expectStatus",
@@ -271,10 +275,12 @@ def _range(text: int | str) -> tuple[int, int]:
 
 def _ttl(ttl: _Ttl, default: Ttl) -> Ttl:
     seconds = _durations(ttl, "min", "max", under="ttl")
-    _require(all(value == int(value) for value in seconds.values()), "a TTL is whole seconds", "ttl")
+    objects.require(all(value == int(value) for value in seconds.values()), "a TTL is whole seconds", "ttl")
     given = {name: int(value) for name, value in seconds.items()}
     bounds = structs.replace(default, **given)
-    _require(0 <= bounds.min <= bounds.max <= 604800, "min is at most max, and max at most a week", "ttl")
+    objects.require(
+        0 <= bounds.min <= bounds.max <= 604800, "min is at most max, and max at most a week", "ttl"
+    )
     return bounds
 
 
@@ -309,8 +315,3 @@ def _seconds(value: str | float, path: str) -> float:
     if not match:
         raise objects.WrongShape(f"`{value}` is no duration like 5s, 500ms or 2m - at `$.spec.{path}`")
     return float(match[1]) * _UNITS[match[2]]
-
-
-def _require(holds: bool, law: str, path: str) -> None:
-    if not holds:
-        raise objects.WrongShape(f"{law} - at `$.spec.{path}`")

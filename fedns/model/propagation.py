@@ -1,0 +1,193 @@
+"""Where objects of the fleet go, and how they differ there: the values of propagation and override policies.
+
+Law: one value for every dialect; which spelling an object had is forgotten here. What is empty restricts
+nothing. Rules about them are in `placement/`.
+"""
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+Operator = Literal["In", "NotIn", "Exists", "DoesNotExist"]
+Change = Literal["add", "replace", "remove"]
+Component = Literal["Registry", "Repository", "Tag"]
+Preference = Literal["Aggregated", "Weighted"]
+
+
+class Requirement(Struct, frozen=True, gc=False):
+    """One condition on a label, or on a field of a cluster."""
+
+    key: str
+    operator: Operator
+    values: tuple[str, ...] = ()
+
+
+class Resources(Struct, frozen=True, gc=False):
+    """Objects by the five that select them; `labels` None: no label selector was written."""
+
+    api_version: str
+    kind: str
+    namespace: str = ""
+    name: str = ""
+    labels: tuple[Requirement, ...] | None = None
+
+
+class Clusters(Struct, frozen=True, gc=False):
+    """Members by their labels, by fields (provider, region, zone) and by names; `exclude` always wins."""
+
+    labels: tuple[Requirement, ...] = ()
+    fields: tuple[Requirement, ...] = ()
+    names: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+class Affinity(Struct, frozen=True, gc=False):
+    """One group of members; of several the first that can take the object does. `name` is empty where there
+    is one only."""
+
+    clusters: Clusters
+    name: str = ""
+
+
+class Spread(Struct, frozen=True, gc=False):
+    """How many groups of members with a common `field` (or `label`) there are to be; `most` 0: any number."""
+
+    field: str = ""
+    label: str = ""
+    least: int = 1
+    most: int = 0
+
+
+class Toleration(Struct, frozen=True, gc=False):
+    """Of the taints of members; an empty key tolerates every one, an empty effect all effects."""
+
+    key: str = ""
+    operator: Literal["Exists", "Equal"] = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
+class Weight(Struct, frozen=True, gc=False):
+    clusters: Clusters
+    weight: int
+
+
+class Division(Struct, frozen=True, gc=False):
+    """How replicas are divided: packed into few members, or by `weights`, or by what is `available`."""
+
+    preference: Preference = "Weighted"
+    weights: tuple[Weight, ...] = ()
+    available: bool = False
+
+
+class Placement(Struct, frozen=True, gc=False):
+    """`division` None: every member gets all replicas."""
+
+    affinities: tuple[Affinity, ...] = (Affinity(Clusters()),)
+    tolerations: tuple[Toleration, ...] = ()
+    spread: tuple[Spread, ...] = ()
+    division: Division | None = None
+
+
+class Propagation(Struct, frozen=True, gc=False):
+    """A PropagationPolicy, or with an empty namespace a ClusterPropagationPolicy.
+
+    `overwrite`: what stands in a member already becomes ours. `preserve`: copies stay where the template, or
+    the member's choice, is gone. `prune`: copies go with the policy. `suspended` are members to which nothing
+    new goes; None are all. `doubts` are words about what was written."""
+
+    name: str
+    namespace: str = ""
+    resources: tuple[Resources, ...] = ()
+    placement: Placement = Placement()
+    priority: int = 0
+    dependencies: bool = False
+    overwrite: bool = False
+    preserve: bool = False
+    prune: bool = False
+    suspended: tuple[str, ...] | None = ()
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return (
+            f"PropagationPolicy {self.namespace}/{self.name}"
+            if self.namespace
+            else f"ClusterPropagationPolicy {self.name}"
+        )
+
+
+class ImageChange(Struct, frozen=True, gc=False):
+    """Of the images of all containers, or of the one at `path`."""
+
+    component: Component
+    operator: Change
+    value: str = ""
+    path: str = ""
+
+
+class ListChange(Struct, frozen=True, gc=False):
+    """Of a container's `command` or `args`."""
+
+    field: Literal["command", "args"]
+    container: str
+    operator: Change
+    value: tuple[str, ...] = ()
+
+
+class MapChange(Struct, frozen=True, gc=False):
+    """Of an object's `labels` or `annotations`."""
+
+    field: Literal["labels", "annotations"]
+    operator: Change
+    value: tuple[tuple[str, str], ...] = ()
+
+
+class Patch(Struct, frozen=True, gc=False):
+    """One operation of RFC 6902. `value` is what JSON has."""
+
+    operator: Change
+    path: str
+    value: Any = None
+
+
+class TextChange(Struct, frozen=True, gc=False):
+    """Of a document that stands in the string at `path`."""
+
+    path: str
+    syntax: Literal["json", "yaml"]
+    patches: tuple[Patch, ...]
+
+
+class Rule(Struct, frozen=True, gc=False):
+    """Changes for the members of `clusters`, in the order in which they are made: images, command, args,
+    labels, annotations, fields, then the patch as a whole."""
+
+    clusters: Clusters = Clusters()
+    images: tuple[ImageChange, ...] = ()
+    lists: tuple[ListChange, ...] = ()
+    maps: tuple[MapChange, ...] = ()
+    texts: tuple[TextChange, ...] = ()
+    patch: tuple[Patch, ...] = ()
+
+
+class Override(Struct, frozen=True, gc=False):
+    """An OverridePolicy, or with an empty namespace a ClusterOverridePolicy. No `resources`: all objects."""
+
+    name: str
+    namespace: str = ""
+    resources: tuple[Resources, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return (
+            f"OverridePolicy {self.namespace}/{self.name}"
+            if self.namespace
+            else f"ClusterOverridePolicy {self.name}"
+        )
+
+    @property
+    def key(self) -> str:
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name

@@ -1,0 +1,129 @@
+"""One object in one member: as it is to be there, and what has to be done for that.
+
+Law: pure. What is not marked as ours changes only by leave: where it is equal already, or the policy
+overwrites. What cannot be done is refused, and the object there stays as it is.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from fedns.model.propagation import Override, Propagation
+from fedns.placement import changes, item, marks, matching, merging, pod, retention, shares, template
+
+Action = Literal["create", "update", "delete", "orphan", "refuse", "keep"]
+CONFLICT = "work.karmada.io/conflict-resolution"
+"""Karmada's annotation of a template, which counts more than its policy."""
+SCALERS = (("autoscaling", "HorizontalPodAutoscaler"),)
+IMMUTABLE = {("", "Service"): ("spec", "clusterIP")}
+"""Fields that a member gives out once, and that headless services want otherwise."""
+
+
+class Wanted(NamedTuple):
+    """An object for a member; `replicas` None: its kind has none, or it is told of none."""
+
+    found: item.Item
+    policy: Propagation
+    replicas: int | None = None
+    total: Mapping[str, int] = {}
+
+
+class Made(NamedTuple):
+    """The step to be taken: `after` is the object as it will be, and `why` tells of each change; `doubts`
+    are for people."""
+
+    action: Action
+    after: dict[str, Any] | None
+    why: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+def made(
+    wanted: Wanted,
+    member: matching.Member,
+    overrides: Sequence[Override],
+    there: item.Item | None,
+    scaled: bool = False,
+) -> Made:
+    """What is to be done; `scaled`: an autoscaler in the member has the object's replicas."""
+    copy = _revised(wanted, member)
+    try:
+        changed = changes.overridden(copy, overrides, member)
+    except changes.Impossible as error:
+        return Made("refuse", None, (str(error),), (f"{error}: {_stays(there)}",))
+    doubts = [*changed.doubts, *_beaten(wanted, changed.item)]
+    why = [f"{name} changes it" for name in dict.fromkeys(changed.applied)]
+    sent = changed.item
+    if there is None:
+        return Made("create", marks.marked(sent, wanted.policy), tuple(why), tuple(doubts))
+    if scaled and _replicas(there) is not None:
+        sent = pod.revised(sent, _replicas(there) or 0)
+        why.append("its replicas are its autoscaler's")
+    fixed = _immutable(sent, there)
+    if fixed:
+        return Made("refuse", None, (*why, fixed), (fixed,))
+    sent = retention.kept(sent, there)
+    if not marks.ours(there) and not _overwrites(wanted) and merging.merged(there, sent) != there:
+        taken = "it is there already, other than it is to be, and not ours"
+        return Made("refuse", None, (*why, taken), (f"{taken} (conflictResolution: Overwrite takes it)",))
+    after = merging.merged(_fresh(there), marks.marked(sent, wanted.policy))
+    if after == there:
+        return Made("keep", after, tuple(why), tuple(doubts))
+    adopted = () if marks.ours(there) else ("it is there already, and becomes ours",)
+    return Made("update", after, (*why, *adopted), tuple(doubts))
+
+
+def _fresh(there: item.Item) -> item.Item:
+    """Without what an earlier policy marked and this one may not."""
+    return marks.unmarked(there) if marks.ours(there) else there
+
+
+def _stays(there: item.Item | None) -> str:
+    return "it is not created" if there is None else "what is there stays as it is"
+
+
+def _revised(wanted: Wanted, member: matching.Member) -> dict[str, Any]:
+    copy = template.pruned(wanted.found)
+    item.drop(copy, "metadata", "annotations", CONFLICT)
+    if wanted.replicas is None:
+        return copy
+    copy = pod.revised(copy, wanted.replicas)
+    completions = item.at(copy, "spec", "completions")
+    if pod.kind(copy) == ("batch", "Job") and completions and wanted.policy.placement.division:
+        item.put(copy, shares.divided(completions, wanted.total)[member.name], "spec", "completions")
+    return copy
+
+
+def _beaten(wanted: Wanted, changed: item.Item) -> Iterator[str]:
+    """An override of the replicas: allowed, and rarely meant."""
+    after = pod.replicas(changed)
+    if wanted.replicas is not None and after != wanted.replicas:
+        yield f"an override makes its replicas {after}, {wanted.replicas} were scheduled"
+
+
+def _replicas(there: item.Item) -> int | None:
+    found = item.at(there, "spec", pod.REPLICAS.get(pod.kind(there), ""))
+    return found if isinstance(found, int) else None
+
+
+def _immutable(sent: item.Item, there: item.Item) -> str:
+    path = IMMUTABLE.get(pod.kind(sent))
+    want, have = (item.at(each, *path) if path else None for each in (sent, there))
+    if want == "None" and have not in (None, "", "None"):
+        return f"it is to be headless, and has the address {have}, which cannot change: remove it there first"
+    return ""
+
+
+def _overwrites(wanted: Wanted) -> bool:
+    told = item.annotations(wanted.found).get(CONFLICT)
+    return wanted.policy.overwrite if told is None else told.lower() == "overwrite"
+
+
+def scaled(items: Mapping[item.Ref, item.Item]) -> frozenset[item.Ref]:
+    """The objects whose replicas an autoscaler in the same member decides."""
+    found = set()
+    for what, each in items.items():
+        if (what.group, what.kind) in SCALERS:
+            target = item.at(each, "spec", "scaleTargetRef") or {}
+            group = str(target.get("apiVersion") or "").rpartition("/")[0]
+            found.add(item.Ref(group, str(target.get("kind")), what.namespace, str(target.get("name"))))
+    return frozenset(found)

@@ -1,0 +1,117 @@
+"""How many replicas each chosen member gets.
+
+Law: pure. Static weights look at nothing that was before. By what is available, members keep what they have:
+only what is added or taken is divided. Who is not mentioned by any weight gets nothing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from fedns.model.propagation import Clusters, Division
+from fedns.placement import matching, shares
+
+Weights = Iterable[tuple[Clusters, int]]
+
+
+class Load(NamedTuple):
+    """What is to be divided: `uid` is the object's; `before`: what members have of it; `room`: what each can
+    take, a member that is not in it tells nothing."""
+
+    total: int
+    uid: str = ""
+    before: Mapping[str, int] = {}
+    room: Mapping[str, int] = {}
+
+
+class Divided(NamedTuple):
+    """Replicas by member and why, in words; `doubt`: what could not be done as it was asked."""
+
+    replicas: dict[str, int]
+    why: dict[str, str]
+    doubt: str = ""
+
+
+def duplicated(total: int, members: Sequence[matching.Member]) -> Divided:
+    why = f"all {total} replicas (Duplicated)"
+    return Divided({each.name: total for each in members}, {each.name: why for each in members})
+
+
+def divided(told: Division, load: Load, members: Sequence[matching.Member]) -> Divided:
+    """By the policy's division, of whichever kind it is."""
+    if told.preference == "Aggregated":
+        return _packed(load, members)
+    if told.available:
+        return _available(load, members)
+    rows = tuple((each.clusters, each.weight) for each in told.weights)
+    replicas, weights = static(load.total, members, rows, load.uid), _weights(members, rows)
+    whole = sum(weights.values())
+    why = {
+        name: f"{count} of {load.total} replicas by weight {weights.get(name, 0)} of {whole}"
+        for name, count in replicas.items()
+    }
+    return Divided(replicas, why)
+
+
+def static(
+    total: int, members: Sequence[matching.Member], rows: Sequence[tuple[Clusters, int]], uid: str = ""
+) -> dict[str, int]:
+    """By fixed weights: the largest that selects a member is his; none for anybody is one for each."""
+    return shares.divided(total, _weights(members, rows), uid)
+
+
+def _weights(members: Sequence[matching.Member], rows: Iterable[tuple[Clusters, int]]) -> dict[str, int]:
+    known = tuple(rows)
+    found = {
+        each.name: max((weight for who, weight in known if matching.selects(each, who)), default=0)
+        for each in members
+    }
+    heard = {name: weight for name, weight in found.items() if weight}
+    return heard or dict.fromkeys(found, 1)
+
+
+def _available(load: Load, members: Sequence[matching.Member]) -> Divided:
+    names = [each.name for each in members]
+    unknown = [name for name in names if name not in load.room]
+    if unknown:
+        replicas = shares.divided(load.total, dict.fromkeys(names, 1), load.uid)
+        why = {name: f"{replicas[name]} of {load.total} replicas, evenly" for name in names}
+        return Divided(replicas, why, f"what {', '.join(unknown)} can take is not known: evenly divided")
+    replicas = _steady(load, {name: load.room[name] for name in names})
+    why = {name: f"{replicas[name]} of {load.total} replicas by room for {load.room[name]}" for name in names}
+    return Divided(replicas, why, _tight(load, replicas))
+
+
+def _packed(load: Load, members: Sequence[matching.Member]) -> Divided:
+    """Into as few members as can take them, those first that have some, then those with most room."""
+    room = {each.name: load.room.get(each.name, load.total) for each in members}
+    order = sorted(room, key=lambda name: (-load.before.get(name, 0), -room[name], name))
+    few: list[str] = []
+    for name in order:
+        if few and sum(room[each] for each in few) >= load.total:
+            break
+        few.append(name)
+    replicas = dict.fromkeys(room, 0) | _steady(load, {name: room[name] for name in few})
+    why = {name: f"{count} of {load.total} replicas (Aggregated)" for name, count in replicas.items()}
+    unknown = [name for name in room if name not in load.room]
+    doubt = f"what {', '.join(unknown)} can take is not known: taken as enough" if unknown else ""
+    return Divided(replicas, why, doubt or _tight(load, replicas))
+
+
+def _steady(load: Load, votes: Mapping[str, int]) -> dict[str, int]:
+    """Members keep what they have; only the difference is divided."""
+    before = {name: load.before.get(name, 0) for name in votes}
+    have = sum(before.values())
+    if have > load.total:
+        return shares.divided(load.total, before, load.uid)
+    if not any(votes.values()):
+        votes = dict.fromkeys(votes, 1)
+    return shares.divided(load.total - have, votes, load.uid, before)
+
+
+def _tight(load: Load, replicas: Mapping[str, int]) -> str:
+    over = [
+        name
+        for name, count in replicas.items()
+        if count - load.before.get(name, 0) > load.room.get(name, load.total)
+    ]
+    return f"{', '.join(over)} cannot take that many" if over else ""

@@ -1,0 +1,131 @@
+"""One Kubernetes object as JSON has it: what it is called, and what stands in it.
+
+Law: pure; an object is never changed in place, who changes one works on a copy of his own.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+Item = Mapping[str, Any]
+
+CLUSTER_WIDE = frozenset(
+    (
+        "APIService",
+        "CertificateSigningRequest",
+        "ClusterProperty",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ComponentStatus",
+        "CSIDriver",
+        "CSINode",
+        "CustomResourceDefinition",
+        "FlowSchema",
+        "GatewayClass",
+        "IngressClass",
+        "IPAddress",
+        "MutatingWebhookConfiguration",
+        "Namespace",
+        "Node",
+        "PersistentVolume",
+        "PriorityClass",
+        "PriorityLevelConfiguration",
+        "RuntimeClass",
+        "ServiceCIDR",
+        "StorageClass",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        "ValidatingWebhookConfiguration",
+        "VolumeAttachment",
+    )
+)
+"""Kinds of Kubernetes' own groups that live in no namespace."""
+
+
+class Ref(NamedTuple):
+    """Which object: its API group without the version, so that it is one object in all of them."""
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+def ref(item: Item) -> Ref:
+    group, slash, _ = str(item.get("apiVersion") or "").partition("/")
+    kind, meta = str(item.get("kind") or ""), metadata(item)
+    group = group if slash else ""
+    namespace = str(meta.get("namespace") or "") or _home(group, kind)
+    return Ref(group, kind, "" if _clusterwide(group, kind) else namespace, str(meta.get("name") or ""))
+
+
+def _ours(group: str) -> bool:
+    """Whether a group is one of Kubernetes' own."""
+    return "." not in group or group.endswith(".k8s.io")
+
+
+def _clusterwide(group: str, kind: str) -> bool:
+    return kind in CLUSTER_WIDE and _ours(group)
+
+
+def _home(group: str, kind: str) -> str:
+    """The namespace of an object that names none; others' kinds may have none."""
+    return "default" if _ours(group) else ""
+
+
+def metadata(item: Item) -> Mapping[str, Any]:
+    found = item.get("metadata")
+    return found if isinstance(found, Mapping) else {}
+
+
+def labels(item: Item) -> Mapping[str, str]:
+    return metadata(item).get("labels") or {}
+
+
+def annotations(item: Item) -> Mapping[str, str]:
+    return metadata(item).get("annotations") or {}
+
+
+def at(item: Any, *path: str | int) -> Any:
+    """The value at a path; None where there is none."""
+    for step in path:
+        if isinstance(step, str) and isinstance(item, Mapping):
+            item = item.get(step)
+        elif isinstance(step, int) and isinstance(item, Sequence) and 0 <= step < len(item):
+            item = item[step]
+        else:
+            return None
+    return item
+
+
+def several(item: Any, *path: str | int) -> Sequence[Any]:
+    """The list at a path; empty where there is none."""
+    found = at(item, *path)
+    return found if isinstance(found, list | tuple) else ()
+
+
+def own(item: Item) -> dict[str, Any]:
+    """A copy that may be changed."""
+    return copy.deepcopy(dict(item))
+
+
+def put(item: dict[str, Any], value: Any, *path: str) -> None:
+    """Sets the value at a path, making the objects on the way to it."""
+    *way, last = path
+    for step in way:
+        below = item.get(step)
+        if not isinstance(below, dict):
+            below = item[step] = {}
+        item = below
+    item[last] = value
+
+
+def drop(item: dict[str, Any], *path: str) -> None:
+    """Removes what is at a path, if anything is."""
+    *way, last = path
+    found = at(item, *way)
+    if isinstance(found, dict):
+        found.pop(last, None)

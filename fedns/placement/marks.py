@@ -1,0 +1,58 @@
+"""How a copy in a member tells that it is one, of which policy, and what becomes of it without.
+
+Law: pure. What is not marked is not ours, and is never removed.
+"""
+
+from typing import Any
+
+from fedns.model.propagation import Propagation
+from fedns.placement import item
+
+LABEL = "fedns.io/propagated"
+POLICY = "fedns.io/policy"
+PRESERVE = "fedns.io/preserve"
+PRUNE = "fedns.io/prune"
+NOTES = (POLICY, PRESERVE, PRUNE)
+
+
+def ours(found: item.Item) -> bool:
+    return item.labels(found).get(LABEL) == "true"
+
+
+def preserved(found: item.Item) -> bool:
+    """Whether a copy stays where its template, or the choice of the member, is gone."""
+    return item.annotations(found).get(PRESERVE) == "true"
+
+
+def pruned(found: item.Item) -> bool:
+    """Whether a copy goes when no policy selects its template any more."""
+    return item.annotations(found).get(PRUNE) == "true"
+
+
+def policy(found: item.Item) -> str:
+    """The title of the policy that a copy was made by."""
+    return item.annotations(found).get(POLICY, "")
+
+
+def marked(made: dict[str, Any], by: Propagation) -> dict[str, Any]:
+    """A copy that tells so."""
+    made = unmarked(made)
+    item.put(made, "true", "metadata", "labels", LABEL)
+    item.put(made, by.title, "metadata", "annotations", POLICY)
+    if by.preserve:
+        item.put(made, "true", "metadata", "annotations", PRESERVE)
+    if by.prune:
+        item.put(made, "true", "metadata", "annotations", PRUNE)
+    return made
+
+
+def unmarked(found: item.Item) -> dict[str, Any]:
+    """The same as nobody's copy."""
+    made = item.own(found)
+    item.drop(made, "metadata", "labels", LABEL)
+    for note in NOTES:
+        item.drop(made, "metadata", "annotations", note)
+    for field in ("labels", "annotations"):
+        if item.metadata(made).get(field) == {}:
+            item.drop(made, "metadata", field)
+    return made

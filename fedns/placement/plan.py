@@ -1,0 +1,226 @@
+"""What has to be done in every member so that it has what the fleet's policies say: the plan.
+
+Law: pure. The same objects, policies and members give the same plan, in whichever order they come. Nothing is
+planned from what is not known: a member that tells nothing, or not all, loses nothing.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from fedns.errors import Problem
+from fedns.model.propagation import Override, Propagation
+from fedns.placement import choice, copies, item, marks, matching, pod, schedule, targets
+
+
+class Cluster(Struct, frozen=True):
+    """A member and what it has; `items` None: it tells nothing. `whole`: what is not in them is not there.
+    `room`: how many replicas it can take, where that is known."""
+
+    member: matching.Member
+    items: Mapping[item.Ref, item.Item] | None = None
+    whole: bool = True
+    room: int | None = None
+
+
+class World(Struct, frozen=True):
+    """All that a plan is made of."""
+
+    templates: Sequence[item.Item] = ()
+    policies: Sequence[Propagation] = ()
+    overrides: Sequence[Override] = ()
+    clusters: Sequence[Cluster] = ()
+
+
+class Step(Struct, frozen=True):
+    """One object in one member: as it is (None: it is not there) and as it will be."""
+
+    member: str
+    ref: item.Ref
+    action: copies.Action
+    policy: str
+    why: tuple[str, ...]
+    before: item.Item | None = None
+    after: item.Item | None = None
+
+
+class Absence(Struct, frozen=True):
+    """An object that does not go to a member, and the first condition that stopped it."""
+
+    member: str
+    ref: item.Ref
+    policy: str
+    why: str
+
+
+class Loss(Struct, frozen=True):
+    """How many of our objects in a member the plan removes."""
+
+    member: str
+    gone: int
+    ours: int
+
+    @property
+    def dangerous(self) -> bool:
+        return 2 * self.gone > self.ours
+
+
+class Plan(Struct, frozen=True):
+    steps: tuple[Step, ...] = ()
+    absences: tuple[Absence, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    errors: tuple[Problem, ...] = ()
+
+    @property
+    def dangers(self) -> tuple[Loss, ...]:
+        """The members that would lose more than half of what we have there."""
+        return tuple(each for each in self.losses if each.dangerous)
+
+    @property
+    def work(self) -> tuple[Step, ...]:
+        """The steps that change something."""
+        return tuple(each for each in self.steps if each.action not in ("keep", "refuse"))
+
+
+FIRST = (("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition"))
+"""What other objects need to be there before them; removed last."""
+
+
+def made(world: World) -> Plan:
+    """The plan."""
+    templates = {item.ref(each): each for each in sorted(world.templates, key=item.ref)}
+    clusters = sorted(world.clusters, key=lambda each: each.member.name)
+    members = [each.member for each in clusters]
+    loads = {what: _load(what, clusters) for what in templates}
+    found = targets.found(templates, _sorted(world.policies), members, loads)
+    known = {name for each in members for name in each.names}
+    wrong = [(each, targets.unknown(each, known)) for each in world.overrides]
+    errors = [*found.errors, *(problem for _, problems in wrong for problem in problems)]
+    warnings = [*found.warnings, *_idle(world.overrides, templates.values())]
+    making = _Making(templates, found.spreads, [each for each, problems in wrong if problems])
+    making.overrides = [each for each, _ in wrong]
+    for cluster in clusters:
+        making.cluster(cluster)
+    absences = [
+        Absence(name, what, spread.policy, why)
+        for what, spread in found.spreads.items()
+        for name, why in spread.stopped.items()
+    ]
+    return Plan(
+        tuple(sorted(making.steps, key=_order)),
+        tuple(sorted(absences, key=lambda each: (each.ref, each.member))),
+        tuple(making.losses),
+        tuple(sorted({*warnings, *making.warnings})),
+        tuple(sorted({*errors})),
+    )
+
+
+def _sorted(policies: Iterable[Propagation]) -> list[Propagation]:
+    """Each title once."""
+    found = {each.title: each for each in sorted(policies, key=lambda each: each.title, reverse=True)}
+    return list(reversed(found.values()))
+
+
+def _load(what: item.Ref, clusters: Iterable[Cluster]) -> schedule.Load:
+    there = {each.member.name: (each.items or {}).get(what) for each in clusters}
+    replicas = {name: pod.replicas(each) or 0 for name, each in there.items() if each and marks.ours(each)}
+    room = {each.member.name: each.room for each in clusters if each.room is not None}
+    return schedule.Load(frozenset(name for name, each in there.items() if each), replicas, room)
+
+
+def _idle(overrides: Iterable[Override], templates: Iterable[item.Item]) -> Iterator[Problem]:
+    known = list(templates)
+    for each in overrides:
+        if not any(choice.overrides(template, (each,)) for template in known):
+            yield Problem(each.title, "it selects nothing")
+
+
+def _order(step: Step) -> tuple[str, bool, int, item.Ref]:
+    """By member; deletions after all else, and in the opposite order."""
+    early = FIRST.index((step.ref.group, step.ref.kind)) if (step.ref.group, step.ref.kind) in FIRST else 9
+    gone = step.action == "delete"
+    return step.member, gone, -early if gone else early, step.ref
+
+
+class _Making:
+    """The steps of all members, one after the other."""
+
+    def __init__(
+        self,
+        templates: Mapping[item.Ref, item.Item],
+        spreads: Mapping[item.Ref, targets.Spread],
+        doubtful: Sequence[Override],
+    ) -> None:
+        self._templates, self._spreads, self._doubtful = templates, spreads, doubtful
+        self.overrides: Sequence[Override] = ()
+        self.steps: list[Step] = []
+        self.warnings: list[Problem] = []
+        self.losses: list[Loss] = []
+
+    def cluster(self, cluster: Cluster) -> None:
+        name, before = cluster.member.name, len(self.steps)
+        if cluster.items is None:
+            self.warnings.append(Problem(f"member {name}", "what it has is not known: nothing is planned"))
+            return
+        scaled = copies.scaled(cluster.items)
+        for what, spread in self._spreads.items():
+            target = spread.targets.get(name)
+            if target is not None:
+                self._put(cluster, what, target, what in scaled)
+        ours = {what: each for what, each in cluster.items.items() if marks.ours(each)}
+        for what, there in ours.items():
+            known = self._spreads.get(what)
+            if known is None or name not in known.targets:
+                self._leave(cluster, what, there, known)
+        gone = sum(each.action == "delete" for each in self.steps[before:])
+        self.losses.append(Loss(name, gone, len(ours)))
+
+    def _put(self, cluster: Cluster, what: item.Ref, target: targets.Target, scaled: bool) -> None:
+        name, there = cluster.member.name, (cluster.items or {}).get(what)
+        title = target.policy.title
+        stopped = self._stopped(what, target, cluster)
+        if stopped:
+            self.steps.append(Step(name, what, "refuse", title, (*target.why, stopped), there, there))
+            return
+        total = {
+            member: each.replicas or 0
+            for member, each in self._spreads[what].targets.items()
+            if each.replicas is not None
+        }
+        wanted = copies.Wanted(self._templates[what], target.policy, target.replicas, total)
+        overrides = choice.overrides(wanted.found, self.overrides)
+        made = copies.made(wanted, cluster.member, overrides, there, scaled)
+        where = f"{what} in {name}"
+        self.warnings.extend(Problem(where, doubt) for doubt in made.doubts)
+        after = there if made.action == "refuse" else made.after
+        self.steps.append(Step(name, what, made.action, title, (*target.why, *made.why), there, after))
+
+    def _stopped(self, what: item.Ref, target: targets.Target, cluster: Cluster) -> str:
+        """Why an object is not touched in a member; empty: it may be."""
+        suspended = target.policy.suspended
+        if suspended is None or any(name in suspended for name in cluster.member.names):
+            return f"{target.policy.title} is suspended"
+        for each in choice.overrides(self._templates[what], self._doubtful):
+            return f"{each.title} names a member that is not known"
+        if not cluster.whole and what not in (cluster.items or {}):
+            return "not all that the member has can be read: it may be there"
+        return ""
+
+    def _leave(
+        self, cluster: Cluster, what: item.Ref, there: item.Item, spread: targets.Spread | None
+    ) -> None:
+        """A copy that nobody wants there any more."""
+        name, policy = cluster.member.name, marks.policy(there)
+        if spread is not None and spread.frozen:
+            self.steps.append(Step(name, what, "refuse", policy, (spread.frozen,), there, there))
+            return
+        if what not in self._templates:
+            why, stays = "the fleet has it no more", marks.preserved(there)
+        elif spread is None:
+            why, stays = "no policy selects it any more", not marks.pruned(there)
+        else:
+            why, stays = spread.stopped.get(name, "it does not go there"), marks.preserved(there)
+        kept = (why, "it stays, as nobody's copy") if stays else (why,)
+        after = marks.unmarked(there) if stays else None
+        self.steps.append(Step(name, what, "orphan" if stays else "delete", policy, kept, there, after))

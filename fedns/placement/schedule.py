@@ -1,0 +1,119 @@
+"""Which members get an object by its policy's placement, and how many replicas each.
+
+Law: pure. Groups of members are tried in their order, the first that works is it. For every member that does
+not get the object there is the first condition that stopped it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from fedns.model.propagation import Affinity, Placement
+from fedns.placement import division, item, legacy, matching, pod, spreading
+
+
+class Load(NamedTuple):
+    """`here`: the members that have the object; `replicas`: how many of theirs; `room` as in `division`."""
+
+    here: frozenset[str] = frozenset()
+    replicas: Mapping[str, int] = {}
+    room: Mapping[str, int] = {}
+
+
+class Decision(NamedTuple):
+    """`replicas` by member that gets the object (None: the kind has none), and why; `stopped`: why the others
+    do not. `doubts` in words; `error`: nobody gets it."""
+
+    replicas: dict[str, int | None]
+    why: dict[str, tuple[str, ...]]
+    stopped: dict[str, str]
+    doubts: tuple[str, ...] = ()
+    error: str = ""
+
+
+class _Nobody(Exception):
+    """A group of members in which nobody can take the object."""
+
+    def __init__(self, what: str, stopped: dict[str, str]) -> None:
+        super().__init__(what)
+        self.what, self.stopped = what, stopped
+
+
+def decided(
+    found: item.Item, placement: Placement, members: Sequence[matching.Member], load: Load
+) -> Decision:
+    """Who gets an object. Unreadable (its own annotation)."""
+    failed: list[str] = []
+    stopped: dict[str, str] = {}
+    for affinity in placement.affinities:
+        try:
+            made = _grouped(found, placement, affinity, members, load)
+        except _Nobody as nobody:
+            group = f"group {affinity.name}: " if affinity.name else ""
+            failed.append(group + nobody.what)
+            stopped |= nobody.stopped
+            continue
+        before = tuple(f"{each}; the next group is taken" for each in failed)
+        return made._replace(doubts=(*before, *made.doubts))
+    return Decision({}, {}, stopped, (), "; ".join(failed))
+
+
+def _grouped(
+    found: item.Item,
+    placement: Placement,
+    affinity: Affinity,
+    members: Sequence[matching.Member],
+    load: Load,
+) -> Decision:
+    stopped, able = _filtered(found, placement, affinity, members, load)
+    if not able:
+        raise _Nobody("no member is selected", stopped)
+    order = {each.name: (int(each.name not in load.here), -load.room.get(each.name, 0)) for each in able}
+    taken = spreading.taken(able, placement.spread, order)
+    stopped |= taken.left
+    if taken.error:
+        raise _Nobody(taken.error, stopped)
+    because = f"group {affinity.name}" if affinity.name else "its placement selects the member"
+    total = pod.replicas(found)
+    if total is None or pod.kind(found) == ("", "Pod"):
+        names = [each.name for each in taken.members]
+        return Decision(dict.fromkeys(names), dict.fromkeys(names, (because,)), stopped)
+    uid = str(item.metadata(found).get("uid") or "")
+    whole = division.Load(total, uid, load.replicas, load.room)
+    made = (
+        division.divided(placement.division, whole, taken.members)
+        if placement.division
+        else division.duplicated(total, taken.members)
+    )
+    return _shared(made, total, because, stopped)
+
+
+def _filtered(
+    found: item.Item,
+    placement: Placement,
+    affinity: Affinity,
+    members: Sequence[matching.Member],
+    load: Load,
+) -> tuple[dict[str, str], list[matching.Member]]:
+    stopped: dict[str, str] = {}
+    able = []
+    for each in members:
+        there = each.name in load.here
+        reason = matching.misses(each, affinity.clusters) or legacy.excluded(found, each)
+        taint = matching.repelled(each, placement.tolerations, there)
+        if reason or taint:
+            stopped[each.name] = reason or f"its taint {taint} is not tolerated"
+        else:
+            able.append(each)
+    return stopped, able
+
+
+def _shared(made: division.Divided, total: int, because: str, stopped: dict[str, str]) -> Decision:
+    """Members with no replica do not get the object, unless none is wanted of it at all."""
+    none = {name for name, count in made.replicas.items() if not count and total}
+    replicas: dict[str, int | None] = {
+        name: count for name, count in made.replicas.items() if name not in none
+    }
+    doubts = [f"{name} gets 0 of {total} replicas, and so not the object" for name in sorted(none)]
+    stopped = stopped | {name: made.why.get(name, "it gets no replicas") for name in none}
+    why: dict[str, tuple[str, ...]] = {name: (because, made.why[name]) for name in replicas}
+    return Decision(replicas, why, stopped, tuple(filter(None, (made.doubt, *doubts))))

@@ -1,0 +1,82 @@
+"""Every object of a directory, whole: the fleet's templates and policies, and what a member has.
+
+Law: policies become values, everything else stays as JSON has it; what YAML alone knows (dates, keys that are
+numbers, one node in two places) is made plain.
+"""
+
+import datetime
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from fedns.errors import Problem
+from fedns.model.propagation import Override, Propagation
+from fedns.sources import catalog, objects, overrides
+
+OURS = "fedns.io/"
+"""The group of what is told to us; none of it is an application's."""
+
+
+class Template(Struct, frozen=True):
+    """One object, whole."""
+
+    item: dict[str, Any]
+
+
+class Read(Struct, frozen=True):
+    """What a directory holds; `whole` False: some of it could never be read."""
+
+    items: tuple[dict[str, Any], ...] = ()
+    policies: tuple[Propagation, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    whole: bool = True
+
+
+class _Everything(Mapping[tuple[str, str], objects.Kind]):
+    """Every kind is read, those of policies as such."""
+
+    def __getitem__(self, version: tuple[str, str]) -> objects.Kind:
+        if not all(version):
+            raise KeyError(version)
+        return overrides.KINDS.get(version, TEMPLATE)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(overrides.KINDS)
+
+    def __len__(self) -> int:
+        return len(overrides.KINDS)
+
+
+def read(root: str) -> Read:
+    """All of a directory. OSError: it cannot be read."""
+    book = catalog.Catalog(root, _Everything())
+    for path in book.look().changed:
+        book.read(path)
+    values = [value for _, value in sorted(book.values(), key=lambda row: row[0])]
+    return Read(
+        items=tuple(each.item for each in values if isinstance(each, Template)),
+        policies=tuple(each for each in values if isinstance(each, Propagation)),
+        overrides=tuple(each for each in values if isinstance(each, Override)),
+        problems=book.problems(),
+        whole=not book.blind,
+    )
+
+
+def _template(found: dict[str, Any]) -> Template | None:
+    return None if str(found.get("apiVersion")).startswith(OURS) else Template(plain(found))
+
+
+def plain(value: Any) -> Any:
+    """The same as JSON would have it."""
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    if isinstance(value, datetime.datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return value.isoformat() if isinstance(value, datetime.date) else value
+
+
+TEMPLATE = objects.Kind(dict[str, Any], _template)
