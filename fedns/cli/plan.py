@@ -28,10 +28,6 @@ HIDDEN = ("managedFields", "resourceVersion", "uid", "generation", "creationTime
 
 def show(
     file: output.ConfigOption = config.DEFAULT_FILE,
-    manifests: Annotated[
-        str,
-        typer.Option("--fleet", help="A directory instead of the fleet's: what would be, if it were that."),
-    ] = "",
     member: Annotated[str, typer.Option("--member", help="Only this member.")] = "",
     why: Annotated[
         bool, typer.Option("--why", help="Also where nothing changes, and what does not go where.")
@@ -48,9 +44,9 @@ def show(
             output.complain(str(problem))
         raise typer.Exit(codes.PROBLEMS)
     try:
-        found = prospect.prospect(loaded.config, manifests)
+        found = prospect.prospect(loaded.config)
     except OSError as error:
-        output.complain(f"{manifests or loaded.config.fleet.manifests}: cannot be read: {error.strerror}")
+        output.complain(f"{loaded.config.fleet.manifests}: cannot be read: {error.strerror}")
         raise typer.Exit(codes.PROBLEMS) from None
     made = _only(plan.made(found.world), member)
     if format is output.Format.json:

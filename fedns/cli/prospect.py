@@ -20,9 +20,9 @@ class Prospect(NamedTuple):
     problems: list[Problem]
 
 
-def prospect(settings: config.Config, manifests: str = "") -> Prospect:
-    """From the fleet's directory, or from another one in its place. OSError: it cannot be read."""
-    root = manifests or settings.fleet.manifests
+def prospect(settings: config.Config) -> Prospect:
+    """From all directories. OSError: the fleet's cannot be read."""
+    root = settings.fleet.manifests
     told = templates.read(root) if root else templates.Read()
     problems = list(told.problems)
     clusters = [_cluster(each, problems) for each in settings.members]

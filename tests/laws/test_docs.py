@@ -4,7 +4,8 @@ Law: in a fenced `console` block a line `$ COMMAND` is run in a shell beside a f
 (its ports moved aside), and the lines below it must be lines of its output, `...` standing for anything;
 spaces count as one, order does not count, and a `+short` answer has no other lines than those.
 `make` commands are checked for their target; `fedns serve` and `demo start` run until stopped, so they
-stand in `sh` blocks. A fenced `yaml` block that begins a configuration must load, and so must a policy.
+stand in `sh` blocks. A fenced `yaml` block that begins a configuration must load, and so must a policy; one
+that begins with `# PATH` is that file for the commands of its page.
 """
 
 import os
@@ -27,6 +28,7 @@ from tests.bench import serving
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"# ([\w./-]+/[\w.-]+\.yaml)\n")
 DEMO = [sys.executable, "-m", "fedns.cli.main", "demo", "start"]
 PATIENCE = 30.0
 """Seconds in which a documented effect must show: probes and damping take their time."""
@@ -147,6 +149,16 @@ def perform(step: Step, folder: Path, environment: dict[str, str]) -> None:
         time.sleep(0.2)
 
 
+def write(page: Path, folder: Path) -> None:
+    """The files that a page shows."""
+    for body in blocks(page, "yaml"):
+        named = FILE.match(body)
+        if named:
+            path = folder / named[1]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(body)
+
+
 def has_steps(page: Path) -> bool:
     return page.exists() and any(not step.command.startswith("make") for step in steps(page))
 
@@ -156,6 +168,7 @@ def test_every_command_works_as_printed(
     page: Path, demo: Ports, tmp_path: Path, environment: dict[str, str], tool: Callable[[str], str]
 ) -> None:
     tool("dig")
+    write(page, tmp_path)
     for step in steps(page):
         if step.command.startswith("make"):
             continue
