@@ -9,7 +9,8 @@ import asyncio
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from fedns.gateway.options import Tls
 from fedns.proxy import hello
@@ -17,7 +18,7 @@ from fedns.proxy.braid import Braid
 from fedns.proxy.hall import Hall
 from fedns.proxy.identity import Peer
 from fedns.proxy.inbound import Inbound
-from fedns.proxy.seals import Seal, Seals
+from fedns.proxy.seals import Seals
 
 AT_ONCE = 64  # connections accepted in a row
 GUESTS = 2000  # at the door at once, per worker
@@ -36,6 +37,7 @@ class Doorman:
         self._hall, self._seals, self._listener, self._secure = hall, seals, listener, secure
         self._guests: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._port: int = listener.getsockname()[1]
         listener.setblocking(False)
         hall.loop.add_reader(listener.fileno(), self._accept)
 
@@ -57,20 +59,30 @@ class Doorman:
                 return
             host = address[0].partition("%")[0]
             bound = self._hall.terms.per_client
-            if self._guests.total() >= GUESTS or 0 < bound <= self._guests[host]:
+            if len(self._tasks) >= GUESTS or 0 < bound <= self._guests[host]:
                 self._hall.tally.count("crowded_door")
                 sock.close()
                 continue
             sock.setblocking(False)
             self._guests[host] += 1
-            task = self._hall.loop.create_task(self._welcome(sock, host))
+            task = self._hall.loop.create_task(self._guarded(self._met(sock, host), sock, host))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _welcome(self, sock: socket.socket, host: str) -> None:
+    def _met(self, sock: socket.socket, host: str) -> Coroutine[Any, Any, None]:
+        """Most have greeted before they are seen: then there is nothing to wait for but their handshake."""
+        if self._secure and not self._hall.terms.proxied:
+            try:
+                name = hello.server_name(sock.recv(hello.MAX_HELLO, socket.MSG_PEEK))
+            except (OSError, hello.Broken):
+                name = None
+            if name is not None:
+                return self._show(sock, Peer(host, self._port, True), name)
+        return self._welcome(sock, host)
+
+    async def _guarded(self, visit: Coroutine[Any, Any, None], sock: socket.socket, host: str) -> None:
         try:
-            async with asyncio.timeout(self._hall.terms.head_time):
-                await self._introduce(sock, host)
+            await visit
         except (OSError, hello.Broken, ssl.SSLError):
             self._hall.tally.count("tls_failed" if self._secure else "proxy_failed")
             sock.close()
@@ -82,8 +94,12 @@ class Doorman:
             if not self._guests[host]:
                 del self._guests[host]
 
+    async def _welcome(self, sock: socket.socket, host: str) -> None:
+        async with asyncio.timeout(self._hall.terms.head_time):
+            await self._introduce(sock, host)
+
     async def _introduce(self, sock: socket.socket, host: str) -> None:
-        port, secure = sock.getsockname()[1], self._secure
+        port, secure = self._port, self._secure
         if self._hall.terms.proxied:
             found = await self._proxied(sock)
             if found.address:
@@ -93,18 +109,19 @@ class Doorman:
         if not self._secure:
             await self._hall.loop.connect_accepted_socket(lambda: Inbound(self._hall, peer), sock)
             return
-        name = await self._hears(sock, hello.server_name)
-        seal = self._seals.toward_client(str(name))
+        await self._show(sock, peer, str(await self._hears(sock, hello.server_name)))
+
+    async def _show(self, sock: socket.socket, peer: Peer, name: str) -> None:
+        """What is for this name."""
+        hall, seal = self._hall, self._seals.toward_client(name)
         if seal is None:
-            self._hall.tally.count("tls_unnamed")
+            hall.tally.count("tls_unnamed")
             sock.send(UNNAMED)
             sock.close()
             return
-        await self._shake(sock, peer, seal)
-
-    async def _shake(self, sock: socket.socket, peer: Peer, seal: Seal) -> None:
-        await self._hall.loop.connect_accepted_socket(
-            lambda: Shaken(self._hall, peer, seal.asked), sock, ssl=seal.context
+        asked, patience = seal.asked, hall.terms.head_time
+        await hall.loop.connect_accepted_socket(
+            lambda: Shaken(hall, peer, asked), sock, ssl=seal.context, ssl_handshake_timeout=patience
         )
 
     async def _proxied(self, sock: socket.socket) -> hello.Proxied:
