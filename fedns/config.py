@@ -39,7 +39,6 @@ from fedns.values import (
 )
 
 DEFAULT_FILE = "fedns.yaml"
-CLUSTERSET = "clusterset.local"
 ADMIN = "127.0.0.1:9053"
 """The admin API is unauthenticated, so it is bound to loopback unless told otherwise."""
 
@@ -126,18 +125,6 @@ class Health(Struct, frozen=True):
     degraded_below: Fraction = 0.5
 
 
-class Clusterset(Struct, frozen=True):
-    """The cluster set that the members are: names of the Multi-Cluster Services API are served below `domain`
-    (by default clusterset.local), unless neither it nor `enabled` is written."""
-
-    domain: Host = ""
-    enabled: bool | None = None
-
-    @property
-    def serves(self) -> bool:
-        return bool(self.domain) if self.enabled is None else self.enabled
-
-
 class Config(Struct, frozen=True):
     """The whole file; paths are absolute, times are seconds. `member`: the one that this instance is in, and
     that everybody who asks it is inside of; empty: none."""
@@ -156,7 +143,7 @@ class Config(Struct, frozen=True):
     dns: Dns = Dns()
     gateway: portal.Gateway = portal.Gateway()
     inside: interior.Inside = interior.Inside()
-    clusterset: Clusterset = Clusterset()
+    clusterset: interior.Clusterset = interior.Clusterset()
     admin: Admin = Admin()
     transfer: replicas.Transfer = replicas.Transfer()
     health: Health = Health()
@@ -221,7 +208,6 @@ def _complete(config: Config, base: str) -> Config:
     values = {field: getattr(config, field) for field in config.__struct_fields__}
     values["state"] = config.state or os.path.join(base, "state")
     values["nameservers"] = {name.rstrip(".").lower(): ips for name, ips in config.nameservers.items()}
-    values["clusterset"] = Clusterset(config.clusterset.domain or CLUSTERSET, config.clusterset.serves)
     values["fleet"] = fleets.completed(config.fleet)
     values["dns"] = structs.replace(config.dns, dnssec=keyring.completed(config.dns.dnssec, config.domain))
     return settled(Config(**values))
@@ -268,6 +254,7 @@ def _check_dnssec(config: Config, reader: schema.Reader) -> None:
 
 def _check_inside(config: Config, reader: schema.Reader) -> None:
     interior.check(config.inside, config.domain, reader)
+    interior.check_set(config.clusterset, (config.domain, config.inside.domain), reader)
 
 
 CHECKS = (
@@ -339,7 +326,8 @@ def whereabouts(config: Config, more: Iterable[fleets.Member] = ()) -> atlas.Set
 
 def annexes(config: Config) -> tuple[annex.Kind, ...]:
     """Zones beside the federated one."""
-    return interior.kinds(config.inside)
+    published = config.gateway.publish if config.gateway.serves else ()
+    return (*interior.kinds(config.inside), *interior.sets(config.clusterset, published))
 
 
 def insider(config: Config, member: fleets.Member) -> bool:

@@ -1,18 +1,19 @@
-"""The part of `fedns.yaml` about the names that pods ask for: `inside`, the cluster domain.
+"""The parts of `fedns.yaml` about what pods ask for: the cluster domain, and the cluster set.
 
-Law: it is served as soon as anybody is known to be inside a member, or it is written; `enabled` has the last
-word.
+Law: the cluster domain is served as soon as anybody is known to be inside a member, or it is written; the
+zone of the cluster set where it is written. `enabled` has the last word.
 """
 
+from ipaddress import ip_address
 from typing import Literal
 
 from msgspec import Struct
 
 from fedns import schema
-from fedns.dns import inside
+from fedns.dns import clusterset, inside
 from fedns.values import Host
 
-DOMAIN = "cluster.local"
+DOMAIN, SET = "cluster.local", "clusterset.local"
 
 
 class Inside(Struct, frozen=True):
@@ -29,6 +30,21 @@ class Inside(Struct, frozen=True):
         return self != Inside() if self.enabled is None else self.enabled
 
 
+class Clusterset(Struct, frozen=True):
+    """The cluster set that the members are. `gateway`: services that have no addresses of their own are
+    reached at those that the gateway publishes; `fail_open`: when nothing can serve, what served last is
+    told."""
+
+    domain: Host = ""
+    enabled: bool | None = None
+    gateway: bool = False
+    fail_open: bool = False
+
+    @property
+    def serves(self) -> bool:
+        return self != Clusterset() if self.enabled is None else self.enabled
+
+
 def check(told: Inside, domain: str, reader: schema.Reader) -> None:
     """What one value cannot say about itself."""
     if (told.domain or DOMAIN) == domain:
@@ -40,3 +56,26 @@ def kinds(told: Inside) -> tuple[inside.Kind, ...]:
     if told.enabled is False:
         return ()
     return (inside.Kind(inside.Settings(told.domain or DOMAIN, told.style, told.written)),)
+
+
+def check_set(told: Clusterset, others: tuple[str, ...], reader: schema.Reader) -> None:
+    """The same of the cluster set; `others`: domains that are taken."""
+    if told.serves and (told.domain or SET) in others:
+        what = f"the cluster set's domain {told.domain or SET} is that of other names too"
+        reader.bad(("clusterset", "domain"), what, f"write another one, by default {SET}")
+
+
+def sets(told: Clusterset, published: tuple[str, ...]) -> tuple[clusterset.Kind, ...]:
+    """`published`: where clients reach the gateway."""
+    if not told.serves:
+        return ()
+    addresses = tuple(filter(_literal, published)) if told.gateway else ()
+    return (clusterset.Kind(clusterset.Settings(told.domain or SET, addresses, told.fail_open)),)
+
+
+def _literal(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -15,6 +15,7 @@ import msgspec
 from fedns import config, fleet, tables
 from fedns.cli import whereabouts
 from fedns.control import (
+    annexes,
     certificates,
     doors,
     doubts,
@@ -163,6 +164,7 @@ def _compile(
         if settings.gateway.serves:
             once.passage = passage.Passage(lambda: (), settings.gateway.place)
             once.passage.compile(read.said)
+        once.annexes = annexes.Annexes(config.annexes(settings))
         once.locate(config.whereabouts(settings, more))
         signed = (signing.Zone(names.wire(zone), 1) for zone in settings.dns.dnssec.zones)
         once.signing = signing.encode(list(signed))

@@ -110,6 +110,7 @@ class Turn:
         changes = self._whole(self._statics(known), now) if whole else self._difference(before, now)
         changes = self._alias(changes, known, resolved)
         outcome = self._publish(changes, known, now, None if whole else before)
+        self.problems["annexes"] = self.annexes.problems
         known.unsaved.clear()
         known.zones_changed = self._stale = False
         return outcome
@@ -163,7 +164,6 @@ class Turn:
         setting = annex.Setting(self.layout, self.snapshot.members, len(first))
         more = self.annexes.draw(setting, first)
         private = self._history.private = self.annexes.private
-        self.problems["annexes"] = self.annexes.problems
         self._closed = permit.closed(self._rules, private)
         served, found = (*served, *more), [*found, *((zone.apex, {}) for zone in more)]
         if not self._catalog:

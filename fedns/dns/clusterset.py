@@ -1,8 +1,8 @@
 """The zone of a cluster set: services that members export, as the Multi-Cluster Services API names them.
 
 Law: `S.N.svc` is there while somebody exports the service, and of a headless one while an endpoint is ready;
-all else is not. Answers are what `model.clusterset` merges. Who is unable to serve is not told, though nobody
-else is able, unless that is wanted.
+all else is not. Answers are what `model.clusterset` merges. Who is unable to serve is not told, though
+nobody else is able, unless that is wanted.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from fedns.dns import annex, answers, federation, inside, names, node, outcome, skeleton, wire, zones
+from fedns.dns import annex, answers, federation, inside, names, node, outcome, skeleton, wire
 from fedns.errors import FednsError, Problem
 from fedns.model import clusterset, selection
 from fedns.model import snapshot as model
@@ -24,8 +24,8 @@ SCHEMA = b"\x051.0.0"
 _VERSION_TTL = 28800  # seconds; as the specification has it
 SVC = b"\x03svc"
 MOST = 200
-"""Endpoints of a headless service that its own name tells: their SRV records with the longest names fit into a
-message. All have names of their own."""
+"""Endpoints of a headless service that its own name tells: their SRV records with the longest names fit into
+a message. All have names of their own."""
 _SRV = Struct(">HHH")  # priority, weight, port
 _WEIGHT = 100
 
@@ -343,10 +343,7 @@ def _number(one: _Endpoint, port: Port) -> int:
 
 def _labels(port: Port, owner: bytes) -> bytes:
     """`_name._protocol`; nothing for a port without a name, or where that is too long."""
-    parts = names.label(port.name), names.label(port.protocol)
-    if not all(parts) or not 0 <= port.number < 1 << 16:
-        return b""
-    labels = b"".join(bytes((len(part),)) + b"_" + part[1:] for part in parts if part)
+    labels = inside.ported(port)
     return labels if len(labels + owner) <= names.MAX_NAME else b""
 
 
@@ -358,7 +355,9 @@ def _conflicts(service: model.Service) -> tuple[Problem, ...]:
     """Members that disagree about a service, and exports that cannot be."""
     merged = clusterset.merge(service)
     where = f"ServiceExport {service.namespace}/{service.name} of member "
-    hint = f"{merged.exporters[0].member} exported it first, and counts" if merged.exporters else ""
-    disputed = (Problem(where + each.member, each.detail, hint) for each in merged.conflicts)
+    first = f"{merged.exporters[0].member} exported it first, and counts" if merged.exporters else ""
     what, hint = "its Service is of type ExternalName, which cannot be exported", "remove one of the two"
-    return (*disputed, *(Problem(where + member, what, hint) for member in merged.refused))
+    return (
+        *(Problem(where + each.member, each.detail, first) for each in merged.conflicts),
+        *(Problem(where + member, what, hint) for member in merged.refused),
+    )

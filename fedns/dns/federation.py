@@ -300,7 +300,7 @@ class _Compiler:
         if not (final.host or final.choices or final.stale):
             return answers.stem((zone, flags), ttl, (final.v4, final.v6))
         ready = {} if final.host else slots(ttl, wire.ROOT, [], final)
-        return node.encode(node.Node(zone, flags, _rrsets(final, ttl), ready, (), final.stale))
+        return node.encode(node.Node(zone, flags, rrsets(final, ttl), ready, (), final.stale))
 
     def _flags(self, owner: bytes) -> int:
         static = self._layout.static and self._layout.static.get(owner)
@@ -331,7 +331,8 @@ class _Compiler:
         return told
 
 
-def _rrsets(final: outcome.Outcome, ttl: int) -> tuple[node.RRset, ...]:
+def rrsets(final: outcome.Outcome, ttl: int) -> tuple[node.RRset, ...]:
+    """What a name that answers itself has."""
     if final.host:
         return (node.RRset(node.CNAME, ttl, (final.host,)),)
     pairs = zip(_FAMILIES, (final.v4, final.v6), strict=True)

@@ -276,7 +276,7 @@ def _numbers(ports: Iterable[Port], weight: int, owner: bytes) -> Sets:
     """SRV of the named ports of a service with cluster IPs."""
     found: Sets = {}
     for port in ports:
-        if labels := _labels(port):
+        if labels := ported(port):
             _put(found, labels, wire.SRV, _SRV.pack(0, weight, port.number) + owner)
     return found
 
@@ -291,7 +291,7 @@ def _endpoints(shard: model.Shard, ready: Sequence[Backend], owner: bytes) -> Se
         listens = dict(each.ports)
         for port in shard.facts.ports:
             number = listens.get(port.name, port.number)
-            if (labels := _labels(port)) and len(host) + len(owner) <= names.MAX_NAME:
+            if (labels := ported(port)) and len(host) + len(owner) <= names.MAX_NAME:
                 rdata = _SRV.pack(0, max(1, _EVEN // len(ready)), number) + host + owner
                 _put(found, labels, wire.SRV, rdata)
     return {labels: sets for labels, sets in found.items() if len(labels) + len(owner) <= names.MAX_NAME}
@@ -302,7 +302,7 @@ def dashed(address: str) -> bytes:
     return names.label(str(ip_address(address)).replace(".", "-").replace(":", "-").strip("-")) or b""
 
 
-def _labels(port: Port) -> bytes:
+def ported(port: Port) -> bytes:
     """`_name._protocol`; nothing for a port without a name."""
     parts = names.label(port.name), names.label(port.protocol)
     if not all(parts) or not 0 <= port.number < 1 << 16:

@@ -1,10 +1,11 @@
 """A small fleet written as YAML -> the values that DNS is compiled from, and the table compiled from them.
 
 settings: {federation: F, domain: D, nameservers: {...}, compat: fedns}
-members: {NAME: {region: R, zones: [Z]}}
+members: {NAME: {region: R, zones: [Z], clusterid: NAME}}
 services: {NAMESPACE/NAME: {policy: {...}, ports: [[name, protocol, number]], last_good: [MEMBER], shards:
   {MEMBER: {addresses: [IP], hostnames: [NAME], resolved: [IP], state: healthy, endpoints: [IP],
-  inside: {cluster_ips: [IP]}}}}}
+  inside: {cluster_ips: [IP], backends: [{address: IP}], export: {created: 1}}, listens: [...]}},
+  imports: {MEMBER: [IP]}}}
 static: master file text of a static zone with the domain as its origin
 where: an `atlas.Settings`, for places of clients
 """
@@ -61,8 +62,8 @@ def build(world: Mapping[str, Any]) -> Fleet:
     return Fleet(snapshot.Snapshot(NOW, members, services), layout, drawn.atlas)
 
 
-def _member(name: str, region: str = "", zones: tuple[str, ...] = ()) -> snapshot.Member:
-    return snapshot.Member(name, region, tuple(zones), {}, (), "reachable", NOW, NOW)
+def _member(name: str, region: str = "", zones: tuple[str, ...] = (), clusterid: str = "") -> snapshot.Member:
+    return snapshot.Member(name, region, tuple(zones), {}, (), "reachable", NOW, NOW, clusterid)
 
 
 def _service(key: str, members: Mapping[str, snapshot.Member], **fields: Any) -> snapshot.Service:
@@ -79,10 +80,12 @@ def _service(key: str, members: Mapping[str, snapshot.Member], **fields: Any) ->
         ports,
         tuple(fields.get("last_good", ())),
         fields.get("tombstone"),
+        imports=tuple((member, tuple(told)) for member, told in sorted(fields.get("imports", {}).items())),
     )
 
 
 def _shard(member: snapshot.Member, ports: tuple[facts.Port, ...], **fields: Any) -> snapshot.Shard:
+    ports = tuple(facts.Port(*port) for port in fields["listens"]) if "listens" in fields else ports
     addresses = tuple(fields.get("addresses", ()))
     state = fields.get("state", "healthy")
     ready = 3 if state in ("healthy", "unknown") else 0
@@ -114,7 +117,9 @@ def _shard(member: snapshot.Member, ports: tuple[facts.Port, ...], **fields: Any
 
 
 def _inside(**fields: Any) -> facts.Inside:
-    """`backends` are objects here."""
+    """`backends` and `export` are objects here."""
+    if "export" in fields:
+        fields["export"] = facts.Export(**fields["export"])
     told = fields.pop("backends", None)
     backends = None if told is None else tuple(facts.Backend(**_frozen(each)) for each in told)
     return facts.Inside(**_frozen(fields), backends=backends)
