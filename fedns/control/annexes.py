@@ -38,9 +38,9 @@ class Annexes:
             taken.append(kind.apex)
             opened.append(found)
         self.open, self._refused = tuple(opened), tuple(refused)
-        mine = [each.zone.apex for each in opened]
+        mine = [zone.apex for zone in _zones(opened)]
         self._deeper = {one: tuple(each for each in taken if _within(each, one)) for one in mine}
-        return tuple(each.zone for each in opened)
+        return tuple(zone._replace(flat=zone.flat and not self._deeper[zone.apex]) for zone in _zones(opened))
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -72,6 +72,10 @@ class Annexes:
             for name, value in entries.items()
             if not any(wire.below(name, apex) for apex in deeper)
         }
+
+
+def _zones(opened: Sequence[annex.Annex]) -> tuple[node.Zone, ...]:
+    return tuple(each.zone for each in opened)
 
 
 def _within(name: bytes, apex: bytes) -> bool:

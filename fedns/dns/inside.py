@@ -67,7 +67,11 @@ class Domain(annex.Services):
         self.style, self.layout, self._number = kind.settings.style, setting.layout, setting.zone
         soa = skeleton.zone(setting.layout, 0)
         hosts = soa.soa[: wire.skip_name(soa.soa, 0)]
-        self.zone = soa._replace(apex=kind.apex, soa=hosts + b"\x0ahostmaster" + kind.apex + soa.soa[-20:])
+        self.zone = soa._replace(
+            apex=kind.apex,
+            soa=hosts + b"\x0ahostmaster" + kind.apex + soa.soa[-20:],
+            flat=not any(wire.below(names.wire(each), kind.apex) for each in setting.layout.settings.aliases),
+        )
         self.local = _SVC + kind.apex
         self.federated = (names.label(setting.layout.settings.federation) or b"") + self.local
         self.spots = spots(setting.layout, setting.members)

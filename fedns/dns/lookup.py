@@ -6,7 +6,7 @@ In a zone with a signer a wildcard answers as if the name were there (RFC 9824 s
 denied but the one name and type that were asked.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from fedns.dns import denial, edns, message, node, signing, wire
@@ -19,6 +19,7 @@ _MAX_ADDED = 32  # RRsets of additional data after which no binding is followed
 _BESIDE_ALIAS = (wire.CNAME, wire.ANY)  # types that do not follow an alias
 _MADE = (wire.NSEC, wire.RRSIG)  # types that a signer makes for every name
 _SPECIAL = node.CUT | node.DNAME | node.OCCLUDED | node.WILD  # nodes that say something of what is below
+_SVC = b"\x03svc"
 _PARENTAL = frozenset((wire.NS, wire.DS))  # all that a zone says of a name that it delegates
 
 
@@ -318,6 +319,21 @@ def encloser(view: View, name: bytes) -> bytes | None:
         if value is not None:
             return value if ends(value) else None
     return None
+
+
+def step(name: bytes, flats: Sequence[tuple[bytes, int]]) -> tuple[bytes, int]:
+    """Where the search for the encloser of a name without an entry begins: with the label that is taken off
+    first. In a flat zone (its number; -1: in none) one look at what is left tells all."""
+    for apex, zone in flats:
+        if name.endswith(apex) and len(name) <= wire.MAX_NAME:
+            starts, at, cut = [], 0, len(name) - len(apex)
+            while at < cut and name[at] < 64:
+                starts.append(at)
+                at += 1 + name[at]
+            if at == cut and starts:
+                deep = len(starts) > 3 and name[starts[-1] : cut] == _SVC
+                return name[starts[-4 if deep else -1] :], zone
+    return name, -1
 
 
 def ends(value: bytes) -> bool:

@@ -35,6 +35,7 @@ _RRSET = struct.Struct("<HIH")  # type, ttl, count
 _VARIANTS = struct.Struct("<HH")  # schedule length, variants
 _VARIANT = struct.Struct("<HI")  # ancount, length
 _ZONE = struct.Struct("<BHI")  # apex length, soa length, soa ttl
+_FLAT = 1 << 31  # in the place of a TTL's top bit, which none has (RFC 2181 section 8)
 _FLAGS_AT = 2 * SLOT.size + 2
 _PLACES = struct.Struct("<HH")  # places, views; at the very end, after their index and their ends
 
@@ -78,11 +79,13 @@ class Node(NamedTuple):
 
 
 class Zone(NamedTuple):
-    """An authoritative zone: lower-case wire apex and its SOA rdata (uncompressed)."""
+    """An authoritative zone: lower-case wire apex and its SOA rdata (uncompressed). `flat`: no name in it
+    holds others (virtual children, wildcards, ...) but those two labels below `svc`."""
 
     apex: bytes
     soa: bytes
     soa_ttl: int
+    flat: bool = False
 
     @property
     def denial(self) -> bytes:
@@ -226,8 +229,11 @@ def absent(data: bytes) -> bool:
 
 
 def encode_zones(zones: Sequence[Zone]) -> bytes:
-    parts = [_ZONE.pack(len(zone.apex), len(zone.soa), zone.soa_ttl) + zone.apex + zone.soa for zone in zones]
-    return b"".join(parts)
+    return b"".join([part for zone in zones for part in (_zone(zone), zone.apex, zone.soa)])
+
+
+def _zone(zone: Zone) -> bytes:
+    return _ZONE.pack(len(zone.apex), len(zone.soa), zone.soa_ttl | _FLAT * zone.flat)
 
 
 def decode_zones(data: bytes) -> tuple[Zone, ...]:
@@ -242,6 +248,11 @@ def apexes(data: bytes) -> Mapping[bytes, Zone]:
 def denials(data: bytes) -> tuple[tuple[int, bytes], ...]:
     """For each of the encoded zones: the length of its apex, and its `denial`."""
     return _heads(data).denials
+
+
+def flats(data: bytes) -> tuple[tuple[bytes, int], ...]:
+    """Apex and number of those of the encoded zones that are flat."""
+    return _heads(data).flats
 
 
 def variant(body: bytes, number: int) -> tuple[bytes, bytes]:
@@ -315,6 +326,7 @@ class _Heads(NamedTuple):
     zones: tuple[Zone, ...] = ()
     apexes: Mapping[bytes, Zone] = {}
     denials: tuple[tuple[int, bytes], ...] = ()
+    flats: tuple[tuple[bytes, int], ...] = ()
 
 
 _last = [_Heads()]  # comparing the octets is far cheaper than decoding or hashing them for each query
@@ -325,7 +337,8 @@ def _heads(data: bytes) -> _Heads:
     if known.data != data:
         zones = tuple(_zones(data))
         ends = tuple((len(zone.apex), zone.denial) for zone in zones)
-        _last[0] = known = _Heads(data, zones, {zone.apex: zone for zone in zones}, ends)
+        flat = tuple((zone.apex, number) for number, zone in enumerate(zones) if zone.flat)
+        _last[0] = known = _Heads(data, zones, {zone.apex: zone for zone in zones}, ends, flat)
     return known
 
 
@@ -334,5 +347,6 @@ def _zones(data: bytes) -> Iterator[Zone]:
     while at < len(data):
         apex, soa, ttl = _ZONE.unpack_from(data, at)
         at += _ZONE.size
-        yield Zone(data[at : at + apex], data[at + apex : at + apex + soa], ttl)
+        octets = data[at : at + apex], data[at + apex : at + apex + soa]
+        yield Zone(*octets, ttl & ~_FLAT, bool(ttl & _FLAT))
         at += apex + soa

@@ -84,7 +84,9 @@ def respond(view: View, packet: bytes, limit: int, asker: client.Client = client
         value = node.view(value, place)
         kind, ancount, start, end, turn, unit = _unpack(value, record)
         if kind == node.SLOW and node.absent(value):
-            return _absent(view, value, (packet[:2], _NXDOMAIN[flags], extras, question, own[0]))
+            return _absent(
+                view, node.place(value)[0], (packet[:2], _NXDOMAIN[flags], extras, question, own[0])
+            )
     if kind == node.PLAIN:
         reply = b"".join((packet[:2], flags, ancount, _NONE, extras, question, value[start:end], own[0]))
     elif kind == node.ROTATE:
@@ -93,7 +95,7 @@ def respond(view: View, packet: bytes, limit: int, asker: client.Client = client
         body = value[start:turn] + value[cut:end] + value[turn:cut]
         reply = b"".join((packet[:2], flags, ancount, _NONE, extras, question, body, own[0]))
     elif kind == node.NODATA:
-        soa = _elsewhere(view, turn, unit) if turn else _denial(view, value, question)
+        soa = _elsewhere(view, turn, unit) if turn else _denial(view, node.place(value)[0], question)
         reply = b"".join((packet[:2], flags, ancount, _ONE, extras, question, value[start:end], soa, own[0]))
     elif kind == node.WEIGHTED:
         ancount, body = node.variant(value[start:end], packet[0] << 8 | packet[1])
@@ -123,16 +125,21 @@ def _signed(
 
 def _missing(view: View, name: bytes, parts: tuple[bytes, bytes, bytes, bytes, bytes]) -> bytes | None:
     """NXDOMAIN, if the closest name above exists and is a plain one; else None."""
-    value = lookup.encloser(view, name)
-    if value is None or view.get(node.READY) is None:
-        return None
-    return _absent(view, value, parts)
+    flats = node.flats(view.get(node.ZONES) or b"")
+    begin, zone = lookup.step(name, flats) if flats else (name, -1)
+    if zone < 0:
+        value = lookup.encloser(view, name)
+        zone = -1 if value is None else node.place(value)[0]
+    else:
+        value = view.get(begin[1 + begin[0] :])
+        zone = zone if value is None or lookup.ends(value) else -1
+    return None if zone < 0 or view.get(node.READY) is None else _absent(view, zone, parts)
 
 
-def _absent(view: View, value: bytes, parts: tuple[bytes, bytes, bytes, bytes, bytes]) -> bytes:
-    """NXDOMAIN, by the zone of this entry."""
+def _absent(view: View, zone: int, parts: tuple[bytes, bytes, bytes, bytes, bytes]) -> bytes:
+    """NXDOMAIN, by the zone with this number."""
     ident, head, extras, question, opt = parts
-    return b"".join((ident, head, _NONE, _ONE, extras, question, _denial(view, value, question), opt))
+    return b"".join((ident, head, _NONE, _ONE, extras, question, _denial(view, zone, question), opt))
 
 
 def _elsewhere(view: View, at: int, zone: int) -> bytes:
@@ -140,8 +147,7 @@ def _elsewhere(view: View, at: int, zone: int) -> bytes:
     return (0xC000 + at).to_bytes(2, "big") + node.denials(view.get(node.ZONES) or b"")[zone][1]
 
 
-def _denial(view: View, value: bytes, question: bytes) -> bytes:
-    """The SOA of the node's zone, its owner pointing to the end of the question's name."""
-    zone, _, _ = node.place(value)
+def _denial(view: View, zone: int, question: bytes) -> bytes:
+    """The zone's SOA, its owner pointing to the end of the question's name."""
     apex, record = node.denials(view.get(node.ZONES) or b"")[zone]
     return (0xC000 + wire.HEADER + len(question) - 4 - apex).to_bytes(2, "big") + record

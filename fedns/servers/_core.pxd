@@ -21,6 +21,7 @@ cdef class Rows:
     cdef bint _opened, _marked, _ready
     cdef object _tables
     cdef dict _denials, _below
+    cdef tuple _flats
 
     cpdef renew(self)
     @cython.locals(mark=cython.ulonglong)

@@ -72,6 +72,7 @@ class Rows:
         self._age = 0
         self._mark = 0
         self._denials: dict[int, tuple[int, bytes]] = {}
+        self._flats: tuple[tuple[bytes, int], ...] = ()
         self._below: dict[bytes, tuple[int, bytes]] = {}
         self.renew()
 
@@ -105,6 +106,7 @@ class Rows:
             self._age = self._age % 255 + 1  # 0: never used
             self._ready = get(node.READY) is not None
             self._denials = dict(enumerate(node.denials(get(node.ZONES) or b"")))
+            self._flats = node.flats(get(node.ZONES) or b"")
             self._below = {}
             self._stamp = stamp
 
@@ -182,15 +184,16 @@ class Rows:
 
     def _missing(self, at: int, name: bytes) -> bool:
         """NXDOMAIN, if the closest name above exists and is a plain one."""
-        above = name
+        above, zone = lookup.step(name, self._flats) if self._flats else (name, -1)
         while self._ready and len(above) > 1:
             above = above[1 + above[0] :]
             denial = self._below.get(above)
             if denial is None:
                 value = self._tables.get(above)
-                if value is None:
+                if value is None and zone < 0:
                     continue
-                zone = node.place(value)[0] if lookup.ends(value) else -1
+                if value is not None:
+                    zone = node.place(value)[0] if lookup.ends(value) else -1
                 denial = self._denials.get(zone, _NEVER)
                 if len(self._below) >= PARENTS:
                     self._below.clear()
