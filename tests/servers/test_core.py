@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from fedns.dns import node, rate, respond, wire
+from fedns.dns import atlas, inside, node, rate, respond, wire
 from fedns.servers import batch, core, counters, prompt
 from tests.conformance import probes
+from tests.dns import test_inside
 from tests.fuzz import fuzz_packets
+from tests.golden import fleet
 from tests.servers import forms
 
 _VIEW = fuzz_packets.view()
@@ -109,6 +111,35 @@ def test_it_agrees_with_respond_on_mutated_packets(form: prompt.Form, nowhere: s
         asked = [fuzz_packets.mutate(chance, chance.choice(seeds))[: batch.SLOT] for _ in range(batch.SIZE)]
         for packet, reply in zip(asked, bench.ask(_VIEW, asked), strict=True):
             assert reply is None or reply == respond.respond(_VIEW, packet, wire.OWN_SIZE), packet
+
+
+@forms.EACH
+def test_the_cluster_domain_of_an_agent_is_answered_by_it_wholly(form: prompt.Form, nowhere: str) -> None:
+    told = {"cluster_ips": ["10.0.0.1"]}
+    shards = {"us": {"addresses": ["192.0.2.1"], "inside": told}, "eu": {"addresses": ["192.0.2.2"]}}
+    settings = {"federation": "fed", "domain": "example.com"}
+    services = {"n/s": {"shards": shards}, "n/away": {"shards": {"eu": {"addresses": ["192.0.2.2"]}}}}
+    world = {"settings": settings, "members": test_inside.MEMBERS, "services": services}
+    built = fleet.build({**world, "where": atlas.Settings(home="us")})
+    view, bench = built.table(inside.Kind(inside.Settings())), Bench(form, nowhere)
+    labels = (
+        "s.n.fed.svc",
+        "s.n.svc",
+        "away.n.fed.svc",
+        "away.n.svc",
+        "s.n.fed.n.svc",
+        "s.n.fed",
+        "www.google.com",
+        "n",
+    )
+    deep = ("www.google.com.n.svc", "www.google.com.svc", "a.b.c.www.google.com.other.svc", "x.s.n.fed.svc")
+    owners = [f"{each}.cluster.local." for each in (*labels, *deep)]
+    for rtype in (wire.A, wire.AAAA):
+        packets = [probes.query(owner, rtype, probes.opt()) for owner in owners]
+        for _ in range(2):
+            replies = bench.ask(view, packets)
+            assert replies == [respond.respond(view, packet, wire.OWN_SIZE) for packet in packets]
+            assert None not in replies
 
 
 @forms.EACH
