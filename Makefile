@@ -19,7 +19,7 @@ SEED ?= 1
 REQUESTS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core run test check fmt golden scenario conformance envtest fuzz bench bench-dns peers helm bench-converge bench-scale bench-fleet bench-flood bench-decide bench-gateway clean
+.PHONY: help setup core run test check fmt golden scenario conformance envtest fuzz bench bench-dns bench-walk peers helm bench-converge bench-scale bench-fleet bench-flood bench-decide bench-gateway clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,10 +71,13 @@ fuzz: setup  ## Bounded fuzzing of packets, manifests, zone files, configuration
 	$(BIN)/python tests/fuzz/fuzz_requests.py $(MESSAGES)
 	$(BIN)/python tests/fuzz/fuzz_answers.py $(MESSAGES)
 
-bench: bench-dns bench-gateway bench-converge bench-scale bench-fleet bench-flood  ## Every benchmark
+bench: bench-dns bench-walk bench-gateway bench-converge bench-scale bench-fleet bench-flood  ## Every benchmark
 
 bench-dns: setup peers  ## Answers per CPU-second beside Knot, NSD, BIND, gdnsd, CoreDNS; SCENARIO="mix tcp", QUICK=1
 	$(BIN)/python tests/bench/bench_dns.py $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(QUICK),--quick)
+
+bench-walk: setup peers  ## Walks of a pod's search path per CPU-second beside CoreDNS, with and without autopath; QUICK=1
+	$(BIN)/python tests/bench/bench_walk.py $(if $(QUICK),--quick)
 
 peers: .peers/coredns  ## Build CoreDNS into .peers for benchmark and tests, if there is a Go compiler
 

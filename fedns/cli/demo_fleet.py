@@ -14,6 +14,10 @@ FEDERATION, DOMAIN = "myfederation", "example.com"
 NAMESPACE, SERVICE = "mynamespace", "nginx"
 HOST = "shop.example.com"
 """What the gateway serves."""
+GUEST = 99
+"""The last octet of the pod that `fedns demo pod` makes."""
+SHORT = f"{SERVICE}.{NAMESPACE}.{FEDERATION}"
+"""What pods call the service, by their search path."""
 
 
 class Site(NamedTuple):
@@ -24,6 +28,29 @@ class Site(NamedTuple):
     zone: str
     address: str
     endpoints: int
+
+    @property
+    def number(self) -> int:
+        return int(self.address.rpartition(".")[2])
+
+    @property
+    def cluster_address(self) -> str:
+        """The Service's, which is good inside the member only."""
+        return f"10.96.0.{self.number}"
+
+    def pod(self, last: int) -> str:
+        """A pod's address."""
+        return f"10.{self.number}.0.{last}"
+
+    @property
+    def guest(self) -> str:
+        """Where questions of `fedns demo pod` come from: loopback, as everything here."""
+        return f"127.{self.number}.0.{GUEST}"
+
+    @property
+    def clients(self) -> tuple[str, str]:
+        """Who is inside the member: its pods, and the loopback addresses that stand for them."""
+        return f"10.{self.number}.0.0/16", f"127.{self.number}.0.0/16"
 
 
 SITES = (
@@ -54,6 +81,7 @@ kind: Service
 metadata: {{name: {service}, namespace: {namespace}}}
 spec:
   type: LoadBalancer
+  clusterIP: {site.cluster_address}
   selector: {{app: {service}}}
   ports:
   - {{name: http, protocol: TCP, port: {port}, targetPort: 80}}
@@ -75,7 +103,7 @@ endpoints:
 """
 
 ENDPOINT = """\
-- addresses: [10.{second}.0.{last}]
+- addresses: [{address}]
   conditions: {{ready: true, serving: true, terminating: false}}
   nodeName: {site.member}-node-{last}
   zone: {site.zone}
@@ -103,7 +131,7 @@ kind: TrafficPolicy
 metadata: {{name: {service}, namespace: {namespace}}}
 spec:
   targetRef: {{kind: Service, name: {service}}}
-  strategy: ActiveActive
+  strategy: Nearest # pods have their own cluster, then the nearest; of whom no place is known, all are near
   ttl: {{min: 5, max: 30}}
   onAllUnhealthy: open
   probe: {{kind: http, port: {port}, path: /healthz, interval: 1s, timeout: 500ms, fall: 2, rise: 2}}
@@ -146,7 +174,7 @@ gateway: {{listen: ["{ports.gateway}"], workers: 2}}
 health: {{hold: 5s, hold_max: 60s, hold_reset: 60s}}
 """
 
-MEMBER_OF = "- {{name: {0}, manifests: members/{0}/, gateway: addresses}}\n"
+MEMBER_OF = "- {{name: {0}, manifests: members/{0}/, gateway: addresses, clients: [{1}, {2}]}}\n"
 
 ZONE = resources.files("fedns.cli").joinpath("acme.com.zone").read_text(encoding="utf-8")
 """The worked example of `zones/`: an outside zone with names that point into the federation."""
@@ -164,7 +192,7 @@ def files(ports: Ports) -> dict[str, str]:
             federation=FEDERATION,
             domain=DOMAIN,
             ports=ports,
-            members="".join(MEMBER_OF.format(one.member) for one in SITES),
+            members="".join(MEMBER_OF.format(one.member, *one.clients) for one in SITES),
         ),
         "fleet/policies.yaml": POLICY.format(service=SERVICE, namespace=NAMESPACE, port=ports.backend),
         "fleet/ingresses.yaml": INGRESS.format(service=SERVICE, namespace=NAMESPACE, host=HOST),
@@ -179,7 +207,7 @@ def manifest(one: Site, index: int, port: int) -> str:
     """What `kubectl get service,endpointslices,nodes -o yaml` would say of one member."""
     text = MEMBER.format(site=one, service=SERVICE, namespace=NAMESPACE, port=port, slice=f"{index:05d}")
     last = range(1, one.endpoints + 1)
-    text += "".join(ENDPOINT.format(site=one, second=64 + index, last=number) for number in last)
+    text += "".join(ENDPOINT.format(site=one, address=one.pod(number), last=number) for number in last)
     return text + "".join(NODE.format(site=one, last=number) for number in last)
 
 

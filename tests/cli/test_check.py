@@ -32,7 +32,7 @@ def test_every_kind_of_file_is_looked_at(fleet: Path) -> None:
         settings.write("places: [{prefix: 198.51.100.0/24, region: europe-west1}]\n")
     (fleet / "members/gce-us-east1/broken.yaml").write_text("kind: Service\nmetadata: [\n")
     (fleet / "fleet/policies.yaml").write_text(
-        (fleet / "fleet/policies.yaml").read_text().replace("ActiveActive", "ActivActive")
+        (fleet / "fleet/policies.yaml").read_text().replace("strategy: Nearest", "strategy: Narest")
     )
     (fleet / "zones/bad.org.zone").write_text(BAD_ZONE)
     code, text = check(fleet)

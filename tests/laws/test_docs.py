@@ -52,6 +52,9 @@ class Ports(NamedTuple):
         here = {"5300": self.dns, "9053": self.admin, "8080": self.backend}
         text = re.sub("|".join(here), lambda usual: str(here[usual[0]]), text)
         text = text.replace(".venv/bin/fedns", "fedns")
+        text = text.replace(
+            "fedns demo pod", f"fedns demo pod --dns 127.0.0.1:{self.dns} --port {self.backend}"
+        )
         return re.sub(r"(fedns demo (?:fail|heal) \S+)", rf"\1 --port {self.backend}", text)
 
 

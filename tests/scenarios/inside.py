@@ -44,6 +44,7 @@ members:
 - {2}
 dns: {{listen: ["{0}:53", "[{1}]:53"], workers: 1}}
 admin: {{listen: "127.0.0.1:9053"}}
+health: {{hold: 0s, hold_max: 0s}}
 """
 POLICY = """\
 apiVersion: fedns.io/v1alpha1
@@ -137,9 +138,8 @@ def dig(pod: pods.Pod, name: str, *options: str) -> tuple[str, ...]:
 
 @contextmanager
 def tapped(fleet: Fleet) -> Iterator[Callable[[], list[str]]]:
-    """What was answered since the block began: lines as `wiretap` writes them."""
+    """What was answered up to now: lines as `wiretap` writes them."""
     file, script = fleet.home / "tap", Path(__file__).with_name("wiretap.py")
-    file.unlink(missing_ok=True)
     with pods.at_work(fleet.node.pod, fleet.home / "tap.log", sys.executable, str(script), str(file)):
         world.until(lambda: file.exists() and "ready" in file.read_text(), "the wire is tapped")
         yield lambda: file.read_text().splitlines()[1:]

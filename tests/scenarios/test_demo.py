@@ -19,7 +19,7 @@ import dns.rdatatype
 import pytest
 
 from fedns import values
-from fedns.cli import demo_watch
+from fedns.cli import demo_fleet, demo_pod, demo_watch
 from tests.bench import serving
 from tests.scenarios import world
 
@@ -86,11 +86,12 @@ def test_every_documented_name_answers(demo: Demo) -> None:
     assert demo.ask(f"_explain.{NAME}.example.com", "TXT")
 
 
-def test_what_is_printed_to_try_works_as_printed(demo: Demo) -> None:
+def test_what_is_printed_to_try_works_as_printed(demo: Demo, tool: Callable[[str], str]) -> None:
     printed = demo.log.read_text().partition("Try, in another terminal:")[2]
     lines = re.findall(r"^  (.*-m fedns\.cli\.main .*)$", printed, re.MULTILINE)
     assert len(lines) >= 7, printed
     for line in lines:
+        tool("nslookup" if "nslookup" in line else "dig")
         command = line.split("#")[0].replace("--watch", "").split()
         command += ["--for", "1"] if "watch" in command else []
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
@@ -134,6 +135,29 @@ def test_the_gateway_leaves_a_failed_backend_out_and_takes_it_back(demo: Demo) -
     assert theirs not in [get() for _ in range(20)]
     assert demo.run("demo", "heal", "gce-us-central1", "--port", str(demo.backend)).returncode == 0
     world.until(lambda: theirs in [get() for _ in range(20)], "the healed one serves again")
+
+
+def test_a_pod_has_its_own_cluster_first_then_the_nearest(demo: Demo, tool: Callable[[str], str]) -> None:
+    def told() -> str:
+        where = ("--dns", f"127.0.0.1:{demo.dns}", "--port", str(demo.backend))
+        return demo.run("demo", "pod", *where, "us-east1-b", tool("nslookup"), demo_fleet.SHORT).stdout
+
+    world.until(lambda: "10.96.0.13" in told(), "the cluster's own address")
+    assert demo.run("demo", "fail", "gce-us-east1", "--port", str(demo.backend)).returncode == 0
+    world.until(
+        lambda: "127.0.0.14" in (text := told()) and "10.96.0.13" not in text, "the nearest other one"
+    )
+    assert demo.run("demo", "heal", "gce-us-east1", "--port", str(demo.backend)).returncode == 0
+    world.until(lambda: "10.96.0.13" in told(), "its own again")
+
+
+@pytest.mark.skipif(bool(demo_pod.obstacle()), reason=f"no pods here: {demo_pod.obstacle()}")
+def test_a_pod_reaches_what_it_finds(demo: Demo, tool: Callable[[str], str]) -> None:
+    where = ("--dns", f"127.0.0.1:{demo.dns}", "--port", str(demo.backend))
+    url = f"http://{demo_fleet.SHORT}:{demo.backend}/"
+    done = demo.run("demo", "pod", *where, "us-east1-b", tool("curl"), "-s", url)
+    assert (done.returncode, done.stdout) == (0, "hello from gce-us-east1\n"), done
+    assert demo.run("demo", "pod", *where, "us-east1-b", "sh", "-c", "exit 7").returncode == 7
 
 
 def test_a_drained_member_leaves_at_once_and_comes_back(demo: Demo) -> None:

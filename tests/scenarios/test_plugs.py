@@ -1,7 +1,9 @@
 """The ways of docs/in-cluster.md to plug fedns into a cluster, as printed there, with the real programs."""
 
+import json
 import re
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,12 @@ import yaml
 
 from tests.bench import serving
 from tests.scenarios import inside, pods, world
-from tests.scenarios.inside import OUTER, SHORT
+from tests.scenarios.inside import ALL, INNER, OUTER, SHORT
 
 PAGE = (serving.ROOT / "docs" / "in-cluster.md").read_text()
 CLUSTER_DNS = "10.64.1.10"
 """A pod of `us` in which the cluster's own DNS runs."""
+CACHE = "169.254.20.10"
 COREFILE = """\
 .:53 {
     errors
@@ -28,12 +31,6 @@ $ORIGIN cluster.local.
 @ 5 NS ns.dns
 ns.dns 5 A 10.64.1.10
 kubernetes.default.svc 5 A 10.96.0.1
-"""
-FORWARD = """\
-example.com:53 {
-    errors
-    forward . 10.96.0.53
-}
 """
 
 
@@ -76,14 +73,92 @@ def coredns(pod: pods.Pod, home: Path, path: str, corefile: str) -> Iterator[Non
         yield
 
 
+def local_first(fleet: inside.Fleet, pod: pods.Pod, command: Sequence[str]) -> None:
+    """By the short name: the pod's own cluster, the nearest other one while that cannot serve, and back."""
+    reader = inside.Reader("", tuple(command))
+    assert reader.ask(pod, SHORT) == INNER["us"]
+    assert reader.ask(pod, "kubernetes.default") == ("10.96.0.1",)
+    assert reader.ask(pod, f"{SHORT}.svc.example.com") == OUTER["us"]
+    fleet.write("us", ready=False)
+    world.until(lambda: reader.ask(pod, SHORT) == OUTER["central"], "it goes to the nearest other one")
+    fleet.write("us")
+    world.until(lambda: reader.ask(pod, SHORT) == INNER["us"], "it comes back")
+
+
+def test_a_stub_domain_of_coredns(
+    fleet: inside.Fleet, place: pods.Pod, tool: Callable[[str], str], tmp_path: Path
+) -> None:
+    pod = fleet.pods["us"]
+    pod.configure([CLUSTER_DNS])
+    with coredns(place, tmp_path, tool("coredns"), COREFILE + example("corefile", "cache 30")):
+        local_first(fleet, pod, [tool("getent"), "ahosts"])
+
+
+def test_stub_domains_of_kube_dns(
+    fleet: inside.Fleet, place: pods.Pod, tool: Callable[[str], str], tmp_path: Path
+) -> None:
+    stubs = json.loads(yaml.safe_load(example("yaml", "stubDomains"))["data"]["stubDomains"])
+    options = [f"--server=/{domain}/{server}" for domain, servers in stubs.items() for server in servers]
+    assert f"dnsmasq {' '.join(options)}\n" == example("sh", "dnsmasq")
+    own = [
+        "--no-negcache",
+        "--local=/cluster.local/",
+        "--address=/kubernetes.default.svc.cluster.local/10.96.0.1",
+    ]
+    still = [
+        "--keep-in-foreground",
+        "--no-resolv",
+        "--no-hosts",
+        "--user=root",
+        "--pid-file",
+        "--conf-file=/dev/null",
+    ]
+    pod = fleet.pods["us"]
+    pod.configure([CLUSTER_DNS])
+    with pods.at_work(place, tmp_path / "log", tool("dnsmasq"), *still, *own, *options):
+        asked = ("kubernetes.default.svc.cluster.local", "@127.0.0.1")
+        world.until(lambda: inside.dig(place, *asked) == ("10.96.0.1",), "dnsmasq answers")
+        local_first(fleet, pod, [tool("getent"), "ahosts"])
+
+
+def test_a_cache_on_the_node(fleet: inside.Fleet, tool: Callable[[str], str], tmp_path: Path) -> None:
+    """The pod and the cache share a network here, as the cache and its node do."""
+    node = fleet.pod("cached", "10.64.1.20", [CACHE])
+    node.run("ip", "address", "add", CACHE, "dev", "lo")
+    own = COREFILE.replace("errors", f"errors\n    bind {CACHE} 127.0.0.1")
+    with coredns(node, tmp_path, tool("coredns"), own + example("corefile", "force_tcp")):
+        local_first(fleet, node, [tool("getent"), "ahosts"])
+
+
 def test_a_search_domain_of_the_pod(
     fleet: inside.Fleet, place: pods.Pod, tool: Callable[[str], str], tmp_path: Path
 ) -> None:
     spec: dict[str, Any] = yaml.safe_load(example("yaml", "dnsPolicy: ClusterFirst"))["spec"]
     pod = fleet.pods["us"]
     pod.configure([CLUSTER_DNS], [*pods.SEARCH, *spec["dnsConfig"]["searches"]])
-    with coredns(place, tmp_path, tool("coredns"), COREFILE + FORWARD):
-        told = pod.run(tool("getent"), "ahosts", SHORT)
-        assert {line.split()[0] for line in told.lines} == set(OUTER["us"]), told
-        told = pod.run(tool("getent"), "ahosts", "kubernetes.default")
-        assert {line.split()[0] for line in told.lines} == {"10.96.0.1"}, told
+    forward = example("corefile", "cache 30").replace("myfederation.svc.cluster.local:53 ", "")
+    with coredns(place, tmp_path, tool("coredns"), COREFILE + forward):
+        reader = inside.Reader("getent", (tool("getent"), "ahosts"))
+        assert reader.ask(pod, SHORT) == OUTER["us"]
+        assert reader.ask(pod, "kubernetes.default") == ("10.96.0.1",)
+
+
+def test_an_agent_answers_everybody_as_one_inside(
+    fleet: inside.Fleet, tool: Callable[[str], str], tmp_path: Path
+) -> None:
+    """Its state outlives it; who asks is in no network of any member."""
+    words = shlex.split(example("sh", "--member us"))[1:]
+    pod = fleet.pod("agent", "10.64.8.8", ["10.64.8.8"])
+    (tmp_path / "fedns.yaml").write_text(
+        (fleet.home / "fedns.yaml")
+        .read_text()
+        .replace(pods.SERVICE[0], "10.64.8.8")
+        .replace(pods.SERVICE[1], "::1")
+    )
+    for name in ("members", "fleet"):
+        (tmp_path / name).symlink_to(fleet.home / name)
+    reader = inside.Reader("getent", (tool("getent"), "ahosts"))
+    command = ["env", f"PYTHONPATH={serving.ROOT}", "sh", "-c", 'cd "$0" && exec "$@"', str(tmp_path)]
+    with pods.at_work(pod, tmp_path / "log", *command, *world.FEDNS, *words):
+        world.until(lambda: reader.ask(pod, SHORT) == INNER["us"], "the agent answers")
+        assert reader.ask(fleet.pods["outside"], SHORT) == ALL, "who asks fedns itself is in no member"
