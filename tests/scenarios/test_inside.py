@@ -24,6 +24,16 @@ spec: {targetRef: {kind: Service, name: nginx}, strategy: Nearest}
 """
 A, B, ASIA, EUROPE = "gce-us-central1-a", "gce-us-central1-b", "gce-asia-east1-c", "gce-europe-west1-b"
 OWN = {A: "104.197.117.10", B: "104.197.74.77", ASIA: "104.155.41.93"}
+FAR = "far.mynamespace.myfederation.svc"
+LEVELS = ("us-central1-a.us-central1.", "us-central1.", "")
+LOCAL = "10.0.171.239"
+POD = (
+    "nginx.mynamespace.myfederation.svc.cluster.local",
+    "nginx.mynamespace.svc.cluster.local",
+    f"{FAR}.cluster.local",
+    "nginx.mynamespace.myfederation.default.svc.cluster.local",
+)
+"""What the search path of a pod makes of `SERVICE.NAMESPACE.FEDERATION`, and what it is sent on to."""
 
 
 def near(root: Path) -> World:
@@ -84,10 +94,22 @@ def test_explain_asks_as_if_from_inside(served: Served) -> None:
 
 
 def test_a_members_agent_goes_on_without_the_fleet(tmp_path: Path) -> None:
-    """Started anew with every source gone, it answers as before: its own shard first."""
+    """Started anew with every source gone, it answers as before: its own service, and the nearest shard."""
     made = near(tmp_path)
+    made.put(
+        f"members/{A}/nginx.yaml",
+        world.shard([OWN[A]], "us-central1-a").replace("type:", f"clusterIP: {LOCAL}, type:"),
+    )
+    made.put(f"members/{ASIA}/far.yaml", world.shard(["192.0.2.9"], "asia-east1-c", name="far"))
     with world.serve(made, "--member", A) as running:
         running.shows(GLOBAL, (f"A {OWN[A]}",))
+        before = [running.answer(name) for name in POD]
+        assert before == [
+            ("CNAME nginx.mynamespace.svc.cluster.local.", f"A {LOCAL}"),
+            (f"A {LOCAL}",),
+            world.records(["192.0.2.9"], *(f"{FAR}.{level}example.com" for level in LEVELS)),
+            ("NXDOMAIN",),
+        ]
         assert "inside member gce-us-central1-a" in running.fedns("explain", GLOBAL).stdout
     for gone in ("members", "fleet", "zones"):
         shutil.move(made.root / gone, made.root / f"{gone}.gone")
@@ -95,6 +117,8 @@ def test_a_members_agent_goes_on_without_the_fleet(tmp_path: Path) -> None:
         running.shows(GLOBAL, (f"A {OWN[A]}",))
         world.until(running.up, "control")
         world.until(lambda: "members/gce-us-central1-a" in running.problems(), "a problem of the sources")
+        for name, answer in zip(POD, before, strict=True):
+            running.shows(name, answer)
         running.shows(GLOBAL, (f"A {OWN[A]}",))
         assert running.answer("www.acme.com") == ("A 192.0.2.80",)
 
