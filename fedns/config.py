@@ -15,6 +15,7 @@ from msgspec import Struct, structs
 
 from fedns import fleet as fleets
 from fedns import geography, hosts, interior, keyring, portal, replicas, schema, values
+from fedns import reverse as reverses
 from fedns.dns import annex, atlas, client, names, rate
 from fedns.errors import Problem
 from fedns.model import assemble, policy
@@ -143,6 +144,7 @@ class Config(Struct, frozen=True):
     dns: Dns = Dns()
     gateway: portal.Gateway = portal.Gateway()
     inside: interior.Inside = interior.Inside()
+    reverse: reverses.Reverse = reverses.Reverse()
     clusterset: interior.Clusterset = interior.Clusterset()
     admin: Admin = Admin()
     transfer: replicas.Transfer = replicas.Transfer()
@@ -255,6 +257,7 @@ def _check_dnssec(config: Config, reader: schema.Reader) -> None:
 def _check_inside(config: Config, reader: schema.Reader) -> None:
     interior.check(config.inside, config.domain, reader)
     interior.check_set(config.clusterset, (config.domain, config.inside.domain), reader)
+    reverses.check(config.reverse, reader)
 
 
 CHECKS = (
@@ -326,8 +329,13 @@ def whereabouts(config: Config, more: Iterable[fleets.Member] = ()) -> atlas.Set
 
 def annexes(config: Config) -> tuple[annex.Kind, ...]:
     """Zones beside the federated one."""
+    cluster = "" if config.inside.enabled is False else config.inside.domain or interior.DOMAIN
     published = config.gateway.publish if config.gateway.serves else ()
-    return (*interior.kinds(config.inside), *interior.sets(config.clusterset, published))
+    return (
+        *interior.kinds(config.inside),
+        *interior.sets(config.clusterset, published),
+        *reverses.kinds(config.reverse, cluster),
+    )
 
 
 def insider(config: Config, member: fleets.Member) -> bool:

@@ -11,6 +11,8 @@ from pathlib import Path
 import dns.edns
 import dns.message
 import dns.query
+import dns.reversename
+import dns.zone
 import pytest
 
 from tests.bench import serving
@@ -26,6 +28,10 @@ A, B, ASIA, EUROPE = "gce-us-central1-a", "gce-us-central1-b", "gce-asia-east1-c
 OWN = {A: "104.197.117.10", B: "104.197.74.77", ASIA: "104.155.41.93"}
 FAR = "far.mynamespace.myfederation.svc"
 LEVELS = ("us-central1-a.us-central1.", "us-central1.", "")
+MORE = """places: [{prefix: 198.51.100.0/24, region: us-central1}]
+reverse: {prefixes: [104.196.0.0/15, 130.211.57.0/24], inside: [10.0.0.0/16]}
+transfer: {allow: [127.0.0.1/32]}
+"""
 LOCAL = "10.0.171.239"
 POD = (
     "nginx.mynamespace.myfederation.svc.cluster.local",
@@ -43,11 +49,19 @@ def near(root: Path) -> World:
     return made
 
 
-def told(served: Served, at: int, tcp: bool = False, subnet: str = "") -> tuple[tuple[str, ...], str]:
-    """What the listener in this place of `serve.json` says of the service, and the scope."""
+def local(made: World) -> None:
+    """Gives one member's service an address inside its cluster."""
+    shard = world.shard([OWN[A]], "us-central1-a").replace("type:", f"clusterIP: {LOCAL}, type:")
+    made.put(f"members/{A}/nginx.yaml", shard)
+
+
+def told(
+    served: Served, at: int, tcp: bool = False, subnet: str = "", name: str = GLOBAL, rtype: str = "A"
+) -> tuple[tuple[str, ...], str]:
+    """What the listener in this place of `serve.json` says of a name, and the scope."""
     host, port = served.told()["listen"][at]
     options = [dns.edns.ECSOption(subnet, 24)] if subnet else []
-    query = dns.message.make_query(GLOBAL, "A", use_edns=0, payload=1232, options=options)
+    query = dns.message.make_query(name, rtype, use_edns=0, payload=1232, options=options)
     reply = (dns.query.tcp if tcp else dns.query.udp)(query, host, timeout=world.LONG, port=port)
     scopes = [str(each.scopelen) for each in reply.options if isinstance(each, dns.edns.ECSOption)]
     return world.answer(reply), "".join(scopes)
@@ -56,6 +70,7 @@ def told(served: Served, at: int, tcp: bool = False, subnet: str = "") -> tuple[
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     made = near(tmp_path_factory.mktemp("inside"))
+    local(made)
     text = (made.root / "fedns.yaml").read_text()
     ports = [serving.free_port(f"127.0.0.{at}") for at in (2, 3)]
     rows = [
@@ -63,7 +78,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         for at, port, name in zip((2, 3), ports, (A, ASIA), strict=True)
     ]
     text = text.replace("dns: {", f"dns: {{inside: [{', '.join(rows)}], ")
-    made.put("fedns.yaml", text + "places: [{prefix: 198.51.100.0/24, region: us-central1}]\n")
+    made.put("fedns.yaml", text + MORE)
     with world.serve(made) as running:
         running.shows(GLOBAL, world.records(world.SERVING))
         yield running
@@ -78,6 +93,22 @@ def test_who_asks_at_a_listener_of_a_member_is_inside_of_it(served: Served, tcp:
     assert told(served, 1, tcp, "203.0.113.0") == ((f"A {OWN[A]}",), "0")
     assert told(served, 2, tcp, "198.51.100.0") == ((f"A {OWN[ASIA]}",), "0")
     assert told(served, 0, tcp, "198.51.100.0")[1] == "24"
+
+
+def test_addresses_are_called_by_the_names_of_their_services(served: Served) -> None:
+    for address in (*world.SERVING - {OWN[ASIA]}, world.ADDRESSES["europe-west1-b"]):
+        owner = dns.reversename.from_address(address)
+        assert served.answer(str(owner), "PTR") == (f"PTR {GLOBAL}.",)
+    assert served.answer(str(dns.reversename.from_address("104.197.0.1")), "PTR") == ("NXDOMAIN",)
+    assert served.answer(str(dns.reversename.from_address("9.9.9.9")), "PTR") == ("REFUSED",)
+    assert told(served, 1, name=str(dns.reversename.from_address(LOCAL)), rtype="PTR")[0] == (
+        "PTR nginx.mynamespace.svc.cluster.local.",
+    )
+    assert served.answer(str(dns.reversename.from_address(LOCAL)), "PTR") == ("NXDOMAIN",)
+    copied = dns.zone.from_xfr(dns.query.xfr("127.0.0.1", "197.104.in-addr.arpa", port=served.port))
+    assert len(list(copied.iterate_rdatasets("PTR"))) == 3
+    steps = served.fedns("explain", "10.117.197.104.in-addr.arpa", "PTR").stdout
+    assert GLOBAL in steps
 
 
 def test_explain_asks_as_if_from_inside(served: Served) -> None:
@@ -96,10 +127,7 @@ def test_explain_asks_as_if_from_inside(served: Served) -> None:
 def test_a_members_agent_goes_on_without_the_fleet(tmp_path: Path) -> None:
     """Started anew with every source gone, it answers as before: its own service, and the nearest shard."""
     made = near(tmp_path)
-    made.put(
-        f"members/{A}/nginx.yaml",
-        world.shard([OWN[A]], "us-central1-a").replace("type:", f"clusterIP: {LOCAL}, type:"),
-    )
+    local(made)
     made.put(f"members/{ASIA}/far.yaml", world.shard(["192.0.2.9"], "asia-east1-c", name="far"))
     with world.serve(made, "--member", A) as running:
         running.shows(GLOBAL, (f"A {OWN[A]}",))
