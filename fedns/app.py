@@ -23,6 +23,7 @@ from fedns.control import (
     aims,
     annexes,
     certificates,
+    customs,
     desk,
     frontage,
     judgements,
@@ -101,6 +102,7 @@ class Control:
         self.aims = aims.Aims()
         self.frontage = frontage.Frontage(settings.gateway, settings.fleet.namespace)
         self.scribe = self._scribe()
+        self.customs = self._customs()
         self.desk = desk.Desk(self)
         self.metrics = metrics.Metrics(self.desk.state, self.desk.workers, desk.VERSION)
         self.notices = notices.Notices(copies, self.metrics.noticed)
@@ -131,6 +133,8 @@ class Control:
         self.known.put(news)
         if self.scribe is not None:
             self.scribe.news()
+        if self.customs is not None:
+            self.customs.hear(news)
         if isinstance(news, change.ProblemsChange):
             for problem in news.problems:
                 log.warning("problem", extra=logs.fields(source=news.source, problem=str(problem)))
@@ -177,18 +181,28 @@ class Control:
             yield passive.Watch(seen).run(self.hear)
         if self.scribe is not None:
             yield self.scribe.run(self.hear)
+        if self.customs is not None:
+            yield self.customs.run(self.hear)
         yield self._rollovers()
         yield self.notices.run()
         yield self._rolls()
         yield self._turns()
 
     def _scribe(self) -> scribe.Scribe | None:
-        """Who writes to the fleet; None: nothing is written."""
+        """Who writes to the fleet, or holds its Lease for who writes to members; None: nobody does."""
         told, where = self.config.fleet, fleet.where(self.config.fleet)
-        if where is None or not told.status:
+        if where is None or not (told.status or self.config.clusterset.write):
             return None
         api = client.Client(where, asyncio.Semaphore(client.AT_ONCE))
+        if not told.status:
+            return scribe.Scribe(api, told.namespace, (), None)
         return scribe.Scribe(api, told.namespace, judgements.Judge(self).chapters(), self.frontage)
+
+    def _customs(self) -> customs.Customs | None:
+        """Who writes imports to members; None: nothing is written."""
+        if not self.config.clusterset.write:
+            return None
+        return customs.Customs(self, None if self.scribe is None else self.scribe.lease)
 
     @property
     def served(self) -> frozenset[str] | None:
@@ -249,6 +263,8 @@ class Control:
         if self.known.problems.pop("state", None):
             log.info("published again")
         self.metrics.turned(time.monotonic() - begun)
+        if self.customs is not None:
+            self.customs.turned()
         self.notices.tell(self.turn.copied)
         if outcome.changed:
             self.metrics.converged(time.monotonic() - heard)

@@ -33,12 +33,15 @@ class Inside(Struct, frozen=True):
 class Clusterset(Struct, frozen=True):
     """The cluster set that the members are. `gateway`: services that have no addresses of their own are
     reached at those that the gateway publishes; `fail_open`: when nothing can serve, what served last is
-    told."""
+    told. `write`: imports are made in the members, and exports are told how they fare; `slices`: with the
+    endpoints, for pods that can reach those of other members."""
 
     domain: Host = ""
     enabled: bool | None = None
     gateway: bool = False
     fail_open: bool = False
+    write: bool = False
+    slices: bool = False
 
     @property
     def serves(self) -> bool:
@@ -63,6 +66,12 @@ def check_set(told: Clusterset, others: tuple[str, ...], reader: schema.Reader) 
     if told.serves and (told.domain or SET) in others:
         what = f"the cluster set's domain {told.domain or SET} is that of other names too"
         reader.bad(("clusterset", "domain"), what, f"write another one, by default {SET}")
+    if told.write and not told.serves:
+        what = "clusterset.write without the cluster set: nothing would be read that could be written"
+        reader.bad(("clusterset", "write"), what, "leave `enabled: false` out")
+    if told.slices and not told.write:
+        what = "clusterset.slices without clusterset.write"
+        reader.bad(("clusterset", "slices"), what, "endpoints are written where imports are")
 
 
 def sets(told: Clusterset, published: tuple[str, ...]) -> tuple[clusterset.Kind, ...]:

@@ -80,6 +80,8 @@ class State(NamedTuple):
     signed: Iterable[SignedZone] = ()
     watches: Sequence[Watch] = ()
     writer: Writer | None = None
+    imports: Mapping[tuple[str, ...], float] = {}
+    """(member, outcome) -> objects of the cluster set written there by this process."""
     unreachable: Mapping[tuple[str, ...], float] = {}
     """(service, member) -> endpoints that gateways cannot reach."""
 
@@ -125,6 +127,7 @@ class Snapshot(Collector):
         yield from _gateways(state)
         yield from _watches(state.watches)
         yield from _writer(state.writer)
+        yield from _imports(state.imports)
         yield from _dnssec(state)
         yield from _dns(workers := self._workers())
         if workers.gateway is not None:
@@ -216,6 +219,20 @@ def _writer(writer: Writer | None) -> Iterator[Metric]:
     )
     for outcome, count in writer.outcomes.items():
         writes.add_metric((outcome,), count)
+    yield writes
+
+
+def _imports(counts: Mapping[tuple[str, ...], float]) -> Iterator[Metric]:
+    """Nothing where nothing is written."""
+    if not counts:
+        return
+    writes = CounterMetricFamily(
+        "fedns_import_writes",
+        "Objects of the cluster set written to members by this process, by outcome.",
+        labels=("member", "outcome"),
+    )
+    for labels, count in counts.items():
+        writes.add_metric(labels, count)
     yield writes
 
 

@@ -49,7 +49,7 @@ def tool() -> Callable[[str], str]:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Builds API servers before the first test, where one is among the chosen: no test's time is enough."""
-    wanted = any("farm" in getattr(item, "fixturenames", ()) for item in session.items)
+    wanted = any({"farm", "_farm"} & set(getattr(item, "fixturenames", ())) for item in session.items)
     if wanted and not session.config.option.collectonly:
         capture = session.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled(), contextlib.suppress(binaries.Missing):

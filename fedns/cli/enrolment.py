@@ -12,9 +12,10 @@ import tempfile
 from typing import NamedTuple
 
 import typer
+from msgspec import structs
 
 from fedns import config, schema
-from fedns.cli import codes, output, register, request, summary
+from fedns.cli import codes, output, rbac, register, request, summary
 from fedns.distribute import joining, leaving, refusal, registration, rights, token
 from fedns.distribute.refusal import Refusal
 from fedns.kube import access, client, endpoint
@@ -92,8 +93,9 @@ class _Step(NamedTuple):
 async def _plan(task: Task, api: client.Client) -> joining.Plan:
     """What is to be made in the member; a token that is there already is kept, unless a new one is wanted."""
     told, account = task.told, rights.reader(task.told.namespace)
-    needs = rights.Needs(
-        member=True,
+    member = rights.Needs(member=True)
+    needs = structs.replace(
+        member if task.settings is None else rbac.joined(task.settings, member),
         exports=told.exports,
         namespaces=bool(told.in_namespaces),
         legacy=await joining.legacy(api),
@@ -152,7 +154,7 @@ async def _carry(step: _Step, wanted: registration.Member, book: register.Regist
     if not wanted.ca and task.at.unverified:
         wanted = registration.with_ca(wanted, given.ca)
     with refusal.at(f"{wanted.name} ({wanted.server}, asked with the new token)"):
-        await _prove(task, wanted, plan.needs, given.text)
+        await _prove(task, wanted, plan, given.text)
     with refusal.at(book.where):
         registered = await book.register(wanted, given.text)
     revoked = await _revoke(task, api, plan) if task.told.rotate or task.seconds else []
@@ -172,10 +174,10 @@ async def _token(task: Task, api: client.Client, plan: joining.Plan) -> token.To
     return await token.awaited(api, plan.account, plan.secret, task.patience)
 
 
-async def _prove(task: Task, wanted: registration.Member, needs: rights.Needs, text: str) -> None:
+async def _prove(task: Task, wanted: registration.Member, plan: joining.Plan, text: str) -> None:
     """Asks the member as fedns will. Failure, Refusal."""
     with tempfile.TemporaryDirectory(prefix="fedns-join-") as folder:
-        lacking = await joining.prove(_as_fedns(wanted, text, folder), needs, task.patience)
+        lacking = await joining.prove(_as_fedns(wanted, text, folder), plan, task.patience)
     if lacking:
         what = f"the new token may not {'; '.join(map(str, lacking))}"
         hint = "nothing is registered; look for what denies it (a webhook?), and join again"

@@ -63,7 +63,12 @@ def clusters(settings: config.Config) -> list[Cluster]:
     found: dict[Any, Cluster] = {}
     place = fleet.where(settings.fleet)
     if place is not None:
-        needs = rights.Needs(fleet=True, status=settings.fleet.status, gateway=settings.gateway.serves)
+        needs = rights.Needs(
+            fleet=True,
+            status=settings.fleet.status,
+            gateway=settings.gateway.serves,
+            imports=settings.clusterset.write,
+        )
         found[place] = Cluster((FLEET,), str(place), needs)
     for member in settings.members:
         at = fleet.where(member)
@@ -71,14 +76,25 @@ def clusters(settings: config.Config) -> list[Cluster]:
             continue
         known = found.get(at, Cluster((), str(at), rights.Needs()))
         needs = structs.replace(
-            known.needs,
-            member=True,
+            joined(settings, known.needs),
             exports=known.needs.exports or member.exports,
             namespaces=known.needs.namespaces or bool(member.namespaces),
-            clusterset=settings.clusterset.serves,
         )
         found[at] = Cluster((*known.names, member.name), str(at), needs)
     return list(found.values())
+
+
+def joined(settings: config.Config, before: rights.Needs) -> rights.Needs:
+    """What a cluster is to us beside what it was, when it is a member of this configuration."""
+    told = settings.clusterset
+    return structs.replace(
+        before,
+        member=True,
+        clusterset=told.serves,
+        imports=told.write,
+        slices=told.slices,
+        elects=told.write and fleet.where(settings.fleet) is None,
+    )
 
 
 def objects(cluster: Cluster, namespace: str) -> tuple[dict[str, Any], ...]:

@@ -115,6 +115,8 @@ def _head(status: View) -> Text:
         text.append(members.brief(status["fleet"]))
     if status.get("writer"):
         text.append("\n").append(_writer(status["writer"]))
+    if status.get("importers"):
+        text.append("\n").append(_importers(status["importers"]))
     return text
 
 
@@ -125,6 +127,14 @@ def _writer(writer: View) -> Text:
     who = f"this process ({writer['process']})" if writer["held"] else writer["holder"] or "nobody yet"
     told = f"statuses are written by {who}"
     return Text(f"{told}; {writer['trouble']}" if writer["trouble"] else told)
+
+
+def _importers(told: list[View]) -> Text:
+    """What was written to members for the cluster set."""
+    counts = (f"{one['written']} to {one['member']}" for one in told)
+    failed = sum(one["failed"] for one in told)
+    text = Text(f"imports written by this process: {', '.join(counts)}")
+    return text.append(f"; {failed} writes failed", style="red") if failed else text
 
 
 def _shards(shards: list[View], count: int) -> Table:

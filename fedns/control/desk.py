@@ -14,6 +14,7 @@ from typing import Protocol
 from fedns import config, tables
 from fedns import metrics as measures
 from fedns.control import (
+    customs,
     doubts,
     inquiry,
     keys,
@@ -52,6 +53,7 @@ class Parts(Protocol):
     keys: keys.Keeper
     roster: roster.Roster
     scribe: scribe.Scribe | None
+    customs: customs.Customs | None
 
 
 class Desk:
@@ -90,6 +92,7 @@ class Desk:
             secondaries=views.secondaries(self._counters(), parts.turn.copied, now),
             fleet=[views.watch(feed, now) for feed in parts.roster.feeds.get(fleet.NAME, ())],
             writer=None if parts.scribe is None else parts.scribe.told(),
+            importers=[] if parts.customs is None else parts.customs.told(),
         )
 
     def members(self) -> Iterable[api.Member]:
@@ -199,6 +202,7 @@ class Desk:
             problems={source: len(found) for source, found in self._problems().items() if found},
             watches=tuple(views.watched(self._parts.roster.feeds, time.time())),
             writer=None if self._parts.scribe is None else _counted(self._parts.scribe.told()),
+            imports={} if self._parts.customs is None else dict(_imported(self._parts.customs.told())),
             unreachable={
                 (key, member): seen.unreachable
                 for (member, key), seen in self._parts.known.passive.items()
@@ -287,6 +291,12 @@ class _From(client.Client):
 
 def _counted(writer: api.Writer) -> measures.Writer:
     return measures.Writer(writer.held, {"written": writer.written, "failed": writer.failed})
+
+
+def _imported(told: Iterable[api.Importer]) -> Iterator[tuple[tuple[str, str], float]]:
+    for one in told:
+        for outcome in ("written", "removed", "failed"):
+            yield (one.member, outcome), getattr(one, outcome)
 
 
 def flaps(before: snapshot.Snapshot, after: snapshot.Snapshot) -> int:

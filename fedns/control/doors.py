@@ -47,6 +47,7 @@ class Doors:
             endpoints,
             config.insider(self._settings, told) or self._clusterset,
             self._clusterset,
+            self._settings.clusterset.slices,
         )
         where = fleet.where(told)
         if where is None:

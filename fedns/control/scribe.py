@@ -20,18 +20,19 @@ SOURCE = "writer"
 
 
 class Scribe:
-    """Takes part in the election in `namespace`, and writes while it holds the Lease."""
+    """Takes part in the election in `namespace`, and writes while it holds the Lease. `front` None: nobody
+    has to be told where the gateway is."""
 
     def __init__(
         self,
         api: client.Client,
         namespace: str,
         chapters: Iterable[shelf.Chapter],
-        front: frontage.Frontage,
+        front: frontage.Frontage | None,
     ) -> None:
         self._api, self._process, self._front = api, lease.identity(), front
-        self._lease = lease.Lease(api, namespace, rights.LEASE, election.Election(self._process))
-        self._writer = writer.Writer(api, self._lease, [shelf.Shelf(each) for each in chapters])
+        self.lease = lease.Lease(api, namespace, rights.LEASE, election.Election(self._process))
+        self._writer = writer.Writer(api, self.lease, [shelf.Shelf(each) for each in chapters])
         self._problems: tuple[Problem, ...] = ()
 
     def news(self) -> None:
@@ -43,11 +44,11 @@ class Scribe:
         counts = self._writer.outcomes
         return admin.Writer(
             self._process,
-            self._lease.holder,
-            self._lease.held,
-            self._lease.election.record.transitions,
-            self._lease.refused,
-            self._lease.trouble,
+            self.lease.holder,
+            self.lease.held,
+            self.lease.election.record.transitions,
+            self.lease.refused,
+            self.lease.trouble,
             counts["written"],
             counts["failed"],
         )
@@ -55,9 +56,10 @@ class Scribe:
     async def run(self, publish: Publish) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._lease.run())
+                group.create_task(self.lease.run())
                 group.create_task(self._writer.run())
-                group.create_task(self._front.run(self._api))
+                if self._front is not None:
+                    group.create_task(self._front.run(self._api))
                 group.create_task(self._telling(publish))
         finally:
             await self._api.close()
@@ -71,7 +73,7 @@ class Scribe:
             await asyncio.sleep(LOOK)
 
     def _found(self) -> Iterator[Problem]:
-        if self._lease.refused:
-            yield Problem(str(self._api.where), f"{self._lease.where}: {self._lease.refused}", shelf.HINT)
+        if self.lease.refused:
+            yield Problem(str(self._api.where), f"{self.lease.where}: {self.lease.refused}", shelf.HINT)
         yield from self._writer.problems()
-        yield from self._front.problems
+        yield from () if self._front is None else self._front.problems

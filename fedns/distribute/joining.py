@@ -25,6 +25,8 @@ RESOURCES = {
         token.SECRETS,
         Resource(rights.RBAC, "v1", "clusterroles", "ClusterRole", False),
         Resource(rights.RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", False),
+        Resource(rights.RBAC, "v1", "roles", "Role"),
+        Resource(rights.RBAC, "v1", "rolebindings", "RoleBinding"),
     )
 }
 NAMESPACE = "Namespace"
@@ -156,9 +158,10 @@ async def make(api: client.Client, plan: Plan, before: Mapping[str, str]) -> lis
     return done
 
 
-async def prove(where: access.Where, needs: rights.Needs, patience: float) -> tuple[permission.Ask, ...]:
+async def prove(where: access.Where, plan: Plan, patience: float) -> tuple[permission.Ask, ...]:
     """Asks the member as the new account: what it still may not after `patience` seconds. Failure."""
-    given, loop = permission.of(rights.rights(needs), ""), asyncio.get_running_loop()
+    loop = asyncio.get_running_loop()
+    given = permission.of(rights.rights(plan.needs), plan.account.namespace)
     deadline = loop.time() + patience
     async with talking(where) as api:
         while not await _works(api, given):

@@ -2,8 +2,8 @@
 
 Law: pure, and least possible: no right that no line of code uses, no verb `*`, no Secret outside the fleet's
 namespace unless a gateway shows the certificates of Ingresses (RBAC knows no types of Secrets). A member is
-only read, but for what it takes to know which cluster it is. Rights on kinds that a cluster does not have do
-no harm, so they are not asked for.
+only read, unless imports of the cluster set are written to it. Rights on kinds that a cluster does not have
+do no harm, so they are not asked for.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,7 +38,8 @@ class Needs(Struct, frozen=True):
     """What one cluster is to us. `member`: its services are federated, `exports`: those with a ServiceExport,
     `namespaces`: those in namespaces with certain labels; `legacy`: it has no EndpointSlices, `clusterset`:
     it is one of a cluster set. `fleet`: it has the fleet-wide objects; `status`: how they fare is written
-    back to them; `gateway`: HTTP is served as its Ingresses say."""
+    back to them; `gateway`: HTTP is served as its Ingresses say. `imports`: those of the cluster set are made
+    in members, `slices`: with endpoints; `elects`: who does that is found out in the member itself."""
 
     member: bool = False
     exports: bool = False
@@ -48,6 +49,9 @@ class Needs(Struct, frozen=True):
     status: bool = False
     gateway: bool = False
     clusterset: bool = False
+    imports: bool = False
+    slices: bool = False
+    elects: bool = False
 
 
 class Account(NamedTuple):
@@ -73,7 +77,10 @@ NETWORKING = "networking.k8s.io"
 MULTICLUSTER, GROUP = "multicluster.x-k8s.io", "fedns.io"
 EXPORTS = Right(MULTICLUSTER, "serviceexports", READ, "which services are exported")
 CALLED = Right("about.k8s.io", "clusterproperties", READ, "its name in its set", (SET,))
+SPACES = Right("", "namespaces", READ, "which there are, and their labels")
+MAKE = ("create", "patch", "delete")
 LEASES = Right("coordination.k8s.io", "leases", ("create",), "one replica writes at a time", local=True)
+LEASED = LEASES._replace(verbs=("get", "update"), names=(LEASE,))
 
 TABLE: tuple[tuple[tuple[str, ...], Right], ...] = (
     (("member",), IDENTITY),
@@ -82,10 +89,7 @@ TABLE: tuple[tuple[tuple[str, ...], Right], ...] = (
     (("member",), Right("discovery.k8s.io", "endpointslices", READ, "which endpoints are ready, and where")),
     (("member", "legacy"), Right("", "endpoints", READ, "the same, in a cluster without EndpointSlices")),
     (("member",), Right("", "nodes", READ, "the region and the zones, and how many nodes are ready there")),
-    (
-        ("member", "namespaces"),
-        Right("", "namespaces", READ, "only services in namespaces with certain labels"),
-    ),
+    (("member", "namespaces"), SPACES),
     (("member", "exports"), EXPORTS),
     (("member", "clusterset"), EXPORTS),
     (
@@ -94,6 +98,19 @@ TABLE: tuple[tuple[tuple[str, ...], Right], ...] = (
     ),
     (("member", "exports"), CALLED),
     (("member", "clusterset"), CALLED),
+    (("member", "imports"), SPACES),
+    (("member", "imports"), Right(MULTICLUSTER, "serviceimports", MAKE, "what the cluster set offers")),
+    (
+        ("member", "imports"),
+        Right(MULTICLUSTER, "serviceimports/status", ("patch",), "which clusters offer it"),
+    ),
+    (
+        ("member", "imports"),
+        Right(MULTICLUSTER, "serviceexports/status", ("patch",), "whether it counts, and its conflicts"),
+    ),
+    (("member", "slices"), Right("discovery.k8s.io", "endpointslices", MAKE, "endpoints of other clusters")),
+    (("member", "elects"), LEASES),
+    (("member", "elects"), LEASED),
     (("fleet",), Right(GROUP, "trafficpolicies", READ, "how services are judged and served")),
     (("fleet",), Right(GROUP, "memberclusters", READ, "which clusters are members")),
     (("fleet",), Right("", "secrets", READ, "the credentials of the members", local=True)),
@@ -114,7 +131,9 @@ TABLE: tuple[tuple[tuple[str, ...], Right], ...] = (
         Right("", "services", ("get",), "the addresses of the gateway's own Service", local=True),
     ),
     (("fleet", "status"), LEASES),
-    (("fleet", "status"), LEASES._replace(verbs=("get", "update"), names=(LEASE,))),
+    (("fleet", "status"), LEASED),
+    (("fleet", "imports"), LEASES),
+    (("fleet", "imports"), LEASED),
 )
 """What must be true of a cluster (fields of `Needs`), and the right that follows."""
 

@@ -24,6 +24,9 @@ WAY = apply.OWN._replace(force=True)
 """Statuses of the fleet's objects are ours: whoever else wrote them was mistaken."""
 
 
+Judge = Callable[[str, statuses.Live], statuses.Verdict | None]
+
+
 class Chapter(NamedTuple):
     """One kind of objects. `check`: why one cannot be read (empty: it can); `judge`: what the status of one
     (`namespace/name`, or the name of what is in no namespace) shall say, None: nothing. `versions`: others
@@ -31,7 +34,7 @@ class Chapter(NamedTuple):
 
     resource: Resource
     check: Callable[[informer.Data], str]
-    judge: Callable[[str, statuses.Live], statuses.Verdict | None]
+    judge: Judge
     way: apply.Way = WAY
     versions: tuple[Resource, ...] = ()
     told: bool = False

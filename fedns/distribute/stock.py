@@ -157,7 +157,7 @@ class Stock:
     def _due(self, now: float) -> Iterator[docket.Due]:
         for service in tuple(self._suspects):
             keys = tuple(self._differing(service))
-            if not keys:
+            if not keys and not self._waits(service):
                 self._suspects.discard(service)
             for key in keys:
                 rests = key in self._there and self._wanted(key) is not None
@@ -184,6 +184,14 @@ class Stock:
                 continue
             elif name not in wanted or self._differs(key, there, wanted[name]):
                 yield key
+
+    def _waits(self, service: str) -> bool:
+        """Whether nothing can be said of it yet."""
+        unheard = self._kind.unheard()
+        objects = self._of.get(service, ()) if unheard else ()
+        return self._kind.wanted(service) is None or any(
+            not unheard.isdisjoint(self._there[key].sources) for key in objects
+        )
 
     def _differs(self, key: informer.Key, there: _There, wanted: Object) -> bool:
         told = self._digest(wanted)

@@ -97,15 +97,14 @@ def _age(shard: Shard) -> tuple[float, str]:
 
 
 def _offers(shards: Sequence[Shard]) -> tuple[tuple[Offer, ...], tuple[Conflict, ...]]:
-    """The ports of all, and of whom not: a name means one port, a port has one name, and one without a name
-    is alone."""
+    """The ports of all, and who has others than the first: a name means one port, a port has one name, and
+    one without a name is alone."""
     found: dict[str, Offer] = {}
     owners: dict[str, str] = {}
     conflicts = []
     for shard in shards:
-        inside, ports = _inside(shard), shard.facts.ports
-        for port, spoken in zip(ports, inside.protocols or ("",) * len(ports), strict=False):
-            offer = Offer(port, spoken)
+        for offer in _own(shard):
+            port = offer.port
             rival = next((each for each in found.values() if _collide(offer, each)), None)
             if rival is None:
                 found[port.name] = offer
@@ -113,7 +112,25 @@ def _offers(shards: Sequence[Shard]) -> tuple[tuple[Offer, ...], tuple[Conflict,
             elif rival != offer:
                 detail = f"{_shown(offer)}, and {owners[rival.port.name]} {_shown(rival)}"
                 conflicts.append(Conflict("PortConflict", shard.member, f"has {detail}"))
+    told = {one.member for one in conflicts}
+    conflicts += [one for one in _lopsided(shards) if one.member not in told]
     return tuple(found.values()), tuple(conflicts)
+
+
+def _own(shard: Shard) -> tuple[Offer, ...]:
+    ports = shard.facts.ports
+    spoken = _inside(shard).protocols or ("",) * len(ports)
+    return tuple(Offer(port, told) for port, told in zip(ports, spoken, strict=False))
+
+
+def _lopsided(shards: Sequence[Shard]) -> Iterator[Conflict]:
+    """Who has ports that the first has not, or lacks one: a client may be sent to either."""
+    for shard in shards[1:]:
+        mine, theirs = set(_own(shard)), set(_own(shards[0]))
+        if mine != theirs:
+            one = min(mine ^ theirs)
+            word = "has" if one in mine else "lacks"
+            yield Conflict("PortConflict", shard.member, f"{word} {_shown(one)}, unlike {shards[0].member}")
 
 
 def _collide(one: Offer, other: Offer) -> bool:

@@ -175,9 +175,21 @@ class Writer(Struct, frozen=True):
     failed: int
 
 
+class Importer(Struct, frozen=True):
+    """Who writes imports of the cluster set to a member. `held`: whether this process has that member's own
+    Lease (null: that of the fleet counts). `written`, `removed` and `failed` count this process' writes."""
+
+    member: str
+    held: bool | None
+    written: int
+    removed: int
+    failed: int
+
+
 class Status(Struct, frozen=True):
     """The whole at a glance. `ready` is empty when queries can be answered, else it says why not; `fleet`:
-    what is watched on the fleet's API server; `writer` is null where nothing is written."""
+    what is watched on the fleet's API server; `writer` is null where nothing is written there, `importers` is
+    empty where nothing is written to members."""
 
     version: str
     config: str
@@ -195,6 +207,7 @@ class Status(Struct, frozen=True):
     secondaries: list[Secondary] = []
     fleet: list[Watch] = []
     writer: Writer | None = None
+    importers: list[Importer] = []
 
 
 class Page(Struct, frozen=True):

@@ -50,6 +50,7 @@ def parts(tmp_path: Path) -> Iterator[Any]:
         prober=probes.Prober({}),
         roster=SimpleNamespace(feeds={}, origins={}),
         scribe=None,
+        customs=None,
         keys=keys.Keeper(vault.Vault(str(tmp_path / "keys")), loaded.config.dns.dnssec, None),
     )
     told = desk.Desk(made)

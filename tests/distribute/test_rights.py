@@ -14,6 +14,8 @@ EVERY = [
     for switches in itertools.product((False, True), repeat=len(structs.fields(Needs)))
     if switches[0] or switches[4]
 ]
+MEMBERS = {"imports", "slices", "elects"}
+"""What is written to a member."""
 
 
 def told(needs: Needs) -> frozenset[Grant]:
@@ -64,19 +66,42 @@ def test_only_a_fleet_with_status_is_written_to() -> None:
     ]
 
 
-@pytest.mark.parametrize("needs", EVERY)
-def test_never_everything_and_no_secret_but_our_own(needs: Needs) -> None:
-    found = told(needs)
-    assert not any("*" in (grant.group, grant.resource, grant.verb) for grant in found)
-    certificates = needs.fleet and needs.gateway
-    assert certificates or all(grant.local for grant in found if grant.resource == "secrets")
-    assert (needs.status and needs.fleet) or all(grant.verb in ("get", *rights.READ) for grant in found)
-    given = rights.rights(needs)
-    assert len(set(given)) == len(given) and all(right.why for right in given)
+def test_imports_are_written_to_members_that_have_them() -> None:
+    member = Needs(member=True, clusterset=True)
+    more = told(structs.replace(member, imports=True)) - told(member)
+    multicluster = "multicluster.x-k8s.io"
+    assert more == {
+        *(Grant("", "namespaces", verb) for verb in rights.READ),
+        *(Grant(multicluster, "serviceimports", verb) for verb in rights.MAKE),
+        Grant(multicluster, "serviceimports/status", "patch"),
+        Grant(multicluster, "serviceexports/status", "patch"),
+    }
+    slices = told(structs.replace(member, imports=True, slices=True)) - told(member) - more
+    assert slices == {Grant("discovery.k8s.io", "endpointslices", verb) for verb in rights.MAKE}
+    leases = {one for one in told(Needs(fleet=True, status=True)) if one.resource == "leases"}
+    assert told(structs.replace(member, elects=True)) - told(member) == leases
+    assert told(Needs(fleet=True, imports=True)) - told(Needs(fleet=True)) == leases
 
 
-@pytest.mark.parametrize("needs", EVERY)
-def test_the_objects_grant_what_the_table_says(needs: Needs) -> None:
+def test_never_everything_and_no_secret_but_our_own() -> None:
+    for needs in EVERY:
+        found = told(needs)
+        assert not any("*" in (grant.group, grant.resource, grant.verb) for grant in found), needs
+        certificates = needs.fleet and needs.gateway
+        assert certificates or all(grant.local for grant in found if grant.resource == "secrets"), needs
+        writes = needs.fleet and (needs.status or needs.imports)
+        writes = writes or (needs.member and any(getattr(needs, each) for each in MEMBERS))
+        assert writes or all(grant.verb in ("get", *rights.READ) for grant in found), needs
+        given = rights.rights(needs)
+        assert len(set(given)) == len(given) and all(right.why for right in given), needs
+
+
+def test_the_objects_grant_what_the_table_says() -> None:
+    for needs in EVERY:
+        _agrees(needs)
+
+
+def _agrees(needs: Needs) -> None:
     account = rights.reader("dns")
     found = rights.granted(account, rights.rights(needs))
     rules = {one["kind"]: one["rules"] for one in found if "rules" in one}

@@ -64,7 +64,10 @@ _RBAC = {
     "roles": Kind("Role"),
     "rolebindings": Kind("RoleBinding"),
 }
-_EXPORTS = {"serviceexports": _custom("ServiceExport")}
+_EXPORTS = {
+    "serviceexports": _custom("ServiceExport"),
+    "serviceimports": _custom("ServiceImport")._replace(keys={**EVERYWHERE, "status.clusters": ("cluster",)}),
+}
 _PROPERTIES = {"clusterproperties": _custom("ClusterProperty", False, False)}
 
 SERVED: Mapping[str, Mapping[str, Kind]] = {

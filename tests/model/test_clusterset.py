@@ -70,9 +70,13 @@ def test_nothing_is_exported() -> None:
     assert merged(plain, structs.replace(plain, member="b", facts=ShardFacts())) == clusterset.NOTHING
 
 
-def test_ports_of_all_are_offered_and_that_is_no_conflict() -> None:
+def test_ports_of_all_are_offered_and_who_has_others_is_told_of() -> None:
     found = merged(shard("a", 2.0, HTTP, DNS), shard("b", 1.0, HTTP))
-    assert [each.port for each in found.offers] == [HTTP, DNS] and not found.conflicts
+    assert [each.port for each in found.offers] == [HTTP, DNS]
+    assert [(one.member, one.detail) for one in found.conflicts] == [("a", "has port 'dns' 53/udp, unlike b")]
+    (lacks,) = merged(shard("a", 1.0, HTTP, DNS), shard("b", 2.0, HTTP)).conflicts
+    assert (lacks.reason, lacks.detail) == ("PortConflict", "lacks port 'dns' 53/udp, unlike a")
+    assert not merged(shard("a", 1.0, HTTP, DNS), shard("b", 2.0, DNS, HTTP)).conflicts
     assert [each.member for each in found.exporters] == ["b", "a"]
     assert [each.member for each in found.shards] == ["a", "b"]
 
