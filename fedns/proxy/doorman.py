@@ -9,8 +9,7 @@ import asyncio
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from fedns.gateway.options import Tls
 from fedns.proxy import hello
@@ -65,24 +64,26 @@ class Doorman:
                 continue
             sock.setblocking(False)
             self._guests[host] += 1
-            task = self._hall.loop.create_task(self._guarded(self._met(sock, host), sock, host))
+            task = self._hall.loop.create_task(self._visit(sock, host, self._named(sock)))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _met(self, sock: socket.socket, host: str) -> Coroutine[Any, Any, None]:
-        """Most have greeted before they are seen: then there is nothing to wait for but their handshake."""
-        if self._secure and not self._hall.terms.proxied:
-            try:
-                name = hello.server_name(sock.recv(hello.MAX_HELLO, socket.MSG_PEEK))
-            except (OSError, hello.Broken):
-                name = None
-            if name is not None:
-                return self._show(sock, Peer(host, self._port, True), name)
-        return self._welcome(sock, host)
-
-    async def _guarded(self, visit: Coroutine[Any, Any, None], sock: socket.socket, host: str) -> None:
+    def _named(self, sock: socket.socket) -> str | None:
+        """The name that was asked for already, as by most: their handshake is all there is to wait for."""
+        if not self._secure or self._hall.terms.proxied:
+            return None
         try:
-            await visit
+            return hello.server_name(sock.recv(hello.MAX_HELLO, socket.MSG_PEEK))
+        except (OSError, hello.Broken):
+            return None
+
+    async def _visit(self, sock: socket.socket, host: str, name: str | None) -> None:
+        try:
+            if name is None:
+                async with asyncio.timeout(self._hall.terms.head_time):
+                    await self._introduce(sock, host)
+            else:
+                await self._show(sock, Peer(host, self._port, True), name)
         except (OSError, hello.Broken, ssl.SSLError):
             self._hall.tally.count("tls_failed" if self._secure else "proxy_failed")
             sock.close()
@@ -93,10 +94,6 @@ class Doorman:
             self._guests[host] -= 1
             if not self._guests[host]:
                 del self._guests[host]
-
-    async def _welcome(self, sock: socket.socket, host: str) -> None:
-        async with asyncio.timeout(self._hall.terms.head_time):
-            await self._introduce(sock, host)
 
     async def _introduce(self, sock: socket.socket, host: str) -> None:
         port, secure = self._port, self._secure

@@ -19,6 +19,7 @@ from fedns.proxy import braid, framing, identity, onward
 from fedns.proxy.exchange import Exchange
 from fedns.proxy.hall import Hall
 from fedns.proxy.outbound import Outbound
+from fedns.proxy.reading import Reading
 from fedns.proxy.relay import Relay
 from fedns.proxy.request import Request
 from fedns.proxy.tunnel import Tunnel
@@ -26,10 +27,9 @@ from fedns.proxy.tunnel import Tunnel
 if TYPE_CHECKING:
     from fedns.proxy.swift import Ride
 
-KINDS = framing.KINDS
 _BAD_METHOD = "Invalid method"
 _MULTIPLEXED = "Pause on PRI/Upgrade"
-_NOTHING, _NOBODY = Request(), onward.Sender(b"", b"", identity.UNKNOWN, False)
+_NOBODY = onward.Sender(b"", b"", identity.UNKNOWN, False)
 _METHOD = re.compile(rb"(?:\r\n)*[A-Za-z][A-Za-z-]{0,31} ")
 
 
@@ -39,21 +39,18 @@ class Inbound(asyncio.Protocol):
     __slots__ = (
         "_deaf",
         "_eof",
-        "_fed",
-        "_first",
         "_heading",
         "_held",
         "_leaving",
-        "_parser",
-        "_parsing",
         "_quick",
-        "_request",
+        "_reading",
         "_tunnel",
         "_waiting",
         "asked",
         "clogged",
         "due",
         "exchange",
+        "first",
         "hall",
         "peer",
         "sender",
@@ -65,14 +62,12 @@ class Inbound(asyncio.Protocol):
         self.hall, self.asked = hall, asked
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.exchange: Exchange | Ride | None = None
-        self._parser: httptools.HttpRequestParser | None = None
+        self._reading: Reading | None = None
         self._leaving: asyncio.TimerHandle | None = None
         self._waiting: deque[Exchange] = deque()
-        self._parsing: Exchange | None = None
         self._tunnel: Tunnel | None = None
-        self._request, self._fed = _NOTHING, 0
         self.clogged = self._deaf = self._eof = self._held = False
-        self._heading = self._first = self._quick = True
+        self._heading = self.first = self._quick = True
         self.peer, self.sender, self.trusted = peer, _NOBODY, False
         self.due = hall.now + hall.terms.head_time
 
@@ -114,21 +109,23 @@ class Inbound(asyncio.Protocol):
                 self.due = self.hall.now + self.hall.terms.quiet
                 self._tunnel.write(data)
             return
-        fresh = self.exchange is None and not (self._fed or self._waiting)
+        reading = self._reading
+        fresh = self.exchange is None and not self._waiting and (reading is None or not reading.fed)
         if fresh and self._quick and self.hall.lane.takes(self, data):
-            self._first = False
+            self.first = False
             return
-        self._fed += len(data)
-        if self._parser is None:
-            self._parser = httptools.HttpRequestParser(self)
+        if reading is None:
+            reading = self._reading = Reading(self, self._waiting)
         try:
-            self._parser.feed_data(data)
+            if reading.rest:
+                data = reading.passed(data)
+            reading.feed(data)
         except httptools.HttpParserUpgrade as stopped:
-            self._others(memoryview(data)[stopped.args[0] :])
+            self._others(reading, memoryview(data)[stopped.args[0] :])
         except httptools.HttpParserError as error:
             self._misunderstood(str(error), data, _status(error))
         else:
-            if self._fed > self.hall.terms.head:
+            if reading.fed > self.hall.terms.head:
                 self._misunderstood("too much before a head or a body goes on", data, 431)
         exchange = self.exchange
         if exchange is None:
@@ -159,7 +156,7 @@ class Inbound(asyncio.Protocol):
         self._deaf = True
         self._waiting.clear()
         exchange, self.exchange, self._tunnel = self.exchange, None, None
-        self._parser = None  # which knows us: without it all this goes at once
+        self._reading = None  # which knows us: without it all this goes at once
         if exchange is not None:
             exchange.abandon()
             exchange.settle()
@@ -176,64 +173,13 @@ class Inbound(asyncio.Protocol):
         elif self.exchange.outbound is not None:
             self.exchange.outbound.transport.resume_reading()
 
-    # What the parser says.
-
-    def on_message_begin(self) -> None:
-        self._request, self._parsing = Request(), None
-
-    def on_url(self, text: bytes) -> None:
-        self._request.target += text
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._parsing is not None:
-            if name.lower() in framing.HOP:
-                raise Rejected(400, "a trailer about framing or the connection")
-            self._parsing.trailers.append((name, value))
-            return
-        request, name = self._request, name.lower()
-        kind = KINDS[name]
-        if kind == framing.PASSES:
-            request.lines.append(name + b": " + value)
-        elif kind == framing.MARKED:
-            request.marked.append((name, value))
-        else:
-            request.lookalike = True
-        request.headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        parser, request, self._first = self._parser, self._request, False
-        assert parser is not None
-        request.method = parser.get_method()
-        request.keep = parser.should_keep_alive()
-        try:
-            request.bounded(self.hall.terms, self._fed)
-            request.read(parser.get_http_version(), parser.should_upgrade())
-        except Rejected as no:
-            request.refusal = no
-        self._parsing = made = Exchange(self, request)
-        self._waiting.append(made)
-        self._fed = 0
-
-    def on_body(self, piece: bytes) -> None:
-        assert self._parsing is not None
-        self._parsing.pieces.append(piece)
-        self._fed = 0
-
-    def on_message_complete(self) -> None:
-        assert self._parsing is not None
-        if len(self._parsing.trailers) > self.hall.terms.fields:
-            raise Rejected(431, "too many trailers")
-        self._parsing.ended = True
-        self._fed = 0
-
     # What becomes of it.
 
-    def _others(self, rest: memoryview) -> None:
+    def _others(self, reading: Reading, rest: memoryview) -> None:
         """Another protocol was asked for, `rest` follows, and so again as long as requests do so."""
-        while self._stopped(rest):
-            self._parser = httptools.HttpRequestParser(self)
+        while self._stopped(reading.parsing, rest):
             try:
-                self._parser.feed_data(rest)
+                reading.afresh(rest)
             except httptools.HttpParserUpgrade as stopped:
                 rest = rest[stopped.args[0] :]
             except httptools.HttpParserError as error:
@@ -242,25 +188,28 @@ class Inbound(asyncio.Protocol):
             else:
                 return
 
-    def _stopped(self, rest: memoryview) -> bool:
+    def _stopped(self, parsing: Exchange | None, rest: memoryview) -> bool:
         """Whether `rest` is HTTP still, as llhttp does not think. It is a WebSocket that we wait for the
         backend to agree to; anything else is not heard of, and the next request follows."""
-        assert self._parsing is not None
-        if self._parsing.request.websocket:
+        assert parsing is not None
+        if parsing.request.websocket:
             self._deaf = True
             self.hold()
             if rest:  # RFC 6455 section 4.1: not before the answer
-                self._parsing.request.refusal = Rejected(400, "data before the WebSocket is there")
-        elif self._parsing.request.refusal is not None:
+                parsing.request.refusal = Rejected(400, "data before the WebSocket is there")
+        elif parsing.request.refusal is not None:
             self._deaf = True
         return not self._deaf
 
     def _misunderstood(self, why: str, data: bytes, status: int = 400) -> None:
         """Nothing that follows can be believed, unless it is HTTP/2."""
-        if why == _MULTIPLEXED and self._first and not self.peer.secure and self._switches(data):
+        reading = self._reading
+        assert reading is not None
+        known = reading.fed - len(data)
+        if why == _MULTIPLEXED and self.first and not self.peer.secure and self._switches(known, data):
             return
         self._deaf = True
-        parsing = self._parsing
+        parsing = reading.parsing
         if parsing is not None and parsing is self.exchange and not parsing.ended:
             self.hall.tally.count(f"refused_{status}")
             parsing.give_up(status)
@@ -273,9 +222,8 @@ class Inbound(asyncio.Protocol):
         request.refusal = Rejected(status, why)
         self._waiting.append(Exchange(self, request))
 
-    def _switches(self, data: bytes) -> bool:
+    def _switches(self, known: int, data: bytes) -> bool:
         """To HTTP/2, which the client knows to be spoken here (RFC 9113 section 3.3)."""
-        known = self._fed - len(data)
         rest = braid.PREFACE[known:]
         if not data.startswith(rest) and not rest.startswith(data):
             return False
@@ -383,7 +331,7 @@ class Inbound(asyncio.Protocol):
             self.exchange.expire()
         elif self.transport.is_closing() or self.clogged:
             self.transport.abort()
-        elif self._deaf or not self._fed:
+        elif self._deaf or self._reading is None or not self._reading.fed:
             self.transport.close()
         else:
             self.hall.tally.count("late_head")

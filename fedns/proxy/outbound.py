@@ -3,7 +3,7 @@
 Law: one exchange at a time, and between two of them not one octet. What comes in one read is gathered while
 it is parsed, and handed on once. Only a connection on which request and answer ended as framed, with nothing
 behind, is used again. The parser (llhttp) does not know what was asked: an answer to HEAD ends with its head,
-and the parser goes with it.
+and the parser goes with it. A body of known length is counted: the parser sees what came with its head.
 """
 
 import asyncio
@@ -68,6 +68,7 @@ class Outbound(asyncio.Protocol):
         "_fed",
         "_interim",
         "_parser",
+        "_rest",
         "_tunnel",
         "dated",
         "depot",
@@ -113,7 +114,7 @@ class Outbound(asyncio.Protocol):
         self.pieces: list[bytes] = []
         self.length, self.unbounded = framing.NO_BODY, False
         self.dated = self.headed = self.fresh = self.ended = self.persists = False
-        self._fed = self._interim = 0
+        self._fed = self._interim = self._rest = 0
 
     # What the transport says.
 
@@ -130,8 +131,8 @@ class Outbound(asyncio.Protocol):
             if ride.answered(self, data):
                 return
             taker = cast(Taker, self.taker)
-        if self._tunnel:
-            self.pieces.append(data)
+        if self._rest or self._tunnel:
+            self._passes(data)
             taker.arrived(self)
             return
         try:
@@ -150,7 +151,20 @@ class Outbound(asyncio.Protocol):
                 return
             self.persists = False  # more than the answer
         if self.fresh or self.pieces or self.ended:
+            if self.fresh and self.length > 0 and not self.ended:
+                self._rest = self.length - sum(map(len, self.pieces))
             taker.arrived(self)
+
+    def _passes(self, data: bytes) -> None:
+        """Octets that nobody has to understand: of a tunnel, or of a body whose length is known."""
+        if self._rest:
+            self._rest -= len(data)
+            if self._rest < 0:
+                self.persists = False  # more than the answer
+                data, self._rest = data[: self._rest], 0
+            if not self._rest:
+                self._spent()
+        self.pieces.append(data)
 
     def eof_received(self) -> bool:
         if self.headed and not self.ended and self.length == framing.TO_THE_END and self.taker is not None:
@@ -274,7 +288,7 @@ class Outbound(asyncio.Protocol):
         return framing.CHUNKED if coded else length
 
     def _spent(self) -> None:
-        """The answer is over, and llhttp waits for a body that does not come."""
+        """The answer is over, and llhttp waits for a body that it does not get."""
         self.ended = True
         self._parser = httptools.HttpResponseParser(self)
 

@@ -108,6 +108,7 @@ GATEWAY_MAY_LOAD = {
     "fedns.proxy.pacing",
     "fedns.proxy.passwords",
     "fedns.proxy.plain",
+    "fedns.proxy.reading",
     "fedns.proxy.relay",
     "fedns.proxy.request",
     "fedns.proxy.seals",
