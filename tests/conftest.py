@@ -24,7 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent
 VECTORS = Path(os.environ.get("FEDNS_VECTORS", ROOT.parent / "shared" / "vectors"))
 
 # What `make helm` built comes first; Debian keeps the servers out of an ordinary user's PATH.
-_PLACES = [str(ROOT / ".peers"), os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"]
+# systemd-resolved is taken out of its package, since installing it changes how the machine resolves names.
+_OURS = [str(ROOT / ".peers"), str(ROOT / ".peers" / "resolved" / "lib" / "systemd")]
+_PLACES = [*_OURS, os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", "/usr/lib/systemd"]
 os.environ["PATH"] = os.pathsep.join(_PLACES)
 
 

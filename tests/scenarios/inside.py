@@ -42,7 +42,7 @@ state: ./state
 fleet: {{manifests: fleet/}}
 members:
 - {2}
-dns: {{listen: ["{0}:53", "[{1}]:53"], workers: 1}}
+dns: {{listen: ["{0}:53", "[{1}]:53"], inside: [{{listen: "{3}:53", member: us}}], workers: 1}}
 admin: {{listen: "127.0.0.1:9053"}}
 health: {{hold: 0s, hold_max: 0s}}
 """
@@ -74,7 +74,7 @@ class Fleet:
     def __init__(self, home: Path, node: pods.Node) -> None:
         self.home, self.node = home, node
         self.pods = {name: node.attach(name, addresses) for name, addresses in ADDRESSES.items()}
-        self.put("fedns.yaml", CONFIG.format(*pods.SERVICE, "\n- ".join(MEMBERS)))
+        self.put("fedns.yaml", CONFIG.format(*pods.SERVICE, "\n- ".join(MEMBERS), pods.LISTENER))
         for name, ttl in (("nginx", 2), ("far", 300)):
             self.put(f"fleet/{name}.yaml", POLICY.format(name=name, ttl=ttl))
         for member in INNER:

@@ -15,6 +15,8 @@ from tests.servers import running
 
 SERVICE = ("10.96.0.53", "fd00:96::35")
 """Where pods find fedns: addresses of the node."""
+LISTENER = "10.96.1.53"
+"""One more address of the node."""
 SEARCH = ("shop.svc.cluster.local", "svc.cluster.local", "cluster.local")
 GATEWAY = ("169.254.1.1", "fe80::1")
 MOUNTED = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
@@ -65,7 +67,7 @@ class Node:
     def __init__(self, home: Path) -> None:
         self._home, self._count = home, 0
         self.pod = self._namespace("node")
-        lines = [f"ip address add {address} dev lo" for address in SERVICE]
+        lines = [f"ip address add {address} dev lo" for address in (*SERVICE, LISTENER)]
         self._inside(self.pod, *lines, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
 
     def attach(self, name: str, addresses: Sequence[str]) -> Pod:

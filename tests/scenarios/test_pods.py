@@ -34,6 +34,20 @@ stub-zone:
 """
 
 
+RESOLVED = f"""\
+mount -t tmpfs tmpfs /run
+mkdir -p /run/systemd/resolved.conf.d
+printf '[Resolve]\\nDNS={pods.SERVICE[0]}\\nDomains=~.\\nLLMNR=no\\nMulticastDNS=no\\nDNSSEC=no\\n' \\
+    > /run/systemd/resolved.conf.d/fedns.conf
+{{ grep -v ^systemd-resolve: /etc/passwd; echo systemd-resolve:x:996:996::/:/bin/false; }} > /run/passwd
+{{ grep -v ^systemd-resolve: /etc/group; echo systemd-resolve:x:996:; }} > /run/group
+mount --bind /run/passwd /etc/passwd
+mount --bind /run/group /etc/group
+exec "$0"
+"""
+"""systemd-resolved without systemd: a runtime directory of its own, and the user that its package makes."""
+
+
 @pytest.fixture(scope="module")
 def readers(tool: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> list[inside.Reader]:
     """C libraries and others; the C ones are programs of ours, compiled here."""
@@ -78,6 +92,16 @@ def test_who_is_in_no_member_is_led_to_the_global_name(
 ) -> None:
     for reader in readers:
         assert reader.ask(fleet.pods["outside"], SHORT) == ALL, reader.name
+
+
+def test_who_is_in_no_member_may_be_told_to_be(fleet: inside.Fleet, readers: list[inside.Reader]) -> None:
+    """By the client subnet that it sends, or by the listener that it asks."""
+    name = f"{SHORT}.svc.cluster.local"
+    local = tuple(sorted(("nginx.mynamespace.svc.cluster.local.", *INNER["us"])))
+    assert inside.dig(fleet.pods["outside"], name, "+subnet=10.64.1.0/24") == local
+    pod = fleet.pod("told", "10.64.9.10", [pods.LISTENER])
+    for reader in readers:
+        assert reader.ask(pod, SHORT) == INNER["us"], reader.name
 
 
 def test_dig_walks_the_search_path(fleet: inside.Fleet) -> None:
@@ -152,6 +176,13 @@ def test_a_failover_is_seen_by_all(fleet: inside.Fleet, readers: list[inside.Rea
         world.until(lambda to=addresses: {each.ask(pod, SHORT) for each in readers} == {to}, str(addresses))
 
 
+def kept(pod: pods.Pod, readers: list[inside.Reader], tap: Callable[[], list[str]]) -> None:
+    """All readers see the same of an answer that lasts, and it was asked for once."""
+    lines = [line for reader in readers for line in Walks(pod, tap).during(reader, FAR)]
+    assert {reader.ask(pod, FAR) for reader in readers} == {tuple(sorted(OUTER["eu"]))}
+    assert len([line for line in lines if f" {FAR}.svc.cluster.local A " in line]) == 1, lines
+
+
 def test_a_cache_on_the_node_keeps_answers_for_their_time(
     fleet: inside.Fleet, readers: list[inside.Reader], tap: Callable[[], list[str]], tmp_path: Path
 ) -> None:
@@ -161,10 +192,22 @@ def test_a_cache_on_the_node_keeps_answers_for_their_time(
     (tmp_path / "unbound.conf").write_text(UNBOUND)
     with pods.at_work(pod, tmp_path / "log", "unbound", "-d", "-c", str(tmp_path / "unbound.conf")):
         world.until(lambda: readers[0].ask(pod, SHORT) == INNER["us"], "unbound answers")
-        lines = [line for reader in readers for line in Walks(pod, tap).during(reader, FAR)]
-        assert {reader.ask(pod, FAR) for reader in readers} == {tuple(sorted(OUTER["eu"]))}
-        assert len([line for line in lines if f" {FAR}.svc.cluster.local A " in line]) == 1, lines
+        kept(pod, readers, tap)
         fleet.write("us", ready=False)
         world.until(lambda: readers[0].ask(pod, SHORT) == OUTER["central"], "the cache follows")
         fleet.write("us")
         world.until(lambda: readers[0].ask(pod, SHORT) == INNER["us"], "and back")
+
+
+def test_systemd_resolved_keeps_answers_for_their_time(
+    fleet: inside.Fleet,
+    readers: list[inside.Reader],
+    tap: Callable[[], list[str]],
+    tool: Callable[[str], str],
+    tmp_path: Path,
+) -> None:
+    pod = fleet.pod("resolved", "10.64.1.30", ["127.0.0.53"])
+    words = ("sh", "-ec", RESOLVED, tool("systemd-resolved"))
+    with pods.at_work(pod, tmp_path / "log", *words):
+        world.until(lambda: readers[0].ask(pod, SHORT) == INNER["us"], "systemd-resolved answers")
+        kept(pod, readers, tap)
