@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 
 from fedns import schema
 from fedns.kube import access
-from fedns.values import Directory, File, Host, Label, Prefix
+from fedns.values import Directory, File, Host, Label, Prefix, Tainted, Text
 
 PLACES = "write `manifests: DIRECTORY`, `kubeconfig: FILE` (and `context:`), or `api: {in_cluster: true}`"
 
@@ -51,7 +51,8 @@ class Member(Struct, frozen=True):
     """One cluster. `region` and `zones` may be left to the labels of its nodes. `selector`: of labels, so
     that an API server is asked for some services only; `namespaces`: of the labels of their namespaces;
     `exports`: only those with a ServiceExport. The gateway goes to the endpoints of its services, or, as
-    across networks, to their addresses."""
+    across networks, to their addresses. Policies
+    that distribute know it by its `aliases` too (an id), its `provider` and its `taints`."""
 
     name: Host
     region: Label = ""
@@ -66,6 +67,9 @@ class Member(Struct, frozen=True):
     exports: bool = False
     clients: tuple[Prefix, ...] = ()
     gateway: Literal["endpoints", "addresses"] = "endpoints"
+    aliases: tuple[Text, ...] = ()
+    provider: Text = ""
+    taints: tuple[Tainted, ...] = ()
 
 
 def where(told: Fleet | Member) -> access.Where | None:

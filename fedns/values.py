@@ -13,6 +13,7 @@ ALGORITHMS = {13: "ecdsap256sha256", 15: "ed25519"}
 """Numbers and names of the DNSSEC algorithms that RFC 8624 recommends to sign with."""
 
 
+EFFECTS = ("NoSchedule", "NoExecute")
 _UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -24,6 +25,24 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Taint(NamedTuple):
+    """What keeps objects off a member."""
+
+    key: str
+    value: str
+    effect: str
+
+
+def taint(text: str, reader: schema.Reader) -> Taint:
+    """`key=value:NoSchedule`, `key:NoExecute`."""
+    rest, _, effect = text.rpartition(":")
+    key, _, value = rest.partition("=")
+    if not key or effect not in EFFECTS:
+        hint = f"write KEY=VALUE:EFFECT, where EFFECT is {' or '.join(EFFECTS)}"
+        raise schema.Bad(f"{text!r} is no taint", hint)
+    return Taint(key, value, effect)
 
 
 def address(text: str, reader: schema.Reader | None = None) -> Address:
@@ -181,3 +200,4 @@ Bits4 = Annotated[int, bits4]
 Bits6 = Annotated[int, bits6]
 Slip = Annotated[int, slip]
 Fraction = Annotated[float, fraction]
+Tainted = Annotated[Taint, taint]

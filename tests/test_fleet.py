@@ -60,3 +60,14 @@ def test_the_namespace_is_ours_unless_told() -> None:
     assert found and (found.fleet.namespace, found.fleet.status) == (fleet.NAMESPACE, True)
     found = loaded("fleet: {kubeconfig: k, namespace: dns, status: false}\n").config
     assert found and (found.fleet.namespace, found.fleet.status) == ("dns", False)
+
+
+def test_what_policies_know_a_member_by() -> None:
+    taints = "['k=v:NoSchedule', 'x:NoExecute']"
+    text = f"members: [{{name: a, manifests: /, aliases: [c1], provider: p, taints: {taints}}}]"
+    found = loaded(text).config
+    assert found is not None
+    (member,) = found.members
+    assert (member.aliases, member.provider) == (("c1",), "p")
+    assert member.taints == (("k", "v", "NoSchedule"), ("x", "", "NoExecute"))
+    assert "is no taint" in str(loaded("members: [{name: a, manifests: /, taints: [x]}]").problems)

@@ -7,6 +7,8 @@ nothing: nothing is planned for it.
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from msgspec import structs
+
 from fedns import config, fleet
 from fedns.errors import Problem
 from fedns.placement import item, matching, plan
@@ -30,7 +32,10 @@ def prospect(settings: config.Config) -> Prospect:
 
 
 def _cluster(member: fleet.Member, problems: list[Problem]) -> plan.Cluster:
-    who = matching.Member(member.name, labels=member.labels, region=member.region, zones=member.zones)
+    taints = tuple(matching.Taint(*each) for each in member.taints)
+    who = matching.Member(
+        member.name, member.aliases, member.labels, member.provider, member.region, member.zones, taints
+    )
     if not member.manifests:
         return plan.Cluster(who)
     try:
@@ -48,9 +53,7 @@ def _placed(who: matching.Member, items: Iterable[item.Item]) -> matching.Member
     nodes = [item.labels(each) for each in items if item.ref(each)[:2] == ("", "Node")]
     regions = _told(nodes, objects.REGION_LABELS)
     zones = who.zones or _told(nodes, objects.ZONE_LABELS)
-    return matching.Member(
-        who.name, who.aliases, who.labels, who.provider, who.region or next(iter(regions), ""), zones
-    )
+    return structs.replace(who, region=who.region or next(iter(regions), ""), zones=zones)
 
 
 def _told(nodes: Iterable[Mapping[str, str]], names: tuple[str, ...]) -> tuple[str, ...]:

@@ -62,7 +62,9 @@ def _ruled(made: dict[str, Any], rule: Rule, doubts: list[str]) -> dict[str, Any
         _mapped(made, map_change)
     for text in rule.texts:
         made = _texted(made, text)
-    patched: dict[str, Any] = patches.applied(made, rule.patch)
+    patched = patches.applied(made, rule.patch)
+    if not isinstance(patched, dict):
+        raise patches.Refused("what it leaves is no object")
     return patched
 
 

@@ -10,17 +10,15 @@ from msgspec import Struct
 
 from fedns.errors import Problem
 from fedns.model.propagation import Override, Propagation
-from fedns.placement import choice, copies, item, marks, matching, pod, schedule, targets
+from fedns.placement import choice, copies, item, marks, matching, pod, room, schedule, targets
 
 
 class Cluster(Struct, frozen=True):
-    """A member and what it has; `items` None: it tells nothing. `whole`: what is not in them is not there.
-    `room`: how many replicas it can take, where that is known."""
+    """A member and what it has; `items` None: it tells nothing. `whole`: what is not in them is not there."""
 
     member: matching.Member
     items: Mapping[item.Ref, item.Item] | None = None
     whole: bool = True
-    room: int | None = None
 
 
 class World(Struct, frozen=True):
@@ -89,17 +87,22 @@ FIRST = (("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition")
 
 def made(world: World) -> Plan:
     """The plan."""
-    templates = {item.ref(each): each for each in sorted(world.templates, key=item.ref)}
+    templates = {item.ref(each): each for each in sorted(world.templates, key=_named)}
     clusters = sorted(world.clusters, key=lambda each: each.member.name)
     members = [each.member for each in clusters]
-    loads = {what: _load(what, clusters) for what in templates}
+    nodes = {each.member.name: room.free((each.items or {}).values()) for each in clusters}
+    loads = {what: _load(each, clusters, nodes) for what, each in templates.items()}
     found = targets.found(templates, _sorted(world.policies), members, loads)
     known = {name for each in members for name in each.names}
     wrong = [(each, targets.unknown(each, known)) for each in world.overrides]
     errors = [*found.errors, *(problem for _, problems in wrong for problem in problems)]
-    warnings = [*found.warnings, *_idle(world.overrides, templates.values())]
+    warnings = [
+        *found.warnings,
+        *_idle(world.overrides, templates.values()),
+        *_twice([*world.policies, *world.overrides]),
+    ]
     making = _Making(templates, found.spreads, [each for each, problems in wrong if problems])
-    making.overrides = [each for each, _ in wrong]
+    making.overrides = world.overrides
     for cluster in clusters:
         making.cluster(cluster)
     absences = [
@@ -118,15 +121,29 @@ def made(world: World) -> Plan:
 
 def _sorted(policies: Iterable[Propagation]) -> list[Propagation]:
     """Each title once."""
-    found = {each.title: each for each in sorted(policies, key=lambda each: each.title, reverse=True)}
-    return list(reversed(found.values()))
+    found = {each.title: each for each in sorted(policies, key=repr, reverse=True)}
+    return [found[title] for title in sorted(found)]
 
 
-def _load(what: item.Ref, clusters: Iterable[Cluster]) -> schedule.Load:
+def _twice(policies: Iterable[Propagation | Override]) -> Iterator[Problem]:
+    titles = [each.title for each in policies]
+    for title in sorted({each for each in titles if titles.count(each) > 1}):
+        yield Problem(title, "there is more than one of that name; one of them is used", "rename the others")
+
+
+def _named(each: item.Item) -> tuple[item.Ref, str]:
+    return item.ref(each), str(each.get("apiVersion"))
+
+
+def _load(
+    template: item.Item, clusters: Iterable[Cluster], nodes: Mapping[str, room.Nodes | None]
+) -> schedule.Load:
+    what = item.ref(template)
     there = {each.member.name: (each.items or {}).get(what) for each in clusters}
     replicas = {name: pod.replicas(each) or 0 for name, each in there.items() if each and marks.ours(each)}
-    room = {each.member.name: each.room for each in clusters if each.room is not None}
-    return schedule.Load(frozenset(name for name, each in there.items() if each), replicas, room)
+    pods = {name: room.pods(template, each) for name, each in nodes.items() if each is not None}
+    able = {name: count for name, count in pods.items() if count is not None}
+    return schedule.Load(frozenset(name for name, each in there.items() if each), replicas, able)
 
 
 def _idle(overrides: Iterable[Override], templates: Iterable[item.Item]) -> Iterator[Problem]:

@@ -195,6 +195,8 @@ class _Reading:
             if other:
                 return Entry(key, self._last_good(key), f"{_called(key)}: {other}")
             return _NOTHING if version[1] else _NO_KIND
+        if kind.grouped and "/" in version[0]:
+            key = (f"{version[1]}.{version[0].partition('/')[0]}", *key[1:])
         try:
             value = kind.strip(item.convert(kind.shape))
             return Entry(key, value, doubt="" if value is None else kind.doubt(value))

@@ -35,11 +35,12 @@ def _no_doubt(value: Any) -> str:
 
 class Kind(Struct, frozen=True):
     """How one kind is read: the shape msgspec decodes into, what remains of it, and what is odd about that
-    (empty: nothing) although it counts."""
+    (empty: nothing) although it counts. `grouped`: its group tells it from others of the same name."""
 
     shape: Any
     strip: Callable[[Any], Any]
     doubt: Callable[[Any], str] = _no_doubt
+    grouped: bool = False
 
 
 def require(good: bool, what: str, field: str) -> None:

@@ -153,3 +153,8 @@ KINDS: Mapping[tuple[str, str], objects.Kind] = propagation.table(
     }
 )
 """All policies that distribute, by (apiVersion, kind)."""
+
+
+def beside(others: Mapping[tuple[str, str], objects.Kind]) -> Mapping[tuple[str, str], objects.Kind]:
+    """These, and other kinds."""
+    return propagation.Table(KINDS, others)

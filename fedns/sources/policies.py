@@ -2,7 +2,8 @@
 
 Law: what an object leaves out comes from the configured defaults; out-of-range values are problems
 and the object's last good value stays. `targetRef.name: "*"` is the policy of every service without
-its own. Of two policies with one target the first by namespace/name counts.
+its own. Of two policies with one target the first by namespace/name counts. Policies
+that distribute are looked at for what is wrong with them.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from fedns.model.policy import (
     TrafficPolicy,
     Ttl,
 )
-from fedns.sources import catalog, entries, ingresses, objects, watch
+from fedns.sources import catalog, entries, ingresses, objects, overrides, watch
 from fedns.sources.change import IngressChange, PolicyChange, ProblemsChange, Publish
 
 SWEEP_S = 30.0
@@ -126,7 +127,7 @@ class Fleet:
     ) -> None:
         self._path, self._watcher = path, watcher
         self._kinds = kinds(defaults, probe)
-        self._catalog = catalog.Catalog(path, self._kinds)
+        self._catalog = catalog.Catalog(path, overrides.beside(self._kinds))
         self._known = known or {}
         self._before: Said | None = None
         self._said: Said | None = None
@@ -136,7 +137,7 @@ class Fleet:
     def route(self, known: Said) -> None:
         """Reads Ingresses too. `known`: what they said before a restart, which stays likewise."""
         self._before = known
-        self._catalog = catalog.Catalog(self._path, {**self._kinds, **entries.KINDS})
+        self._catalog = catalog.Catalog(self._path, overrides.beside({**self._kinds, **entries.KINDS}))
 
     async def run(self, publish: Publish) -> None:
         if not self._path:

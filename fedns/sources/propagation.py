@@ -143,11 +143,16 @@ IDLE = {
 """What Karmada knows and has no effect here, and why."""
 
 
-class _Table(Mapping[tuple[str, str], objects.Kind]):
-    """The kinds of policies by (apiVersion, kind); those of an unknown group are refused, not passed over."""
+class Table(Mapping[tuple[str, str], objects.Kind]):
+    """Kinds by (apiVersion, kind), of which `known` are policies; those of an unknown group are refused, not
+    passed over."""
 
-    def __init__(self, known: Mapping[tuple[str, str], objects.Kind]) -> None:
-        self._known, self._kinds = known, {kind for _, kind in known}
+    def __init__(
+        self,
+        known: Mapping[tuple[str, str], objects.Kind],
+        others: Mapping[tuple[str, str], objects.Kind] | None = None,
+    ) -> None:
+        self._known, self._kinds = {**(others or {}), **known}, {kind for _, kind in known}
 
     def __getitem__(self, version: tuple[str, str]) -> objects.Kind:
         if version in self._known:
@@ -322,4 +327,4 @@ def table(more: Mapping[str, objects.Kind]) -> Mapping[tuple[str, str], objects.
     """The kinds of propagation policies and of `more`, of every group."""
     kinds = {**_propagations(), **more}
     versions = [f"{group}/{VERSION}" for group in GROUPS]
-    return _Table({(version, kind): row for version in versions for kind, row in kinds.items()})
+    return Table({(version, kind): row for version in versions for kind, row in kinds.items()})

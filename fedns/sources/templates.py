@@ -79,4 +79,4 @@ def plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime.date) else value
 
 
-TEMPLATE = objects.Kind(dict[str, Any], _template)
+TEMPLATE = objects.Kind(dict[str, Any], _template, grouped=True)

@@ -131,3 +131,11 @@ def test_ingresses_alone_need_no_configuration_and_any_class_will_do(tmp_path: P
     assert "one.yaml:2: no YAML" in CliRunner().invoke(main.app, ["check", "--ingresses", str(file)]).stdout
     gone = CliRunner().invoke(main.app, ["check", "--ingresses", str(tmp_path / "gone.yaml")])
     assert gone.exit_code == codes.PROBLEMS and "cannot be read" in gone.stdout
+
+
+def test_policies_that_distribute_are_looked_at_too(fleet: Path) -> None:
+    head = "apiVersion: policy.karmada.io/v1alpha1\nkind: PropagationPolicy\nmetadata: {name: web}\n"
+    (fleet / "fleet/propagation.yaml").write_text(head + "spec: {resourceSelector: []}\n")
+    code, text = check(fleet)
+    assert code == codes.PROBLEMS
+    assert f"{fleet}/fleet/propagation.yaml:1" in text and "did you mean 'resourceSelectors'?" in text
