@@ -241,8 +241,9 @@ def twice(registered: Iterable[str], own: Mapping[str, fleet.Member]) -> Iterato
 
 
 def _source(told: fleet.Member) -> fleet.Member:
-    """What a source is made of: whose clients are where is none of its business."""
-    return structs.replace(told, clients=())
+    """What a source is made of. Where its clients are is none of its business, but whether there are any: who
+    is inside is told of more."""
+    return structs.replace(told, clients=told.clients and ("0.0.0.0/0",))
 
 
 def _shards(parts: Parts) -> dict[str, dict[str, ShardFacts]]:

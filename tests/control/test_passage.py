@@ -116,6 +116,24 @@ def test_policies_by_nearness_go_by_where_the_gateway_is() -> None:
     assert members == {"eu", "us"} and "the gateway is nowhere: no member is mars" in problems
 
 
+def test_the_gateway_inside_a_member_goes_there_first_then_to_its_neighbours() -> None:
+    shards = tuple(
+        structs.replace(shard(name, "10.0.0.1"), region="eu") for name in ("east", "north", "west")
+    )
+    plain = fleet(*shards)
+    service = structs.replace(plain.services[KEY], policy=TrafficPolicy(strategy="Nearest"))
+    members = {name: structs.replace(each, region="eu") for name, each in plain.members.items()}
+    world = structs.replace(plain, services={KEY: service}, members=members)
+    made = passage.Passage(lambda: (), portal.Place(member="north"))
+    made.compile(said("a.example"))
+    made.stand(PLACES, world.members)
+    assert made.place == ("eu", "", ("us",), "north")
+    entries = made.entries(world, None, 1.0)
+    (raw,) = [value for key, value in entries.items() if key.startswith(route.SERVICE) and value]
+    tiers = [{part.member for part in tier.parts} for tier in route.pool(raw).tiers]
+    assert tiers == [{"north"}, {"east", "west"}]
+
+
 def test_a_place_that_changes_makes_pools_anew() -> None:
     made = passage.Passage(lambda: (), portal.Place(member="east"))
     made.compile(said("a.example"))

@@ -124,6 +124,10 @@ def test_clients_of_registered_members_are_known(parts: Any, server: kubecluster
         await put(server, member("far", region="europe"))
         await listener.until(lambda: found.members["far"].region == "europe")
         assert found.feeds["far"] is not source
+        source = found.feeds["far"]
+        await put(server, member("far", clients=["10.0.0.0/9"], region="europe"))
+        await listener.until(lambda: bool(found.members["far"].clients))
+        assert found.feeds["far"] is not source, "somebody may be inside now, who is told of more"
 
     running(parts, test)
 

@@ -49,7 +49,7 @@ def sound(found: list[Object]) -> None:
     assert workload["spec"]["selector"]["matchLabels"].items() <= labels
     for service in of("Service", found):
         assert service["spec"]["selector"].items() <= labels
-    _open([one for one in of("Service", found) if one["spec"].get("type") == "LoadBalancer"], workload)
+    _open([one for one in of("Service", found) if one["spec"].get("clusterIP") != "None"], workload)
     (policy,) = of("NetworkPolicy", found)
     assert policy["spec"]["podSelector"]["matchLabels"].items() <= labels
     open_ = {(p["port"], p["protocol"]) for rule in policy["spec"]["ingress"] for p in rule["ports"]}
@@ -96,7 +96,8 @@ def _open(outer: list[Object], workload: Object) -> None:
             assert inner["protocol"] == port["protocol"] and inner["containerPort"] >= 1024
             row = found.setdefault(service["metadata"]["name"].rpartition("-")[2], set())
             row.add((port["port"], port["protocol"]))
-        assert service["spec"]["externalTrafficPolicy"] == "Local"
+        outside = service["spec"]["type"] == "LoadBalancer"
+        assert service["spec"].get("externalTrafficPolicy") == ("Local" if outside else None)
     web = found.pop("gateway", {(80, "TCP")})
     assert list(found.values()) == [{(53, "UDP"), (53, "TCP")}]
     assert {(80, "TCP")} <= web <= {(80, "TCP"), (443, "TCP")}

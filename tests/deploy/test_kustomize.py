@@ -95,3 +95,18 @@ def test_the_gateway_in_the_same_pods() -> None:
     names = [one["metadata"]["name"] for one in objects.of("Service", found)]
     assert gateway.service in names and len(objects.of("IngressClass", found)) == 1
     objects.least(found, loaded.config)
+
+
+def test_a_members_agent(tmp_path: Path) -> None:
+    shutil.copytree(objects.DEPLOY, tmp_path / "deploy")
+    folder = tmp_path / "deploy" / "kustomize" / "agent"
+    (folder / "fleet.kubeconfig").write_text("{}")
+    found = built(folder)
+    objects.sound(found)
+    mounted = files(found)
+    loaded = config.parse(mounted["fedns.yaml"])
+    assert loaded.config and loaded.config.member == "home"
+    where, _, name = loaded.config.fleet.kubeconfig.rpartition("/")
+    assert where == "/etc/fedns" and name in mounted
+    (service,) = (one for one in objects.of("Service", found) if one["metadata"]["name"] == "fedns")
+    assert (service["spec"]["type"], service["spec"]["clusterIP"]) == ("ClusterIP", "10.96.0.53")

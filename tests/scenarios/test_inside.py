@@ -16,6 +16,8 @@ import dns.zone
 import pytest
 
 from tests.bench import serving
+from tests.fakes import kubecluster
+from tests.scenarios import test_registry as registry
 from tests.scenarios import world
 from tests.scenarios.world import GLOBAL, Served, World
 
@@ -149,6 +151,28 @@ def test_a_members_agent_goes_on_without_the_fleet(tmp_path: Path) -> None:
             running.shows(name, answer)
         running.shows(GLOBAL, (f"A {OWN[A]}",))
         assert running.answer("www.acme.com") == ("A 192.0.2.80",)
+
+
+def test_an_agent_cut_off_from_all_api_servers_begins_with_what_it_knew(tmp_path: Path) -> None:
+    """Its member is one that the fleet registers: who that is, and how to reach it, is known too."""
+    nginx = kubecluster.service("nginx", world.ADDRESSES[registry.ZONE])
+    nginx["spec"]["clusterIP"] = LOCAL
+    own = (f"CNAME {POD[1]}.", f"A {LOCAL}")
+    with registry.estate(tmp_path) as found:
+        found.fleet.put(registry.NEAREST)
+        found.member.put(nginx)
+        found.join()
+        with world.serve(found.place, "--member", registry.NAME) as running:
+            running.shows(POD[0], own)
+            nearest = running.answer(GLOBAL)
+            assert nearest == world.records([world.ADDRESSES[registry.ZONE]])
+        found.fleet.stop()
+        found.member.stop()
+        with world.serve(found.place, "--member", registry.NAME) as running:
+            running.shows(POD[0], own)
+            world.until(lambda: running.problems().count("cannot be reached") > 1, "told", registry.TOLD)
+            running.shows(POD[0], own)
+            assert running.answer(GLOBAL) == nearest
 
 
 def test_an_agent_of_nobody_does_not_start(tmp_path: Path) -> None:
