@@ -94,6 +94,16 @@ def test_a_stub_domain_of_coredns(
         local_first(fleet, pod, [tool("getent"), "ahosts"])
 
 
+def test_a_forwarder_that_serves_several_members(
+    fleet: inside.Fleet, place: pods.Pod, tool: Callable[[str], str], tmp_path: Path
+) -> None:
+    reader = inside.Reader("getent", (tool("getent"), "ahostsv4"))
+    with coredns(place, tmp_path, tool("coredns"), COREFILE + example("corefile", "edns0 subnet")):
+        for member in ("us", "eu", "us"):
+            fleet.pods[member].configure([CLUSTER_DNS])
+            assert reader.ask(fleet.pods[member], SHORT) == INNER[member][:1]
+
+
 def test_stub_domains_of_kube_dns(
     fleet: inside.Fleet, place: pods.Pod, tool: Callable[[str], str], tmp_path: Path
 ) -> None:
