@@ -4,14 +4,21 @@ Law: values in, families out; a scrape stays a few megabytes, however many route
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
 SERIES = 5_000
 """Series of requests by route."""
+ROUTES = 500
+"""Routes with a histogram, of eight series each."""
+BOUNDS = ("0.005", "0.025", "0.1", "0.5", "2.5", "+Inf")  # seconds, as workers count them
 OTHER = "other"
+
+Spans = tuple[tuple[int, ...], float]
+"""Requests that took at most so long, each counted once; and the seconds of all of them."""
 
 
 class Traffic(NamedTuple):
@@ -25,6 +32,8 @@ class Traffic(NamedTuple):
     """(member, pool, kind)"""
     events: Mapping[str, int] = {}
     """Retries, ejections, refusals by status, and whatever else is counted."""
+    spans: Mapping[str, Spans] = {}
+    """By route."""
 
 
 def families(told: Traffic) -> Iterator[Metric]:
@@ -40,6 +49,7 @@ def families(told: Traffic) -> Iterator[Metric]:
     )
     yield _counted("fedns_gateway_request_seconds", "From the head of a request to the end of its answer.",
                    ("route", "member"), by_route)  # fmt: skip
+    yield _spread(told.spans)
     yield _counted("fedns_gateway_tries", "Requests sent to a member, each try.", ("member", "pool"),
                    told.tries)  # fmt: skip
     yield _counted("fedns_gateway_failures", "What backends failed at, by kind.", ("member", "pool", "kind"),
@@ -66,6 +76,24 @@ def _busiest(
         before = found.get((OTHER, member, code), (0, 0.0))
         found[OTHER, member, code] = before[0] + count, before[1] + seconds
     return found
+
+
+def joined(one: Spans | None, other: Spans) -> Spans:
+    if one is None:
+        return other
+    return tuple(map(sum, zip(one[0], other[0], strict=True))), one[1] + other[1]
+
+
+def _spread(spans: Mapping[str, Spans]) -> HistogramMetricFamily:
+    help = f"From a request's head to the end of its answer (beyond {ROUTES} quiet ones are route `other`)."
+    family = HistogramMetricFamily("fedns_gateway_duration_seconds", help, labels=("route",))
+    ordered = sorted(spans.items(), key=lambda item: sum(item[1][0]), reverse=True)
+    shown = dict(ordered[:ROUTES])
+    for _, span in ordered[ROUTES:]:
+        shown[OTHER] = joined(shown.get(OTHER), span)
+    for route, (counts, seconds) in shown.items():
+        family.add_metric((route,), list(zip(BOUNDS, accumulate(counts), strict=True)), sum_value=seconds)
+    return family
 
 
 def _counted(name: str, help: str, labels: Sequence[str], values: Mapping[Any, float]) -> CounterMetricFamily:

@@ -82,6 +82,7 @@ GATEWAY = traffic.Traffic(
     {("m1", "shop/web/80"): 12},
     {("m1", "shop/web/80", "refused"): 2},
     {"retries": 2, "ejections": 1, "refused_400": 3, "evicted": 4},
+    {"shop/web a.test/": ((5, 0, 2, 1, 0, 2), 2.0)},
 )
 
 
@@ -102,6 +103,23 @@ def test_the_gateway_by_route_member_and_code() -> None:
         family = found[f"fedns_gateway_{name}"]
         assert list(samples(family)) == [(f"fedns_gateway_{name}_total", labels, value)]
     assert "fedns_gateway_requests" not in scrape()
+
+
+def test_how_long_requests_took_by_route() -> None:
+    found = list(samples(scrape(workers=WORKERS._replace(gateway=GATEWAY))["fedns_gateway_duration_seconds"]))
+    buckets = [value for name, _, value in found if name.endswith("_bucket")]
+    assert buckets == [5.0, 5.0, 7.0, 8.0, 8.0, 10.0]
+    assert ("fedns_gateway_duration_seconds_sum", ("shop/web a.test/",), 2.0) in found
+    assert ("fedns_gateway_duration_seconds_count", ("shop/web a.test/",), 10.0) in found
+
+
+def test_the_busiest_routes_have_histograms_and_nothing_is_lost() -> None:
+    spans = {f"r{n}": ((n, 0, 0, 0, 0, 1), 1.0) for n in range(traffic.ROUTES + 10)}
+    told = scrape(workers=WORKERS._replace(gateway=traffic.Traffic({}, spans=spans)))
+    family = samples(told["fedns_gateway_duration_seconds"])
+    counts = {labels: value for name, labels, value in family if name.endswith("_count")}
+    assert len(counts) == traffic.ROUTES + 1 and counts["other",] == sum(range(10)) + 10
+    assert sum(counts.values()) == sum(range(traffic.ROUTES + 10)) + traffic.ROUTES + 10
 
 
 def test_the_busiest_routes_have_series_and_nothing_is_lost() -> None:

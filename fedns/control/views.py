@@ -244,7 +244,8 @@ def gateway(directory: str) -> traffic.Traffic:
     requests, events = tally.traffic(directory)
     seen = {(member, pool.decode("latin-1")): row for (member, pool), row in tally.seen(directory).items()}
     return traffic.Traffic(
-        requests={_labels(row): numbers for row, numbers in requests.items()},
+        requests={_labels(row): served[:2] for row, served in requests.items()},
+        spans=_spans(requests),
         tries={key: row[tally.TRIES] for key, row in seen.items()},
         failures={
             (*key, kind): count
@@ -254,6 +255,15 @@ def gateway(directory: str) -> traffic.Traffic:
         },
         events=events,
     )
+
+
+def _spans(requests: Mapping[tally.Traffic, tally.Served]) -> dict[str, traffic.Spans]:
+    """How long requests took, by route."""
+    found: dict[str, traffic.Spans] = {}
+    for row, served in requests.items():
+        route = _labels(row)[0]
+        found[route] = traffic.joined(found.get(route), (served.spread, served.seconds))
+    return found
 
 
 def _labels(row: tally.Traffic) -> tuple[str, str, str]:

@@ -155,6 +155,8 @@ class Inbound(asyncio.Protocol):
         self.hall.leave(self, self.peer.address)
         self._deaf = True
         self._waiting.clear()
+        if self._leaving is not None:
+            self._leaving.cancel()
         exchange, self.exchange, self._tunnel = self.exchange, None, None
         self._reading = None  # which knows us: without it all this goes at once
         if exchange is not None:

@@ -15,7 +15,6 @@ from fedns.gateway.options import Upstream
 from fedns.proxy import framing
 
 if TYPE_CHECKING:
-    from fedns.proxy.depot import Depot
     from fedns.proxy.swift import Ride
 
 MAX_HEAD = 64 << 10  # octets of the head of an answer, and of its trailers
@@ -39,6 +38,12 @@ class Key(NamedTuple):
 
 class Broken(Exception):
     """The backend does not speak HTTP/1.1, or not within bounds."""
+
+
+class Keeper(Protocol):
+    """Whose connections these are."""
+
+    def gone(self, outbound: "Outbound") -> None: ...
 
 
 class Taker(Protocol):
@@ -94,7 +99,7 @@ class Outbound(asyncio.Protocol):
         "used",
     )
 
-    def __init__(self, depot: "Depot", key: Key) -> None:
+    def __init__(self, depot: Keeper, key: Key) -> None:
         self.depot, self.key = depot, key
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.used, self.until = 0, 0.0

@@ -5,6 +5,7 @@ says only what backends did, never what clients did. Rows are found once and the
 """
 
 import os
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from time import time
@@ -14,8 +15,11 @@ from fedns.servers import ledger
 
 TRAFFIC, SEEN = ".traffic", ".seen"
 ROWS = 8192  # rows of each ledger and worker: 2 MiB
-REQUESTS, MICROSECONDS = 0, 1
-"""Columns of TRAFFIC; of what is counted beside requests, only the first."""
+REQUESTS, MICROSECONDS, SPREAD = 0, 1, 2
+"""Columns of TRAFFIC; of what is counted beside requests, only the first. From SPREAD on: requests that took
+at most so long, each counted once, and those that took longer."""
+BOUNDS = (5_000, 25_000, 100_000, 500_000, 2_500_000)  # microseconds
+_QUICK = BOUNDS[0]
 TRIES, REFUSED, RESET, SILENT, ERRORS, LAST, OUT, ALL = range(8)
 """Columns of SEEN: tries begun, connections refused, broken off before an answer, silent for too long,
 answers that say the backend cannot serve (`UNABLE`), when it last failed (Unix milliseconds); and as it
@@ -66,8 +70,10 @@ class Tally:
     def add(self, at: int, seconds: float) -> None:
         """One more in a row."""
         cells = self._traffic.cells
+        spent = int(seconds * 1e6)
         cells[at] += 1
-        cells[at + 1] += int(seconds * 1e6)
+        cells[at + MICROSECONDS] += spent
+        cells[at + SPREAD + (bisect_left(BOUNDS, spent) if spent > _QUICK else 0)] += 1
 
     def count(self, what: str) -> None:
         """Something else happened: a limit was met, a try was made again."""
@@ -108,8 +114,16 @@ class Tally:
         return sum(self._seen.cells[at + TRIES] for at in self._pools.get(pool, ()))
 
 
-def traffic(directory: str) -> tuple[dict[Traffic, tuple[int, float]], dict[str, int]]:
-    """What all workers did: requests and their seconds, and how often else what."""
+class Served(NamedTuple):
+    """How many, how long together, and how many took at most so long as BOUNDS say, or longer."""
+
+    requests: int
+    seconds: float
+    spread: tuple[int, ...]
+
+
+def traffic(directory: str) -> tuple[dict[Traffic, Served], dict[str, int]]:
+    """What all workers did with requests, and how often else what."""
     requests, others = {}, {}
     for name, row in ledger.read_all(directory, TRAFFIC).items():
         if name[:1] == b"!":
@@ -118,7 +132,8 @@ def traffic(directory: str) -> tuple[dict[Traffic, tuple[int, float]], dict[str,
         status, _, rest = name.partition(b"\0")
         member, _, rule = rest.partition(b"\0")
         number = int(status) if status.isdigit() else 0
-        requests[Traffic(rule, member.decode(), number)] = row[REQUESTS], row[MICROSECONDS] / 1e6
+        made = Served(row[REQUESTS], row[MICROSECONDS] / 1e6, row[SPREAD:])
+        requests[Traffic(rule, member.decode(), number)] = made
     return requests, others
 
 

@@ -175,7 +175,7 @@ def test_a_plain_request_takes_the_short_way(swiftly: World) -> None:
     assert b"\r\nx-forwarded-for: 192.0.2.1\r\n" in back.sent[0] and len(back.sent) == 3
     answer = re.sub(rb"\r\nDate: .*? GMT", b"", front.sent[-1])
     assert answer == b"HTTP/1.1 200 OK\r\nServer: me\r\nX-A: b\r\nContent-Length: 5\r\n\r\nhello"
-    row = {key: count for key, (count, _) in traffic(swiftly.counters)[0].items()}
+    row = {key: count for key, (count, *_) in traffic(swiftly.counters)[0].items()}
     assert list(row.values()) == [3] and not swiftly.hall.directory.service(POOL).active
 
 
@@ -296,7 +296,7 @@ def test_places_know_the_rows_of_two_members(form: ModuleType, tmp_path: Path) -
     tally, place = Tally(str(tmp_path / "t")), form.Place(_location(b"/"))
     for member in ("east", "west", "north", "east", "north", "west", "west", ""):
         tally.add(place.row(tally, member), 0.5)
-    counted = {each.member: row for each, row in traffic(str(tmp_path))[0].items()}
+    counted = {each.member: row[:2] for each, row in traffic(str(tmp_path))[0].items()}
     assert counted == {"east": (2, 1.0), "west": (3, 1.5), "north": (2, 1.0), "": (1, 0.5)}
 
 
@@ -331,6 +331,15 @@ def test_a_client_that_goes_away_takes_its_request_along(swiftly: World) -> None
     assert back.closed
     (row,) = traffic(swiftly.counters)[0]
     assert row.status == 499 and not swiftly.hall.directory.service(POOL).active
+
+
+def test_nobody_waits_for_a_client_that_said_all_and_went(swiftly: World) -> None:
+    swiftly.backend()
+    client, _ = swiftly.client()
+    client.data_received(GET)
+    assert client.eof_received() and client._leaving is not None and not client._leaving.cancelled()
+    client.connection_lost(None)
+    assert client._leaving.cancelled()
 
 
 def test_patience_ends_on_the_long_way(swiftly: World) -> None:

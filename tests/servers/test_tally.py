@@ -51,10 +51,13 @@ def test_what_workers_did_is_summed(tmp_path: Path) -> None:
         worker = tally.Tally(str(tmp_path / name))
         worker.served(b"ns/shop a/", "c1", 200, 0.5)
         worker.served(b"ns/shop a/", "", 404, 0.25)
+        worker.served(b"ns/slow a/", "c1", 200, 0.005)
+        worker.served(b"ns/slow a/", "c1", 200, 9.0)
         worker.count("retries")
     requests, others = tally.traffic(str(tmp_path))
-    assert requests[tally.Traffic(b"ns/shop a/", "c1", 200)] == (2, 1.0)
-    assert requests[tally.Traffic(b"ns/shop a/", "", 404)] == (2, 0.5)
+    assert requests[tally.Traffic(b"ns/shop a/", "c1", 200)] == (2, 1.0, (0, 0, 0, 2, 0, 0))
+    assert requests[tally.Traffic(b"ns/shop a/", "", 404)] == (2, 0.5, (0, 0, 0, 2, 0, 0))
+    assert requests[tally.Traffic(b"ns/slow a/", "c1", 200)] == (4, 18.01, (2, 0, 0, 0, 0, 2))
     assert others == {"retries": 2}
 
 
