@@ -47,6 +47,10 @@ class Annexes:
         return (*self._refused, *(problem for each in self.open for problem in each.problems))
 
     @property
+    def tellers(self) -> tuple[annex.Teller, ...]:
+        return tuple(each for each in self.open if isinstance(each, annex.Teller))
+
+    @property
     def private(self) -> frozenset[bytes]:
         """Apexes of those that nobody may copy."""
         return frozenset(each.zone.apex for each in self.open if not each.copied)

@@ -123,9 +123,8 @@ class Desk:
             view.close()
             raise FednsError(f"nobody is inside member {member!r}: it has no `clients`, and no `dns.inside`")
         try:
-            told = explain.explain(
-                done.snapshot, done.layout, view, explain.Question(name, rtype, asker), now
-            )
+            question = explain.Question(name, rtype, asker, done.annexes.tellers)
+            told = explain.explain(done.snapshot, done.layout, view, question, now)
             told = views.confirmed(told, done.snapshot, self._parts.prober.counts, now)
             return views.sourced(told, self._parts.roster.origins)
         finally:

@@ -6,7 +6,7 @@ those that a change touches. It is told what number it has among the zones; nobo
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from fedns.dns import names, node
 from fedns.errors import Problem
@@ -45,6 +45,22 @@ class Annex(Protocol):
 
     def difference(self, before: model.Snapshot, after: model.Snapshot, now: float) -> Changes:
         """What may differ since `before`, of this setting; `after.touched` are the services to look at."""
+
+
+class Story(NamedTuple):
+    """Why one name of a zone is answered as it is, in words, and the service that it is about."""
+
+    rule: str
+    steps: tuple[str, ...] = ()
+    service: model.Service | None = None
+
+
+@runtime_checkable
+class Teller(Protocol):
+    """A zone that tells why."""
+
+    def tell(self, name: bytes, place: int, snapshot: model.Snapshot) -> Story | None:
+        """Of a name, to a client at the place with this number; None: it is not in the zone."""
 
 
 class Parts(Protocol):

@@ -4,7 +4,7 @@ Law: nothing is worked out a second way. Outcomes and TTL come from the function
 and the records are those of a real reply: `respond` is asked, and its octets are read back.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ import dns.rdatatype
 from msgspec import Struct, structs
 
 from fedns.dns import (
+    annex,
     client,
     explanation,
     federation,
@@ -42,11 +43,12 @@ _FULL_SIZE = 4096  # octets of UDP payload asked for, so that the reply is shown
 
 
 class Question(NamedTuple):
-    """`asker`: the client whose address is to count."""
+    """`asker`: the client whose address is to count. `tellers`: zones that tell of their names."""
 
     name: str
     type: str
     asker: client.Client = client.NOBODY
+    tellers: Sequence[annex.Teller] = ()
 
 
 class _Found(Struct, frozen=True):
@@ -80,9 +82,17 @@ def explain(
         return _federated(structs.replace(found, where=where), layout, told, now)
     kind, rule = _static(view, owner, reply)
     steps = (rule, *(_undeclared(layout, owner) if kind == "missing" else ()))
+    place = layout.places.index(where.place)
+    stories = (each.tell(owner, place, snapshot) for each in asked.tellers)
+    story = next(filter(None, stories), None)
+    if story is not None and (story.service is not None or kind == "missing"):
+        kind, rule = "missing" if reply.rcode == "NXDOMAIN" else "inside", story.rule
+        steps = (rule, *where.told(True), *story.steps)
     stood = list(_standing(layout, view, [owner, *_targets(reply)], asked)) if rtype in _ADDRESSES else []
     steps = (*steps, *(f"{zones.text(name)} has the addresses of {zones.text(to)}" for name, to, _ in stood))
     told = explanation.Explanation(*shown, kind, rule, generation, reply, steps)
+    if story is not None and story.service is not None:
+        told = structs.replace(told, service=f"{story.service.namespace}/{story.service.name}")
     leads = (*_targets(reply), *(name for _, _, through in stood for name in through))
     found = next(filter(None, (_find(snapshot, layout, target) for target in leads)), None)
     if found is None:
@@ -123,7 +133,7 @@ def _federated(
     return structs.replace(
         told,
         rule=inband.RULES[final.rule],
-        steps=tuple(story),
+        steps=tuple(dict.fromkeys(story)),
         service=key,
         level=level.kind,
         strategy=service.policy.strategy,

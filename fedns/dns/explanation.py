@@ -52,8 +52,9 @@ class Reply(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """One question explained, `steps` in order. `kind` is what the name is: federated, static, between (an
-    empty non-terminal), missing or foreign; `via` are the names that an alias leads through."""
+    """One question explained, `steps` in order. `kind` is what the name is: federated, static, inside (a
+    cluster or a set of them), between (an empty non-terminal), missing or foreign; `via` are the names that
+    an alias leads through."""
 
     name: str
     type: str

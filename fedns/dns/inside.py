@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from struct import Struct
 from typing import Literal, NamedTuple
 
-from fedns.dns import annex, answers, federation, names, node, outcome, skeleton, wire
+from fedns.dns import account, annex, answers, federation, names, node, outcome, skeleton, wire
 from fedns.errors import FednsError, Problem
 from fedns.model import locality, selection
 from fedns.model import snapshot as model
@@ -105,6 +105,29 @@ class Domain(annex.Services):
             views = [view(spot, place) for place, spot in enumerate(self.spots)]
             found[name] = self._located([each or self._nobody for each in views])
         return found
+
+    def tell(self, name: bytes, place: int, snapshot: model.Snapshot) -> annex.Story | None:
+        """Why a name of the domain is answered as it is."""
+        if not wire.below(name, self.zone.apex):
+            return None
+        spot = self.spots[place]
+        point = account.Point(spot.member, tuple(self.layout.levels[each] for each in spot.levels))
+        for above in wire.ancestors(name):
+            service = self._named(above, self.federated, snapshot)
+            if service is not None and above == name:
+                local = names.prefix(service) + self.local
+                return account.federated(service, point, local, self.style == "rewrite")
+            service = self._named(above, self.local, snapshot)
+            if service is not None:
+                return account.own(service, point)
+        return annex.Story(account.NOT_NAMED) if name != self.zone.apex else None
+
+    @staticmethod
+    def _named(name: bytes, suffix: bytes, snapshot: model.Snapshot) -> model.Service | None:
+        """The service whose name this is."""
+        labels = list(names.labels(name[: len(name) - len(suffix)])) if name.endswith(suffix) else []
+        key = "/".join(label.decode("latin-1") for label in reversed(labels))
+        return snapshot.services.get(key) if len(labels) == 2 else None
 
     def _located(self, seen: Sequence[bytes]) -> bytes | None:
         """One node that is these at the places; None where it is nowhere."""
