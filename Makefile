@@ -19,7 +19,7 @@ SEED ?= 1
 REQUESTS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core run test check fmt golden scenario conformance envtest fuzz bench bench-dns bench-walk peers helm bench-converge bench-scale bench-fleet bench-flood bench-decide bench-gateway clean
+.PHONY: help setup core run test check fmt golden scenario conformance envtest fuzz bench bench-dns bench-walk peers helm bench-converge bench-scale bench-fleet bench-flood bench-inside bench-decide bench-gateway clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,6 +101,9 @@ bench-scale: setup  ## Cold start, memory and cost per change at 20 members x 10
 
 bench-fleet: setup  ## First sync, memory and events of 10, 30 and 100 API servers x 10,000 services; QUICK=1 for 1,000
 	$(BIN)/python tests/bench/bench_fleet.py $(if $(QUICK),--services 1000 --seconds 10)
+
+bench-inside: setup  ## The cluster domain of 20 members x 10,000 services: its table, a change, hits and misses
+	$(BIN)/python tests/bench/bench_inside.py
 
 bench-decide: setup  ## Microseconds for a decision of the gateway's core, and for its routes
 	$(BIN)/python tests/bench/bench_decide.py

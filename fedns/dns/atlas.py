@@ -219,3 +219,17 @@ def _doubts(settings: Settings, fleet: Mapping[str, model.Member]) -> Iterable[P
             if other != name:
                 told = f"{network} is said to be clients of member {other} and of this one"
                 yield Problem(f"clients of member {name}", told, f"{other} counts")
+    yield from _nested({network: name for network, name in first.items() if name in fleet})
+
+
+def _nested(clients: Mapping[str, str]) -> Iterator[Problem]:
+    """Networks of one member in those of another."""
+    around: list[tuple[IPv4Network | IPv6Network, str]] = []
+    told = [(ip_network(text), name) for text, name in clients.items()]
+    for network, name in sorted(told, key=lambda row: (row[0].version, int(row[0][0]), row[0].prefixlen)):
+        while around and (around[-1][0].version != network.version or not _within(network, around[-1][0])):
+            around.pop()
+        if around and around[-1][1] != name:
+            what = f"{network} lies in {around[-1][0]}, the clients of member {around[-1][1]}"
+            yield Problem(f"clients of member {name}", what, "the narrower one counts: correct one of them")
+        around.append((network, name))

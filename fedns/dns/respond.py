@@ -84,9 +84,8 @@ def respond(view: View, packet: bytes, limit: int, asker: client.Client = client
         value = node.view(value, place)
         kind, ancount, start, end, turn, unit = _unpack(value, record)
         if kind == node.SLOW and node.absent(value):
-            return _absent(
-                view, node.place(value)[0], (packet[:2], _NXDOMAIN[flags], extras, question, own[0])
-            )
+            parts = (packet[:2], _NXDOMAIN[flags], extras, question, own[0])
+            return _absent(view.get(node.ZONES) or b"", node.place(value)[0], parts)
     if kind == node.PLAIN:
         reply = b"".join((packet[:2], flags, ancount, _NONE, extras, question, value[start:end], own[0]))
     elif kind == node.ROTATE:
@@ -95,7 +94,8 @@ def respond(view: View, packet: bytes, limit: int, asker: client.Client = client
         body = value[start:turn] + value[cut:end] + value[turn:cut]
         reply = b"".join((packet[:2], flags, ancount, _NONE, extras, question, body, own[0]))
     elif kind == node.NODATA:
-        soa = _elsewhere(view, turn, unit) if turn else _denial(view, node.place(value)[0], question)
+        zones = view.get(node.ZONES) or b""
+        soa = _elsewhere(zones, turn, unit) if turn else _denial(zones, node.place(value)[0], question)
         reply = b"".join((packet[:2], flags, ancount, _ONE, extras, question, value[start:end], soa, own[0]))
     elif kind == node.WEIGHTED:
         ancount, body = node.variant(value[start:end], packet[0] << 8 | packet[1])
@@ -125,7 +125,8 @@ def _signed(
 
 def _missing(view: View, name: bytes, parts: tuple[bytes, bytes, bytes, bytes, bytes]) -> bytes | None:
     """NXDOMAIN, if the closest name above exists and is a plain one; else None."""
-    flats = node.flats(view.get(node.ZONES) or b"")
+    zones = view.get(node.ZONES) or b""
+    flats = node.flats(zones)
     begin, zone = lookup.step(name, flats) if flats else (name, -1)
     if zone < 0:
         value = lookup.encloser(view, name)
@@ -133,21 +134,21 @@ def _missing(view: View, name: bytes, parts: tuple[bytes, bytes, bytes, bytes, b
     else:
         value = view.get(begin[1 + begin[0] :])
         zone = zone if value is None or lookup.ends(value) else -1
-    return None if zone < 0 or view.get(node.READY) is None else _absent(view, zone, parts)
+    return None if zone < 0 or view.get(node.READY) is None else _absent(zones, zone, parts)
 
 
-def _absent(view: View, zone: int, parts: tuple[bytes, bytes, bytes, bytes, bytes]) -> bytes:
+def _absent(zones: bytes, zone: int, parts: tuple[bytes, bytes, bytes, bytes, bytes]) -> bytes:
     """NXDOMAIN, by the zone with this number."""
     ident, head, extras, question, opt = parts
-    return b"".join((ident, head, _NONE, _ONE, extras, question, _denial(view, zone, question), opt))
+    return b"".join((ident, head, _NONE, _ONE, extras, question, _denial(zones, zone, question), opt))
 
 
-def _elsewhere(view: View, at: int, zone: int) -> bytes:
+def _elsewhere(zones: bytes, at: int, zone: int) -> bytes:
     """The SOA of another zone, whose apex is at this offset of the reply."""
-    return (0xC000 + at).to_bytes(2, "big") + node.denials(view.get(node.ZONES) or b"")[zone][1]
+    return (0xC000 + at).to_bytes(2, "big") + node.denials(zones)[zone][1]
 
 
-def _denial(view: View, zone: int, question: bytes) -> bytes:
+def _denial(zones: bytes, zone: int, question: bytes) -> bytes:
     """The zone's SOA, its owner pointing to the end of the question's name."""
-    apex, record = node.denials(view.get(node.ZONES) or b"")[zone]
+    apex, record = node.denials(zones)[zone]
     return (0xC000 + wire.HEADER + len(question) - 4 - apex).to_bytes(2, "big") + record

@@ -192,3 +192,9 @@ def test_clients_of_two_members_are_a_problem() -> None:
         problem.where == "clients of member us"
         and "10.1.0.0/16 is said to be clients of member eu" in problem.what
     )
+
+
+def test_clients_of_a_member_within_those_of_another_are_a_doubt() -> None:
+    clients = {"eu": ("10.0.0.0/8", "10.2.0.0/16", "2001:DB8::/32"), "us": ("10.1.0.0/16", "2001:db8:1::/48")}
+    told = [str(problem) for problem in drawn(clients=clients).problems if "lies in" in problem.what]
+    assert len(told) == 2 and all("clients of member us" in each and "member eu" in each for each in told)
