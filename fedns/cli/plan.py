@@ -17,6 +17,7 @@ from rich.text import Text
 from fedns import config
 from fedns.cli import codes, output, prospect
 from fedns.errors import Problem
+from fedns.kube.failure import Failure
 from fedns.placement import item, plan
 
 STYLES = {"create": "green", "update": "yellow", "delete": "red", "orphan": "magenta", "refuse": "bold red"}
@@ -28,7 +29,10 @@ HIDDEN = ("managedFields", "resourceVersion", "uid", "generation", "creationTime
 
 def show(
     file: output.ConfigOption = config.DEFAULT_FILE,
-    member: Annotated[str, typer.Option("--member", help="Only this member.")] = "",
+    server: Annotated[
+        bool,
+        typer.Option("--server", help="Ask the members' API servers what they would make of it (dry run)."),
+    ] = False,
     why: Annotated[
         bool, typer.Option("--why", help="Also where nothing changes, and what does not go where.")
     ] = False,
@@ -45,28 +49,18 @@ def show(
         raise typer.Exit(codes.PROBLEMS)
     try:
         found = prospect.prospect(loaded.config)
-    except OSError as error:
-        output.complain(f"{loaded.config.fleet.manifests}: cannot be read: {error.strerror}")
+    except (OSError, Failure) as error:
+        output.complain(f"the fleet cannot be read: {error}")
         raise typer.Exit(codes.PROBLEMS) from None
-    made = _only(plan.made(found.world), member)
+    made = plan.made(found.world)
+    if server:
+        made = prospect.rehearsed(loaded.config, found, made)
     if format is output.Format.json:
         output.emit(_told(made, found.problems))
     else:
         _print(made, found.problems, why)
     if made.errors or (made.dangers and not sure):
         raise typer.Exit(codes.PROBLEMS)
-
-
-def _only(made: plan.Plan, member: str) -> plan.Plan:
-    if not member:
-        return made
-    return plan.Plan(
-        tuple(each for each in made.steps if each.member == member),
-        tuple(each for each in made.absences if each.member == member),
-        tuple(each for each in made.losses if each.member == member),
-        made.warnings,
-        made.errors,
-    )
 
 
 def _print(made: plan.Plan, problems: Iterable[Problem], why: bool) -> None:

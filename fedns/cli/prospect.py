@@ -1,51 +1,125 @@
-"""What a plan is made of, read from the directories of one configuration.
+"""What a plan is made of, read once: from directories, and from API servers what they have of its kinds.
 
-Law: read once, nothing is asked of an API server. A directory that cannot be read is a member that tells
-nothing: nothing is planned for it.
+Law: nothing is written; a rehearsal asks servers what they would make of it. What cannot be read is a member
+that tells nothing: nothing is planned for it.
 """
 
-from collections.abc import Iterable, Mapping
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import NamedTuple
 
 from msgspec import structs
 
 from fedns import config, fleet
+from fedns.distribute import holdings
 from fedns.errors import Problem
+from fedns.kube import client
+from fedns.kube.failure import Failure
+from fedns.kube.resource import Resource
 from fedns.placement import item, matching, plan
-from fedns.sources import objects, templates
+from fedns.sources import objects, overrides, templates
+
+SCALERS = (("autoscaling/v2", "HorizontalPodAutoscaler"),)
+ROOM = (("v1", "Node"), ("v1", "Pod"))
+"""What tells the room for pods, where a policy divides by it."""
+NEEDED = (("v1", "ConfigMap"), ("v1", "Secret"), ("v1", "ServiceAccount"), ("v1", "PersistentVolumeClaim"))
+"""Of the fleet, where a policy takes along what objects name."""
 
 
 class Prospect(NamedTuple):
-    """`problems` of what was read; some of them are doubts about what counts."""
+    """`problems` of what was read; some of them are doubts about what counts. `known`: the resources of
+    members that are API servers."""
 
     world: plan.World
     problems: list[Problem]
+    known: Mapping[str, Mapping[holdings.Version, Resource]]
 
 
 def prospect(settings: config.Config) -> Prospect:
-    """From all directories. OSError: the fleet's cannot be read."""
-    root = settings.fleet.manifests
-    told = templates.read(root) if root else templates.Read()
-    problems = list(told.problems)
-    clusters = [_cluster(each, problems) for each in settings.members]
-    return Prospect(plan.World(told.items, told.policies, told.overrides, clusters), problems)
+    """All that is needed. OSError, Failure: what the fleet has cannot be read."""
+    return asyncio.run(_prospect(settings))
 
 
-def _cluster(member: fleet.Member, problems: list[Problem]) -> plan.Cluster:
+def rehearsed(settings: config.Config, found: Prospect, made: plan.Plan) -> plan.Plan:
+    """The plan as the members' API servers would carry it out; their refusals are steps too."""
+    return asyncio.run(_rehearsed(settings, found, made))
+
+
+async def _prospect(settings: config.Config) -> Prospect:
+    gate = asyncio.Semaphore(client.AT_ONCE)
+    told, asked = await _fleet(settings.fleet, gate)
+    world = plan.World(told.items, told.policies, told.overrides, whole=told.whole, kinds=asked)
+    made = Prospect(world, list(told.problems), {})
+    kinds = _kinds(told)
+    clusters = await asyncio.gather(*(_cluster(each, kinds, made, gate) for each in settings.members))
+    return made._replace(
+        world=structs.replace(made.world, clusters=[cluster for cluster, _ in clusters]),
+        known={cluster.member.name: known for cluster, known in clusters},
+    )
+
+
+def _kinds(told: templates.Read) -> set[holdings.Version]:
+    """What members are asked for."""
+    named = {(str(each.get("apiVersion")), str(each.get("kind"))) for each in told.items}
+    selected = {(one.api_version, one.kind) for each in told.policies for one in each.resources}
+    divisions = [each.placement.division for each in told.policies]
+    by_room = any(each and (each.available or each.preference == "Aggregated") for each in divisions)
+    return {*named, *selected, *SCALERS, *(ROOM if by_room else ())}
+
+
+async def _fleet(
+    told: fleet.Fleet, gate: asyncio.Semaphore
+) -> tuple[templates.Read, frozenset[plan.Kind] | None]:
+    """What it has, and of which kinds (None: of all)."""
+    where = fleet.where(told)
+    if where is None:
+        return templates.read(told.manifests) if told.manifests else templates.Read(), None
+    async with _talking(client.Client(where, gate)) as api:
+        rules = await holdings.held(api, overrides.KINDS)
+        found = templates.told(rules.items)
+        kinds = {(one.api_version, one.kind) for each in found.policies for one in each.resources}
+        if any(each.dependencies for each in found.policies):
+            kinds |= set(NEEDED)
+        held = await holdings.held(api, kinds)
+    more = templates.told(held.items)
+    refused = [Problem("fleet", each) for each in (*rules.refused.values(), *held.refused.values())]
+    whole = found.whole and more.whole and not refused
+    problems = (*found.problems, *more.problems, *refused)
+    read = structs.replace(found, items=more.items, problems=problems, whole=whole)
+    return read, frozenset((version.rpartition("/")[0], kind) for version, kind in kinds)
+
+
+Known = tuple[plan.Cluster, Mapping[holdings.Version, Resource]]
+
+
+async def _cluster(
+    member: fleet.Member, kinds: Iterable[holdings.Version], made: Prospect, gate: asyncio.Semaphore
+) -> Known:
     taints = tuple(matching.Taint(*each) for each in member.taints)
     who = matching.Member(
         member.name, member.aliases, member.labels, member.provider, member.region, member.zones, taints
     )
-    if not member.manifests:
-        return plan.Cluster(who)
+    where = fleet.where(member)
     try:
-        told = templates.read(member.manifests)
-    except OSError as error:
-        problems.append(Problem(f"member {member.name}", f"cannot be read: {error.strerror}"))
-        return plan.Cluster(who)
-    problems.extend(told.problems)
-    items = {item.ref(each): each for each in told.items}
-    return plan.Cluster(_placed(who, told.items), items, told.whole)
+        if where is None:
+            told = templates.read(member.manifests)
+            made.problems.extend(told.problems)
+            return plan.Cluster(_placed(who, told.items), _by_ref(told.items), told.whole), {}
+        async with _talking(client.Client(where, gate)) as api:
+            held = await holdings.held(api, kinds)
+    except (OSError, Failure) as error:
+        made.problems.append(Problem(f"member {member.name}", f"cannot be read: {error}"))
+        return plan.Cluster(who), {}
+    made.problems.extend(Problem(f"member {member.name}", each) for each in held.refused.values())
+    missing = held.missing.difference(SCALERS)
+    whole = not held.refused.keys() - {*SCALERS, *ROOM}
+    cluster = plan.Cluster(_placed(who, held.items), _by_ref(held.items), whole, missing)
+    return cluster, held.known
+
+
+def _by_ref(items: Iterable[item.Item]) -> dict[item.Ref, item.Item]:
+    return {item.ref(each): each for each in items}
 
 
 def _placed(who: matching.Member, items: Iterable[item.Item]) -> matching.Member:
@@ -59,3 +133,47 @@ def _placed(who: matching.Member, items: Iterable[item.Item]) -> matching.Member
 def _told(nodes: Iterable[Mapping[str, str]], names: tuple[str, ...]) -> tuple[str, ...]:
     found = {each[name] for each in nodes for name in names if each.get(name)}
     return tuple(sorted(found))
+
+
+async def _rehearsed(settings: config.Config, found: Prospect, made: plan.Plan) -> plan.Plan:
+    gate = asyncio.Semaphore(client.AT_ONCE)
+    steps: list[plan.Step] = []
+    for member in settings.members:
+        where, known = fleet.where(member), found.known.get(member.name, {})
+        mine = [each for each in made.steps if each.member == member.name]
+        if where is None:
+            steps += mine
+            continue
+        fresh = {each.ref.name for each in mine if each.ref.kind == "Namespace" and each.action == "create"}
+        async with _talking(client.Client(where, gate)) as api:
+            steps += [await _rehearse(api, known, each, fresh) for each in mine]
+    return structs.replace(made, steps=tuple(steps))
+
+
+async def _rehearse(
+    api: client.Client,
+    known: Mapping[holdings.Version, Resource],
+    step: plan.Step,
+    fresh: set[str],
+) -> plan.Step:
+    if step.sent is None:
+        return step
+    if step.ref.namespace in fresh:
+        return structs.replace(
+            step, why=(*step.why, "the server was not asked: its namespace is not there yet")
+        )
+    resource = known[str(step.sent["apiVersion"]), step.ref.kind]
+    try:
+        after = await holdings.dry(api, resource, step.sent, step.force)
+    except Failure as error:
+        why = (*step.why, f"the server refuses it: {error}")
+        return structs.replace(step, action="refuse", why=why, after=step.before)
+    return structs.replace(step, after=after, why=(*step.why, "the server would take it"))
+
+
+@contextlib.asynccontextmanager
+async def _talking(api: client.Client) -> AsyncIterator[client.Client]:
+    try:
+        yield api
+    finally:
+        await api.close()

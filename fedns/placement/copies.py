@@ -29,12 +29,13 @@ class Wanted(NamedTuple):
 
 class Made(NamedTuple):
     """The step to be taken: `after` is the object as it will be, and `why` tells of each change; `doubts`
-    are for people."""
+    are for people. `sent` is what is applied for it."""
 
     action: Action
     after: dict[str, Any] | None
     why: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    sent: dict[str, Any] | None = None
 
 
 def made(
@@ -54,7 +55,8 @@ def made(
     why = [f"{name} changes it" for name in dict.fromkeys(changed.applied)]
     sent = changed.item
     if there is None:
-        return Made("create", marks.marked(sent, wanted.policy), tuple(why), tuple(doubts))
+        sent = marks.marked(sent, wanted.policy)
+        return Made("create", sent, tuple(why), tuple(doubts), sent)
     if scaled and _replicas(there) is not None:
         sent = pod.revised(sent, _replicas(there) or 0)
         why.append("its replicas are its autoscaler's")
@@ -62,14 +64,16 @@ def made(
     if fixed:
         return Made("refuse", None, (*why, fixed), (fixed,))
     sent = retention.kept(sent, there)
-    if not marks.ours(there) and not _overwrites(wanted) and merging.merged(there, sent) != there:
+    now = merging.tidy(there)
+    if not marks.ours(there) and not overwrites(wanted) and merging.tidy(merging.merged(there, sent)) != now:
         taken = "it is there already, other than it is to be, and not ours"
         return Made("refuse", None, (*why, taken), (f"{taken} (conflictResolution: Overwrite takes it)",))
-    after = merging.merged(_fresh(there), marks.marked(sent, wanted.policy))
-    if after == there:
+    sent = marks.marked(sent, wanted.policy)
+    after: dict[str, Any] = merging.tidy(merging.merged(_fresh(there), sent))
+    if after == now:
         return Made("keep", after, tuple(why), tuple(doubts))
     adopted = () if marks.ours(there) else ("it is there already, and becomes ours",)
-    return Made("update", after, (*why, *adopted), tuple(doubts))
+    return Made("update", after, (*why, *adopted), tuple(doubts), sent)
 
 
 def _fresh(there: item.Item) -> item.Item:
@@ -113,7 +117,8 @@ def _immutable(sent: item.Item, there: item.Item) -> str:
     return ""
 
 
-def _overwrites(wanted: Wanted) -> bool:
+def overwrites(wanted: Wanted) -> bool:
+    """Whether what is there already may be taken."""
     told = item.annotations(wanted.found).get(CONFLICT)
     return wanted.policy.overwrite if told is None else told.lower() == "overwrite"
 

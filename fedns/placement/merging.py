@@ -28,6 +28,34 @@ KEYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 DEFAULTS = {"protocol": "TCP"}
 
 
+PLAIN = frozenset(
+    (
+        "labels",
+        "annotations",
+        "matchLabels",
+        "nodeSelector",
+        "data",
+        "binaryData",
+        "stringData",
+        "limits",
+        "requests",
+    )
+)
+"""Maps that are the same empty and absent; any other may mean something by being there (`emptyDir`)."""
+
+
+def tidy(found: Any) -> Any:
+    """The same without nulls, empty lists and empty plain maps: API servers do not keep them."""
+    if isinstance(found, Mapping):
+        rows = {key: tidy(value) for key, value in found.items()}
+        return {key: value for key, value in rows.items() if not _nothing(key, value)}
+    return [tidy(each) for each in found] if isinstance(found, list) else found
+
+
+def _nothing(field: str, value: Any) -> bool:
+    return value is None or value == [] or (value == {} and field in PLAIN)
+
+
 def merged(there: item.Item, sent: item.Item) -> dict[str, Any]:
     """The object in the member after `sent` was applied."""
     known = item.ref(sent).group

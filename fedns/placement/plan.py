@@ -14,24 +14,34 @@ from fedns.placement import choice, copies, item, marks, matching, pod, room, sc
 
 
 class Cluster(Struct, frozen=True):
-    """A member and what it has; `items` None: it tells nothing. `whole`: what is not in them is not there."""
+    """A member and what it has; `items` None: it tells nothing. `whole`: what is not in them is not there.
+    `missing`: kinds (apiVersion and kind) that it does not serve."""
 
     member: matching.Member
     items: Mapping[item.Ref, item.Item] | None = None
     whole: bool = True
+    missing: frozenset[tuple[str, str]] = frozenset()
+
+
+Kind = tuple[str, str]
+"""Group and kind."""
 
 
 class World(Struct, frozen=True):
-    """All that a plan is made of."""
+    """All that a plan is made of. `whole`: what is not told is not in the fleet; it was asked for `kinds`
+    (None: for all), and copies of other kinds are not looked at."""
 
     templates: Sequence[item.Item] = ()
     policies: Sequence[Propagation] = ()
     overrides: Sequence[Override] = ()
     clusters: Sequence[Cluster] = ()
+    whole: bool = True
+    kinds: frozenset[Kind] | None = None
 
 
 class Step(Struct, frozen=True):
-    """One object in one member: as it is (None: it is not there) and as it will be."""
+    """One object in one member: as it is (None: it is not there) and as it will be. `sent` is applied for
+    that, with `force` from whoever else has it."""
 
     member: str
     ref: item.Ref
@@ -40,6 +50,8 @@ class Step(Struct, frozen=True):
     why: tuple[str, ...]
     before: item.Item | None = None
     after: item.Item | None = None
+    sent: item.Item | None = None
+    force: bool = False
 
 
 class Absence(Struct, frozen=True):
@@ -81,6 +93,7 @@ class Plan(Struct, frozen=True):
         return tuple(each for each in self.steps if each.action not in ("keep", "refuse"))
 
 
+UNREAD = "not all of the fleet can be read: it may be there"
 FIRST = (("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition"))
 """What other objects need to be there before them; removed last."""
 
@@ -101,8 +114,7 @@ def made(world: World) -> Plan:
         *_idle(world.overrides, templates.values()),
         *_twice([*world.policies, *world.overrides]),
     ]
-    making = _Making(templates, found.spreads, [each for each, problems in wrong if problems])
-    making.overrides = world.overrides
+    making = _Making(world, templates, found.spreads, [each for each, problems in wrong if problems])
     for cluster in clusters:
         making.cluster(cluster)
     absences = [
@@ -165,12 +177,12 @@ class _Making:
 
     def __init__(
         self,
+        world: World,
         templates: Mapping[item.Ref, item.Item],
         spreads: Mapping[item.Ref, targets.Spread],
         doubtful: Sequence[Override],
     ) -> None:
-        self._templates, self._spreads, self._doubtful = templates, spreads, doubtful
-        self.overrides: Sequence[Override] = ()
+        self._world, self._templates, self._spreads, self._doubtful = world, templates, spreads, doubtful
         self.steps: list[Step] = []
         self.warnings: list[Problem] = []
         self.losses: list[Loss] = []
@@ -185,7 +197,12 @@ class _Making:
             target = spread.targets.get(name)
             if target is not None:
                 self._put(cluster, what, target, what in scaled)
-        ours = {what: each for what, each in cluster.items.items() if marks.ours(each)}
+        kinds = self._world.kinds
+        ours = {
+            what: each
+            for what, each in cluster.items.items()
+            if marks.ours(each) and (kinds is None or what[:2] in kinds)
+        }
         for what, there in ours.items():
             known = self._spreads.get(what)
             if known is None or name not in known.targets:
@@ -206,12 +223,13 @@ class _Making:
             if each.replicas is not None
         }
         wanted = copies.Wanted(self._templates[what], target.policy, target.replicas, total)
-        overrides = choice.overrides(wanted.found, self.overrides)
+        overrides = choice.overrides(wanted.found, self._world.overrides)
         made = copies.made(wanted, cluster.member, overrides, there, scaled)
         where = f"{what} in {name}"
         self.warnings.extend(Problem(where, doubt) for doubt in made.doubts)
         after = there if made.action == "refuse" else made.after
-        self.steps.append(Step(name, what, made.action, title, (*target.why, *made.why), there, after))
+        why, force = (*target.why, *made.why), copies.overwrites(wanted)
+        self.steps.append(Step(name, what, made.action, title, why, there, after, made.sent, force))
 
     def _stopped(self, what: item.Ref, target: targets.Target, cluster: Cluster) -> str:
         """Why an object is not touched in a member; empty: it may be."""
@@ -220,6 +238,9 @@ class _Making:
             return f"{target.policy.title} is suspended"
         for each in choice.overrides(self._templates[what], self._doubtful):
             return f"{each.title} names a member that is not known"
+        version = (str(self._templates[what].get("apiVersion")), what.kind)
+        if version in cluster.missing:
+            return f"the member does not serve {what.kind} ({version[0]})"
         if not cluster.whole and what not in (cluster.items or {}):
             return "not all that the member has can be read: it may be there"
         return ""
@@ -229,8 +250,9 @@ class _Making:
     ) -> None:
         """A copy that nobody wants there any more."""
         name, policy = cluster.member.name, marks.policy(there)
-        if spread is not None and spread.frozen:
-            self.steps.append(Step(name, what, "refuse", policy, (spread.frozen,), there, there))
+        frozen = spread.frozen if spread else "" if self._world.whole else UNREAD
+        if frozen:
+            self.steps.append(Step(name, what, "refuse", policy, (frozen,), there, there))
             return
         if what not in self._templates:
             why, stays = "the fleet has it no more", marks.preserved(there)

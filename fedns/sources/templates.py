@@ -5,14 +5,15 @@ numbers, one node in two places) is made plain.
 """
 
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from fedns.errors import Problem
 from fedns.model.propagation import Override, Propagation
-from fedns.sources import catalog, objects, overrides
+from fedns.sources import catalog, hints, objects, overrides
 
 OURS = "fedns.io/"
 """The group of what is told to us; none of it is an application's."""
@@ -49,18 +50,45 @@ class _Everything(Mapping[tuple[str, str], objects.Kind]):
         return len(overrides.KINDS)
 
 
+def told(items: Iterable[dict[str, Any]]) -> Read:
+    """The same of objects that an API server told."""
+    found, kinds, problems = [], _Everything(), []
+    for each in items:
+        kind = kinds[each["apiVersion"], each["kind"]]
+        try:
+            value = kind.strip(msgspec.convert(each, kind.shape))
+        except (msgspec.ValidationError, objects.WrongShape) as error:
+            meant = hints.shape(str(error), kind.shape)
+            problems.append(Problem(_called(each), str(error), meant))
+            continue
+        found.append(value)
+        doubt = "" if value is None else kind.doubt(value)
+        if doubt:
+            problems.append(Problem(_called(each), doubt))
+    return _sorted(found, problems, not problems)
+
+
+def _called(each: dict[str, Any]) -> str:
+    meta = each.get("metadata") or {}
+    return f"{each['kind']} " + "/".join(filter(None, (meta.get("namespace"), meta.get("name"))))
+
+
 def read(root: str) -> Read:
     """All of a directory. OSError: it cannot be read."""
     book = catalog.Catalog(root, _Everything())
     for path in book.look().changed:
         book.read(path)
     values = [value for _, value in sorted(book.values(), key=lambda row: row[0])]
+    return _sorted(values, book.problems(), not book.blind)
+
+
+def _sorted(values: list[Any], problems: Iterable[Problem], whole: bool) -> Read:
     return Read(
         items=tuple(each.item for each in values if isinstance(each, Template)),
         policies=tuple(each for each in values if isinstance(each, Propagation)),
         overrides=tuple(each for each in values if isinstance(each, Override)),
-        problems=book.problems(),
-        whole=not book.blind,
+        problems=tuple(problems),
+        whole=whole,
     )
 
 

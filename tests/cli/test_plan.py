@@ -1,6 +1,7 @@
 """`fedns plan` on directories: what people see, what programs get, and when it fails."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fedns.cli import codes, main
+from tests.fakes import kubecluster
 from tests.placement import worlds
 
 CONFIG = """federation: f
@@ -112,10 +114,6 @@ def test_a_fleet_that_cannot_be_read(home: Path) -> None:
     assert "cannot be read" in said(code=codes.PROBLEMS)
 
 
-def test_one_member_only(home: Path) -> None:
-    assert told("--member", "b")["steps"] == []
-
-
 def test_secrets_are_hidden(home: Path) -> None:
     (home / "fleet" / "secret.yaml").write_text(SECRET)
     assert "hunter2" not in said() + said("-o", "json") and "(hidden, " in said()
@@ -124,3 +122,50 @@ def test_secrets_are_hidden(home: Path) -> None:
 def test_a_broken_configuration(home: Path) -> None:
     (home / "fedns.yaml").write_text("federation: f\n")
     assert "domain" in said(code=codes.PROBLEMS)
+
+
+SERVED = """federation: f
+domain: example.com
+fleet: {api: {server: FLEET}}
+members:
+- {name: a, api: {server: MEMBER}}
+- {name: b, api: {server: "http://127.0.0.1:9"}}
+"""
+
+
+@pytest.fixture
+def served(home: Path) -> Iterator[kubecluster.Cluster]:
+    """A member that is an API server; the fleet stays a directory, and one more member is not there."""
+    with kubecluster.running() as cluster:
+        cluster.put(kubecluster.namespace("prod"))
+        text = SERVED.replace("MEMBER", cluster.url).replace("api: {server: FLEET}", "manifests: fleet")
+        (home / "fedns.yaml").write_text(text)
+        yield cluster
+
+
+def test_members_that_are_api_servers_are_asked(served: kubecluster.Cluster) -> None:
+    made = told()
+    assert [(each["member"], each["action"]) for each in made["steps"]] == [("a", "create")]
+    assert [each["where"] for each in made["problems"]] == ["member b"]
+    assert not [line for line in served.log() if line.startswith(("PATCH", "POST", "PUT"))]
+
+
+def test_the_server_is_asked_what_it_would_make_of_it(served: kubecluster.Cluster) -> None:
+    (step,) = told("--server")["steps"]
+    assert step["action"] == "create" and step["why"][-1] == "the server would take it"
+    assert step["after"]["spec"]["clusterIP"], "what the server gives out is shown"
+    assert "dryRun=All" in served.log()[-1]
+    status, _ = served.request("GET", "/api/v1/namespaces/prod/services/web")
+    assert status == 404
+
+
+def test_what_the_server_refuses_is_told(served: kubecluster.Cluster) -> None:
+    served.delete(kubecluster.namespace("prod"))
+    (step,) = told("--server")["steps"]
+    assert step["action"] == "refuse" and "the server refuses it: 404" in step["why"][-1]
+
+
+def test_a_fleet_that_is_an_api_server(served: kubecluster.Cluster, home: Path) -> None:
+    (home / "fedns.yaml").write_text(SERVED.replace("FLEET", served.url).replace("MEMBER", served.url))
+    made = told()
+    assert made["steps"] == [] and made["errors"] == [], "it has no such kinds"

@@ -74,3 +74,8 @@ def test_the_same_again_changes_nothing_and_nothing_is_changed_in_place() -> Non
     once = merging.merged(there, sent)
     assert merging.merged(once, sent) == once == there
     assert sent == service(ports=[{"port": 80}])
+
+
+def test_what_servers_do_not_keep_is_no_difference() -> None:
+    told = {"a": None, "b": [], "labels": {}, "emptyDir": {}, "c": [{"d": [], "e": 0}], "f": "", "g": False}
+    assert merging.tidy(told) == {"emptyDir": {}, "c": [{"e": 0}], "f": "", "g": False}

@@ -248,3 +248,22 @@ def test_namespaces_come_first_and_go_last() -> None:
     assert worlds.actions(made) == ["a: create Namespace", "a: create Service"]
     gone = plan.made(worlds.world("", told, has={"a": worlds.after(made, "a")}))
     assert worlds.actions(gone) == ["a: delete Service", "a: delete Namespace"]
+
+
+def test_a_fleet_that_cannot_be_read_whole_takes_nothing_away() -> None:
+    world = structs.replace(
+        worlds.world("", worlds.everything(ON_A_B), has=copies("prune: true")), whole=False
+    )
+    assert worlds.actions(plan.made(world)) == ["a: refuse Service", "b: refuse Service"]
+
+
+def test_copies_of_kinds_that_the_fleet_was_not_asked_for_are_not_looked_at() -> None:
+    world = structs.replace(worlds.world("", has=copies()), kinds=frozenset({("apps", "Deployment")}))
+    assert plan.made(world).steps == ()
+
+
+def test_a_kind_that_a_member_does_not_serve_is_refused_there() -> None:
+    there = plan.Cluster(worlds.MEMBERS["a"], {}, missing=frozenset({("v1", "Service")}))
+    made = plan.made(worlds.world(worlds.SERVICE, worlds.everything(), clusters=[there]))
+    assert worlds.actions(made) == ["a: refuse Service"]
+    assert made.steps[0].why[-1] == "the member does not serve Service (v1)"
