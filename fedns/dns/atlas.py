@@ -105,8 +105,8 @@ def _inside(
             entered = {number: _entered(row, own) for row, number in index.items() if number in said}
             of = {number: _number(index, row) for number, row in entered.items() if row != own}
             yield name, places.Inside(_number(index, own), of)
-        elif own in index:
-            yield name, places.Inside(index[own])
+        elif theirs := [number for row, number in index.items() if row.member == name]:
+            yield name, places.Inside(index.get(own, theirs[0]))
 
 
 class _Said(NamedTuple):

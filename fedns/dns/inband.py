@@ -5,7 +5,7 @@ it changes only when the answer or a verdict does. It fits a small datagram: wha
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -34,7 +34,7 @@ class Tale:
 
     def __init__(self, service: model.Service, ttl: int) -> None:
         self._shards = {shard.member: shard for shard in service.shards}
-        self._ttl = ttl
+        self._ttl, self._local = ttl, selection.local(service.policy)
 
     def child(self, level: names.Level, here: outcome.Outcome, more: str) -> bytes:
         """The encoded child. `more` is what else the first line tells."""
@@ -47,10 +47,16 @@ class Tale:
         serving = {member for member, _ in here.shares}
         if serving:
             there.sort(key=serving.__contains__)
-        told = [self._line(member, member in serving) for member in there[:MAX_SHARDS]]
-        if len(there) > MAX_SHARDS:
-            told.append(string(f"and {len(there) - MAX_SHARDS} more shards"))
+        named = self._near(there, serving) if self._local and serving else there
+        told = [self._line(member, member in serving) for member in named[:MAX_SHARDS]]
+        if len(there) > len(told):
+            told.append(string(f"and {len(there) - len(told)} more shards"))
         return [_rule(level.kind, here.rule, more), *told, _count(len(serving), len(there), self._ttl)]
+
+    def _near(self, there: Sequence[str], serving: Set[str]) -> list[str]:
+        """Without those that would serve, were they nearer: of a large fleet that is nearly all."""
+        shards = self._shards
+        return [each for each in there if each in serving or shards[each].verdict.state not in selection.ABLE]
 
     def surely_untold(self, level: names.Level, member: str) -> bool:
         """Whether a member that serves has no line of its own, whoever else serves: there are enough before

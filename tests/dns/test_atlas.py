@@ -184,6 +184,32 @@ def test_an_agent_knows_the_places_inside_its_member_alone() -> None:
     assert drawn(home="us").atlas.inside == {"us": places.Inside(0)}
 
 
+def test_whoever_is_inside_a_member_without_a_region_is_there_all_the_same() -> None:
+    found = drawn(clients={"bare": ("10.3.0.0/16",)}, default=("us-east1", ""))
+    assert stood(found, "10.3.0.1")[0] == stood(found, "192.0.2.1", "bare")[0] == ("us-east1", "", "bare")
+
+
+@given(st.data())
+def test_a_scope_holds_inside_too(data: st.DataObject) -> None:
+    """All addresses in a scope that is told are in one place, at a listener inside a member as elsewhere."""
+    networks = st.builds(
+        lambda octet, length: str(ip_network((octet << 4 | 10 << 24, length), strict=False)),
+        st.integers(0, 15),
+        st.integers(22, 32),
+    )
+    some = st.lists(networks, max_size=4, unique=True)
+    rules = tuple(
+        (each, "europe-west1", data.draw(st.sampled_from(["b", "c", ""]))) for each in data.draw(some)
+    )
+    found = drawn(prefixes=rules, clients={"us": tuple(data.draw(some))}, inside=("eu", "bare"))
+    known, member = places.Places(found.atlas), data.draw(st.sampled_from(["", "eu", "bare", "us"]))
+    at = [known.find((10 << 24 | number).to_bytes(4, "big"), None, member) for number in range(256)]
+    for number, each in enumerate(at):
+        around = max(each.scope - 24, 0)
+        alike = [other for other in range(256) if other >> (8 - around) == number >> (8 - around)]
+        assert {at[other].place for other in alike} == {each.place}
+
+
 def test_clients_of_two_members_are_a_problem() -> None:
     found = drawn(clients={"eu": ("10.1.0.0/16",), "us": ("10.1.0.0/16", "10.2.0.0/16")})
     assert stood(found, "10.1.0.1")[0] == ("europe-west1", "", "eu")
