@@ -7,27 +7,20 @@ nobody else is able, unless that is wanted.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, islice
-from struct import Struct
+from itertools import islice
 from typing import NamedTuple
 
 from msgspec import structs
 
-from fedns.dns import annex, answers, federation, inside, names, node, outcome, skeleton, wire
+from fedns.dns import annex, answers, federation, headless, names, node, outcome, skeleton, wire
 from fedns.errors import FednsError, Problem
 from fedns.model import clusterset, selection
 from fedns.model import snapshot as model
-from fedns.model.facts import Backend, Port
 
 VERSION = b"\x0bdns-version"
 SCHEMA = b"\x051.0.0"
 _VERSION_TTL = 28800  # seconds; as the specification has it
 SVC = b"\x03svc"
-MOST = 200
-"""Endpoints of a headless service that its own name tells: their SRV records with the longest names fit into
-a message. All have names of their own."""
-_SRV = Struct(">HHH")  # priority, weight, port
-_WEIGHT = 100
 
 
 class Settings(NamedTuple):
@@ -99,7 +92,9 @@ class Set:
         if not prefix or not merged.exporters or len(prefix + self.top) > names.MAX_NAME:
             return {}
         if merged.headless:
-            return dict(_Headless(self, service, merged, now).entries())
+            ttl = federation.time_to_live(service, self.layout, now)
+            home = headless.Home(self.number, prefix + self.top, ttl, self.ids)
+            return dict(headless.Headless(merged, home).entries())
         return {prefix + self.top: _Balanced(self, service, merged, now).entry()}
 
     def _put(self, key: str, service: model.Service | None, now: float, into: annex.Changes) -> None:
@@ -193,80 +188,17 @@ class _Balanced:
             stem = node.encode(node.Node(*kind, federation.rrsets(found, ttl), slots, (), found.stale))
         else:
             stem = answers.stem(kind, ttl, (found.v4, found.v6))
-        return node.adopt(stem, list(self._children(found)))
+        return headless.ported(stem, self._rows(found), ttl)
 
-    def _children(self, found: outcome.Outcome) -> Iterator[bytes]:
-        """`_port._proto`, at the service's own name."""
-        rows = {labels: port for port in self._service.ports if (labels := _labels(port, self._owner))}
-        yield from _between(rows)
-        for labels, port in rows.items():
-            rdata = _SRV.pack(0, _WEIGHT, port.number) + (found.host or self._owner)
-            records = (node.RRset(wire.SRV, self._ttl, (rdata,)),) if found.serves else ()
-            yield node.child(labels, records)
-
-
-class _Endpoint(NamedTuple):
-    """One that has a name of its own, with all its addresses."""
-
-    owner: bytes
-    shard: model.Shard
-    backends: tuple[Backend, ...]
-
-
-class _Headless:
-    """A service of which every ready endpoint is told."""
-
-    def __init__(self, zone: Set, service: model.Service, merged: clusterset.Merged, now: float) -> None:
-        self._zone, self._merged = zone, merged
-        self._owner = names.prefix(service) + zone.top
-        self._ttl = federation.time_to_live(service, zone.layout, now)
-
-    def entries(self) -> Iterator[tuple[bytes, bytes]]:
-        """None at all while no endpoint is ready."""
-        groups = [list(self._endpoints(shard)) for shard in _serving(self._merged.shards)]
-        found = [each for group in groups for each in group]
-        if not found:
-            return
-        kind = self._zone.number, node.SERVICE
-        shown = list(islice(_dealt(groups), MOST))
-        stem = answers.stem(kind, self._ttl, _families(chain(*(each.backends for each in shown))))
-        yield self._owner, node.adopt(stem, list(self._services(shown)))
-        for name in {name for each in found for name in self._above(each.owner)}:
-            yield name, self._zone.between
-        for each in found:
-            yield each.owner, answers.stem(kind, self._ttl, _families(each.backends))
-
-    def _endpoints(self, shard: model.Shard) -> Iterator[_Endpoint]:
-        """Those of a member by name; one without a hostname is called as its address."""
-        below = self._zone.ids.get(shard.member, b"") + self._owner
-        told = shard.facts.inside
-        named: dict[bytes, list[Backend]] = {}
-        for each in (told.backends if told is not None else None) or ():
-            if each.ready:
-                label = names.label(each.hostname) or inside.dashed(each.address)
-                named.setdefault(label, []).append(each)
-        for label, backends in sorted(named.items()):
-            if len(label + below) <= names.MAX_NAME:
-                yield _Endpoint(label + below, shard, tuple(backends))
-
-    def _above(self, owner: bytes) -> Iterator[bytes]:
-        name = wire.parent(owner)
-        while name != self._owner:
-            yield name
-            name = wire.parent(name)
-
-    def _services(self, shown: Sequence[_Endpoint]) -> Iterator[bytes]:
-        """`_port._proto`: each endpoint with the number at which it listens."""
-        rows: dict[bytes, list[bytes]] = {}
-        for offer in self._merged.offers:
-            labels = _labels(offer.port, self._owner)
-            if not labels:
-                continue
-            numbers = ((each.owner, _number(each, offer.port)) for each in shown)
-            rows[labels] = [_SRV.pack(0, _WEIGHT, number) + owner for owner, number in numbers if number]
-        yield from _between(rows)
-        for labels, rdatas in rows.items():
-            yield node.child(labels, (node.RRset(wire.SRV, self._ttl, tuple(rdatas)),) if rdatas else ())
+    def _rows(self, found: outcome.Outcome) -> headless.Rows:
+        """Each named port, at the service's own name."""
+        shared = len(found.v4) + len(found.v6) if found in self._own.values() else 1
+        weight = headless.WEIGHT // shared
+        target, rows = found.host or self._owner, dict[bytes, list[bytes]]()
+        for port in self._service.ports:
+            if labels := headless.labels(port, self._owner):
+                rows[labels] = [headless.SRV.pack(0, weight, port.number) + target] if found.serves else []
+        return rows
 
 
 def ids(members: Mapping[str, model.Member]) -> tuple[Mapping[str, bytes], tuple[Problem, ...]]:
@@ -311,44 +243,6 @@ def _addressed(shard: model.Shard) -> model.Shard:
     if not shard.facts.hostnames or not shard.addresses:
         return shard
     return structs.replace(shard, facts=structs.replace(shard.facts, hostnames=()))
-
-
-def _serving(shards: Sequence[model.Shard]) -> Sequence[model.Shard]:
-    """Those that can serve; those that drain, if there are no others."""
-    able = [shard for shard in shards if shard.verdict.state in selection.ABLE and _ready(shard)]
-    return able or [shard for shard in shards if shard.verdict.state == "draining"]
-
-
-def _ready(shard: model.Shard) -> bool:
-    told = shard.facts.inside
-    return any(each.ready for each in (told.backends if told is not None else None) or ())
-
-
-def _dealt(groups: Sequence[Sequence[_Endpoint]]) -> Iterator[_Endpoint]:
-    """One of each member, then the next of each, so that a part of them is a fair one."""
-    for at in range(max(map(len, groups))):
-        yield from (group[at] for group in groups if at < len(group))
-
-
-def _families(backends: Iterator[Backend] | Sequence[Backend]) -> tuple[outcome.Family, outcome.Family]:
-    return outcome.packed([each.address for each in backends])
-
-
-def _number(one: _Endpoint, port: Port) -> int:
-    """Where an endpoint listens for a port of the service; 0: nowhere."""
-    offered = port in one.shard.facts.ports
-    listens = (dict(each.ports).get(port.name, 0) for each in one.backends)
-    return next(filter(None, listens), 0) or (port.number if offered and not one.backends[0].ports else 0)
-
-
-def _labels(port: Port, owner: bytes) -> bytes:
-    """`_name._protocol`; nothing for a port without a name, or where that is too long."""
-    labels = inside.ported(port)
-    return labels if len(labels + owner) <= names.MAX_NAME else b""
-
-
-def _between(rows: Mapping[bytes, object]) -> Iterator[bytes]:
-    return (node.child(labels, ()) for labels in sorted({wire.parent(each) for each in rows}))
 
 
 def _conflicts(service: model.Service) -> tuple[Problem, ...]:

@@ -139,3 +139,28 @@ def test_policies_that_distribute_are_looked_at_too(fleet: Path) -> None:
     code, text = check(fleet)
     assert code == codes.PROBLEMS
     assert f"{fleet}/fleet/propagation.yaml:1" in text and "did you mean 'resourceSelectors'?" in text
+
+
+EXPORTED = """\
+apiVersion: v1
+kind: Service
+metadata: {{name: web, namespace: shop}}
+spec: {{clusterIP: {0}, ports: [{{name: http, port: 80}}]}}
+---
+apiVersion: multicluster.x-k8s.io/v1alpha1
+kind: ServiceExport
+metadata: {{name: web, namespace: shop, creationTimestamp: {1}-01-01T00:00:00Z}}
+"""
+
+
+def test_exports_that_disagree(fleet: Path) -> None:
+    with (fleet / "fedns.yaml").open("a") as settings:
+        settings.write("clusterset: {enabled: true}\n")
+    (fleet / "members/gce-us-east1/web.yaml").write_text(EXPORTED.format("10.96.0.9", 2024))
+    (fleet / "members/gce-europe-west1/web.yaml").write_text(EXPORTED.format("None", 2025))
+    code, text = check(fleet)
+    assert code == codes.PROBLEMS
+    told = (
+        "ServiceExport shop/web of member gce-europe-west1: has type Headless, and gce-us-east1 ClusterSetIP"
+    )
+    assert told in text and "gce-us-east1 exported it first" in text

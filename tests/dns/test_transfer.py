@@ -15,7 +15,6 @@ import pytest
 from fedns.dns import client, content, difference, journal, node, permit, resolve, transfer, tsig, wire
 from tests.conformance import worlds
 from tests.fakes import copying
-from tests.golden import fleet
 from tests.golden import test_dns as golden
 
 ORIGIN = "example.com."
@@ -105,9 +104,9 @@ def test_a_lower_zone_is_delegated_by_the_upper_one() -> None:
 
 @pytest.mark.parametrize("source", golden.CASES, ids=lambda path: path.name)
 def test_the_zone_of_a_fleet_is_what_a_dump_shows(source: Path) -> None:
-    found = fleet.load(source)
-    origin = found.layout.settings.domain + "."
-    zone = copying.pulled(copying.View(found.table()), origin)[1]
+    table, domain = golden.made(source)
+    origin = f"{domain}."
+    zone = copying.pulled(copying.View(table), origin)[1]
     written = source.with_name(source.name.replace(".in.yaml", ".out.zone")).read_text()
     assert zone == dns.zone.from_text(written, origin, relativize=False)
 

@@ -7,6 +7,7 @@ services: {NAMESPACE/NAME: {policy: {...}, ports: [[name, protocol, number]], la
   inside: {cluster_ips: [IP], backends: [{address: IP}], export: {created: 1}}, listens: [...]}},
   imports: {MEMBER: [IP]}}}
 static: master file text of a static zone with the domain as its origin
+clusterset: `clusterset.Settings`; its zone is meant then
 where: an `atlas.Settings`, for places of clients
 """
 
