@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from fedns.dns import annex, answers, federation, headless, names, node, outcome, skeleton, wire
+from fedns.dns import annex, answers, federation, headless, names, node, offering, outcome, skeleton, wire
 from fedns.errors import FednsError, Problem
 from fedns.model import clusterset, selection
 from fedns.model import snapshot as model
@@ -81,9 +81,15 @@ class Set:
             self._put(key, after.services.get(key), now, changes)
         return changes
 
-    def names(self, service: model.Service) -> tuple[bytes, ...]:
-        """Those that the service has just now."""
-        return tuple(self.entries(service, 0.0))
+    def tell(self, name: bytes, place: int, snapshot: model.Snapshot) -> annex.Story | None:
+        """Why a name of the zone is answered as it is."""
+        if not wire.below(name, self.zone.apex):
+            return None
+        labels = list(names.labels(name[: len(name) - len(self.top)])) if name.endswith(self.top) else []
+        if len(labels) < 2:
+            return annex.Story(offering.NOT_NAMED)
+        key = f"{labels[-1].decode('latin-1')}/{labels[-2].decode('latin-1')}"
+        return offering.story(key, snapshot.services.get(key), self.layout.places[place])
 
     def entries(self, service: model.Service, now: float) -> dict[bytes, bytes]:
         """All of one service."""
@@ -107,7 +113,7 @@ class Set:
             self._held[key] = tuple(made)
         if bool(had) != bool(made):
             self._space(key, 1 if made else -1, into)
-        found = _conflicts(service) if service is not None else ()
+        found = offering.problems(service) if service is not None else ()
         if found:
             self._found[key] = found
         else:
@@ -243,15 +249,3 @@ def _addressed(shard: model.Shard) -> model.Shard:
     if not shard.facts.hostnames or not shard.addresses:
         return shard
     return structs.replace(shard, facts=structs.replace(shard.facts, hostnames=()))
-
-
-def _conflicts(service: model.Service) -> tuple[Problem, ...]:
-    """Members that disagree about a service, and exports that cannot be."""
-    merged = clusterset.merge(service)
-    where = f"ServiceExport {service.namespace}/{service.name} of member "
-    first = f"{merged.exporters[0].member} exported it first, and counts" if merged.exporters else ""
-    what, hint = "its Service is of type ExternalName, which cannot be exported", "remove one of the two"
-    return (
-        *(Problem(where + each.member, each.detail, first) for each in merged.conflicts),
-        *(Problem(where + member, what, hint) for member in merged.refused),
-    )
