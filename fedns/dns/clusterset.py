@@ -146,14 +146,16 @@ class _Balanced:
         self._ttl = federation.time_to_live(service, zone.layout, now)
         self._outcomes = outcome.Outcomes(self._service, zone.layout, now)
         self._own = own(service, zone.layout)
+        self._shut = not any(map(selection.candidate, shards))
+        self._home = {} if self._own or not self._shut else homes(shards)
 
     def entry(self) -> bytes:
-        places = self._layout.places
-        if len(places) < 2 or not (self._own or self._outcomes.local):
-            return self._view(self._default(self._usual()))
+        places, inner = self._layout.places, {**self._home, **self._own}
         default = self._default(self._usual())
+        if len(places) < 2 or not (inner or self._outcomes.local):
+            return self._view(default)
         near = self._near(default)
-        found = [self._own.get(place.member) or near[at] for at, place in enumerate(places)]
+        found = [inner.get(place.member) or near[at] for at, place in enumerate(places)]
         views: dict[int, bytes] = {}
         for each in found:
             if id(each) not in views:
@@ -180,7 +182,7 @@ class _Balanced:
         """What is told of an outcome: a last resort only where it is wanted."""
         if found.rule == "open" and not self._zone.settings.fail_open:
             found = outcome.Outcome("closed")
-        if found.serves or any(map(selection.candidate, self._service.shards)):
+        if found.serves or not self._shut:
             return found
         return outcome.Outcome("serve", (), *outcome.packed(self._zone.settings.addresses))
 
@@ -234,6 +236,16 @@ def own(service: model.Service, layout: names.Layout) -> Mapping[str, outcome.Ou
             if addresses not in made:
                 made[addresses] = outcome.Outcome("serve", (), *outcome.packed(addresses))
             found[member] = made[addresses]
+    return found
+
+
+def homes(shards: Sequence[model.Shard]) -> Mapping[str, outcome.Outcome]:
+    """What those inside a member have of its own shard, where nobody outside could reach any: cluster IPs."""
+    found = {}
+    for shard in shards:
+        told = shard.facts.inside
+        if told is not None and told.cluster_ips and shard.verdict.state in selection.ABLE:
+            found[shard.member] = outcome.Outcome("serve", (), *outcome.packed(told.cluster_ips))
     return found
 
 

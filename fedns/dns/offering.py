@@ -59,6 +59,8 @@ def _addresses(service: model.Service, merged: clusterset.Merged, place: selecti
     else:
         several = "members have different ones" if imports else "no ServiceImport has one"
         yield f"no clusterset IP ({several}): addresses that members publish are told"
+        if not any(map(selection.candidate, merged.shards)):
+            yield "no member publishes one: those inside an exporting member get its own cluster IP"
         for shard in merged.shards:
             told = ", ".join(shard.addresses) or "no address"
             yield f"{shard.member}: {told}; it is {shard.verdict.state}: {shard.verdict.reason}"

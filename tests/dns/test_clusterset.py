@@ -130,6 +130,16 @@ def test_what_has_no_addresses_is_reached_at_the_gateway_where_that_is_wanted() 
     assert told(table({"us": shard("192.0.2.1")}, gateway), NAME) == ["192.0.2.1"]
 
 
+def test_what_has_no_addresses_is_had_from_within_by_its_cluster_ip() -> None:
+    shards = {"us": shard(), "eu": shard(state="unhealthy")}
+    for settings, others in ((USUAL, []), (clusterset.Settings(addresses=("203.0.113.9",)), ["203.0.113.9"])):
+        view = table(shards, settings)
+        assert told(view, NAME, "A", "us") == ["10.0.0.1"]
+        assert told(view, NAME, "A", "eu") == told(view, NAME) == others
+    assert told(table({**shards, "eu": shard("192.0.2.2")}), NAME, "A", "us") == ["192.0.2.2"]
+    assert told(table(shards, imports={"eu": ["10.98.0.1"]}), NAME, "A", "us") == ["10.98.0.1"]
+
+
 def test_nearest_and_weights_are_those_of_the_policy() -> None:
     shards = {"us": shard("192.0.2.1"), "eu": shard("192.0.2.2")}
     view = table(shards, policy={"strategy": "Nearest"})

@@ -122,6 +122,16 @@ def test_headless_by_endpoints_and_members(dig: Callable[..., list[str]]) -> Non
     assert dig(f"_http._tcp.{DB}", "SRV") == targets
 
 
+def test_what_is_told_of_it(served: Served) -> None:
+    told = served.fedns("explain", WEB).stdout
+    assert "a service of the cluster set (one address), exported by us" in told and "192.0.2.1" in told
+    told = served.fedns("explain", f"db-0.eu-1.{DB}").stdout
+    assert "headless" in told and "us: 1 ready of 2 endpoints" in told and "eu: 1 ready of 1" in told
+    assert "make a ServiceExport" in served.fedns("explain", f"other.shop.{TOP}").stdout
+    dumped = served.fedns("zone", "dump", "clusterset.local").stdout.split("\n")
+    assert f"db-0.eu-1.{DB}." in {line.split("\t")[0] for line in dumped if "10.2.0.5" in line}
+
+
 def test_endpoints_come_and_go(served: Served, dig: Callable[..., list[str]]) -> None:
     made = served.world
     made.put("members/us/db.yaml", headless(("10.1.0.5", "db-0", "false"), ("10.1.0.6", "db-1", "true")))
