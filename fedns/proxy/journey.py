@@ -9,12 +9,12 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from fedns.gateway import balance, normal, variables
+from fedns.gateway import balance
 from fedns.gateway.balance import Tried, Want
 from fedns.gateway.decide import Decision
 from fedns.gateway.head import Head
 from fedns.gateway.route import Endpoint
-from fedns.proxy import blame, fitting, framing
+from fedns.proxy import blame, fitting, framing, manner
 from fedns.proxy.directory import Service
 from fedns.proxy.mirrors import Copy
 from fedns.proxy.outbound import Key, Outbound
@@ -34,8 +34,6 @@ BUFFERED = 256 << 10
 """Of a body, kept for another try where the route wants it whole (`proxy-request-buffering`)."""
 _SOON = ((b"Retry-After", b"1"),)
 """Said while nothing is known of routes yet: then all lead to a pool without a name."""
-SEALED, SHARED = frozenset(("https", "grpcs")), frozenset(("grpc", "grpcs", "h2c"))
-EITHER = frozenset(("http", "auto"))  # as the port says
 _ENDED = 0  # of `Retry.tries`: as many as there are endpoints
 
 
@@ -134,9 +132,8 @@ class Journey(Relay):
         if self.options.balance == LEAST or (not self.plain and self.options.upstream.per_endpoint):
             self._service.busy[endpoint.tag] += 1
         hall.tally.saw(endpoint.member, self._service.key, tally.TRIES)
-        key = Key(endpoint.address, endpoint.port)
-        if self.options.upstream.protocol != "http" or endpoint.h2c:
-            key = self._spoken(key, endpoint.h2c)
+        assert self.head is not None
+        key = manner.key(self.options, self.head, self.request.websocket, endpoint)
         outbound = None if self.request.websocket else hall.depot.take(key)
         if outbound is not None:
             self._use(outbound)
@@ -166,20 +163,6 @@ class Journey(Relay):
         if found is None:
             hall.tally.count("pool_full")
         return found
-
-    def _spoken(self, key: Key, h2c: bool) -> Key:
-        """As the backend is spoken to; over TLS to the name that it is checked for."""
-        upstream = self.options.upstream
-        assert self.head is not None
-        if (
-            upstream.protocol in SHARED or (h2c and upstream.protocol in EITHER)
-        ) and not self.request.websocket:
-            key = key._replace(shared=True)
-        if upstream.protocol not in SEALED:
-            return key
-        host = variables.fill(upstream.vhost, self.head) if upstream.vhost else self.head.host
-        name = (upstream.name or normal.host(host)).decode("latin-1")
-        return key._replace(upstream=upstream, name=name if upstream.sni or upstream.verify else "")
 
     async def _open(self, key: Key) -> None:
         try:

@@ -101,6 +101,7 @@ GATEWAY_MAY_LOAD = {
     "fedns.proxy.identity",
     "fedns.proxy.inbound",
     "fedns.proxy.journey",
+    "fedns.proxy.manner",
     "fedns.proxy.mirrors",
     "fedns.proxy.onward",
     "fedns.proxy.outbound",
