@@ -5,6 +5,8 @@ from typing import Any
 import dns.message
 import dns.rcode
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fedns.dns import atlas, inside, names, node, resolve, respond, wire
 from tests.dns.test_places import From
@@ -247,3 +249,74 @@ def test_it_is_served_only_where_somebody_is_inside_or_it_is_wanted() -> None:
     view = fleet.build(world).table(inside.Kind(inside.Settings(served=True)))
     assert told(view, SHORT, where="us") == [f"{SHORT} CNAME {G}", f"{G} A 192.0.2.1"]
     assert names.wire(OWN) not in view
+
+
+# Random fleets against the rule, worked out the long way
+
+
+STATES = ("healthy", "unhealthy", "draining", "degraded", "unknown")
+shards = st.fixed_dictionaries(
+    {
+        "state": st.sampled_from(STATES),
+        "ready": st.integers(0, 2),
+        "address": st.booleans(),
+        "ips": st.sampled_from([(), ("10.0.0.1",), ("10.0.0.1", "fd00::1")]),
+    }
+)
+
+
+def drawn(told: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The shards as `fleet` takes them; each member's addresses tell who it is."""
+    made = {}
+    for number, (name, each) in enumerate(sorted(told.items()), 1):
+        ready = each["ready"]
+        counted = [
+            {"zone": zone, "ready": ready, "serving": ready, "terminating": 0, "total": 2} for zone in ("",)
+        ]
+        addresses = [f"192.0.2.{number}"] if each["address"] else []
+        own = [ip.replace("10.0.0.1", f"10.0.0.{number}") for ip in each["ips"]]
+        made[name] = {
+            "addresses": addresses,
+            "state": each["state"],
+            "readiness": counted,
+            "inside": {"cluster_ips": own},
+        }
+    return made
+
+
+def serving(told: dict[str, dict[str, Any]]) -> set[str]:
+    """Members that others may be sent to."""
+    there = {name: each for name, each in told.items() if each["address"]}
+    able = {name for name, each in there.items() if each["state"] in ("healthy", "degraded", "unknown")}
+    return able or {name for name, each in there.items() if each["state"] == "draining"}
+
+
+def local(told: dict[str, dict[str, Any]], member: str) -> bool:
+    own = told.get(member)
+    if own is None or not own["ips"] or not own["ready"] or own["state"] == "unhealthy":
+        return False
+    others = {name: each for name, each in told.items() if name != member and each["state"] != "draining"}
+    return own["state"] != "draining" or not serving(others)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.dictionaries(st.sampled_from(sorted(MEMBERS)), shards, min_size=1), st.sampled_from(["A", "AAAA"]))
+def test_every_members_pod_is_answered_by_the_rule(told_: dict[str, dict[str, Any]], rtype: str) -> None:
+    made = drawn(told_)
+    view = table(made)
+    for where, member in (("eu", "eu"), ("us", "us"), ("bare", "bare"), ("region", "region"), ("out", "")):
+        reply = ask(view, SHORT, rtype, where)
+        names_ = [str(each.name) for each in reply.answer]
+        ends = [str(one) for each in reply.answer if each.rdtype != 5 for one in each]
+        assert reply.rcode() == dns.rcode.NOERROR and names_[0] == SHORT
+        if local(told_, member):
+            wanted = [ip for ip in made[member]["inside"]["cluster_ips"] if (":" in ip) == (rtype == "AAAA")]
+            assert (sorted(ends), str(reply.answer[0][0])) == (sorted(wanted), OWN)
+            continue
+        first = {"eu": EUB, "us": USA, "region": US}.get(where, G)
+        assert str(reply.answer[0][0]) == first
+        allowed = {ip for name in serving(told_) for ip in made[name]["addresses"]}
+        assert set(ends) <= allowed and (
+            bool(ends) or not allowed or rtype == "AAAA" or serving(told_) == set()
+        )
+        assert bool(ends) != bool(reply.authority), "addresses, or who says that there are none"
