@@ -2,14 +2,17 @@
 
 from typing import Any
 
+import dns.edns
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedns.dns import atlas, inside, names, node, resolve, respond, wire
+from fedns.dns import atlas, client, dump, inside, names, node, resolve, respond, signing, wire
 from tests.dns.test_places import From
+from tests.fakes import signed
 from tests.golden import fleet
 
 MEMBERS = {
@@ -249,6 +252,35 @@ def test_it_is_served_only_where_somebody_is_inside_or_it_is_wanted() -> None:
     view = fleet.build(world).table(inside.Kind(inside.Settings(served=True)))
     assert told(view, SHORT, where="us") == [f"{SHORT} CNAME {G}", f"{G} A 192.0.2.1"]
     assert names.wire(OWN) not in view
+
+
+def test_a_chain_into_a_signed_zone_is_signed_there() -> None:
+    view = table({"us": shard("10.0.0.1", state="unhealthy"), "eu": shard("10.0.0.2", address="192.0.2.2")})
+    keys = signed.zone("example.com.")
+    pod = From(IN["us"], client.Host(client.Server()))
+    pod.host.renew(client.Server(), signed.NOW, signing.encode([keys]))
+    packet = dns.message.make_query(SHORT, "A", want_dnssec=True).to_wire()
+    for _ in range(2):
+        reply = dns.message.from_wire(respond.respond(view, packet, wire.STREAM, pod) or b"")
+        covered = [str(each.name) for each in reply.answer if each.rdtype == dns.rdatatype.RRSIG]
+        assert covered == [USA, US, G], "the cluster domain itself is not signed"
+
+
+def test_what_is_dumped_is_what_those_see_who_are_inside_no_member() -> None:
+    view = table({"us": shard("10.0.0.1")})
+    lines = [line.split("\t") for line in dump.zone(view, view.get, "cluster.local") or ()]
+    assert [SHORT, "30", "IN", "CNAME", G] in lines
+    assert OWN not in [line[0] for line in lines]
+
+
+def test_an_answer_by_place_says_for_how_much_of_a_subnet_it_holds() -> None:
+    view = table({"us": shard("10.0.0.1")})
+    for name, bits in ((SHORT, 16), (OWN, 16), ("x.y.cluster.local.", 0)):
+        subnet = dns.edns.ECSOption("10.2.3.4", 32)
+        packet = dns.message.make_query(name, "A", use_edns=0, options=[subnet]).to_wire()
+        reply = dns.message.from_wire(respond.respond(view, packet, wire.STREAM, From(IN["out"])) or b"")
+        (told_,) = reply.options
+        assert isinstance(told_, dns.edns.ECSOption) and told_.scopelen == bits, name
 
 
 # Random fleets against the rule, worked out the long way
