@@ -121,6 +121,8 @@ def _byhand(account: rights.Account) -> list[str]:
     return [
         shlex.join(inside),
         shlex.join(["kubectl", "delete", "clusterrole,clusterrolebinding", account.role]),
+        shlex.join(["kubectl", "delete", "serviceimports,endpointslices", "-A", "-l", label])
+        + "  # if imports were written",
         shlex.join(["kubectl", "delete", "namespace", account.namespace]) + "  # if nothing else is in it",
     ]
 

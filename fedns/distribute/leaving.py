@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from fedns.distribute import joining, permission, rights, token
+from fedns.distribute import errand, imports, joining, permission, rights, token
 from fedns.distribute.joining import Object
 from fedns.kube import client
 from fedns.kube.failure import ApiError
@@ -41,8 +41,12 @@ class Known(NamedTuple):
     identity: str
 
 
+class _Meta(joining.Meta, rename="camel", gc=False):
+    namespace: str = ""
+
+
 class _Object(Struct, gc=False):
-    metadata: joining.Meta
+    metadata: _Meta
 
 
 class _List(Struct, gc=False):
@@ -52,12 +56,32 @@ class _List(Struct, gc=False):
 _list = msgspec.json.Decoder(_List)
 
 
+LABEL = ",".join(f"{key}={value}" for key, value in rights.MANAGED.items())
+
+
 async def secrets(api: client.Client, account: rights.Account) -> tuple[str, ...]:
     """The Secrets of ours that hold tokens of the account. Failure."""
-    label = ",".join(f"{key}={value}" for key, value in rights.MANAGED.items())
-    data = await api.get(token.SECRETS.path(account.namespace), {"labelSelector": label})
+    data = await api.get(token.SECRETS.path(account.namespace), {"labelSelector": LABEL})
     names = (one.metadata.name for one in client.decoded(_list, data).items or ())
     return tuple(name for name in names if name.startswith(f"{account.name}-token"))
+
+
+async def imported(api: client.Client) -> list[Left]:
+    """Removes what we wrote of the cluster set. Failure where the member is out of reach."""
+    return [left for one in (imports.IMPORTS[-1], imports.SLICES[-1]) for left in await _cleared(api, one)]
+
+
+async def _cleared(api: client.Client, resource: Resource) -> list[Left]:
+    """Removes all of a kind that we made; nothing is told where there is none."""
+    try:
+        data = await api.get(resource.path(), {"labelSelector": LABEL})
+        found = [one.metadata for one in client.decoded(_list, data).items or ()]
+        for meta in found:
+            known = {"namespace": meta.namespace, "name": meta.name, "uid": meta.uid}
+            await errand.run(api, errand.Errand(resource, known, None))
+    except ApiError as error:
+        return [] if error.status == 404 else [Left(f"{resource.plural} of ours", str(error))]
+    return [Left(f"{len(found)} {resource.plural}")] if found else []
 
 
 async def leave(api: client.Client, plan: joining.Plan) -> list[Left]:
@@ -69,7 +93,7 @@ async def leave(api: client.Client, plan: joining.Plan) -> list[Left]:
         unseen.append(Left(f"tokens of {joining.told(rights.account(plan.account))}", str(error)))
     held = [token.secret(plan.account, name) for name in names]
     others = reversed(plan._replace(secret="").objects()[1:])
-    outcome = [*unseen, *[await remove(api, one) for one in (*held, *others)]]
+    outcome = [*unseen, *[await remove(api, one) for one in (*held, *others)], *await imported(api)]
     space = rights.namespace(plan.account.namespace)
     return [*outcome, await _emptied(api, space)]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from msgspec import structs
 
 from fedns import config
 from tests.deploy import chart, objects
@@ -33,6 +34,10 @@ GATED: dict[str, Any] = {
 PLAIN: dict[str, Any] = {
     **QUIET,
     "config": {**QUIET["config"], "gateway": {"listen": ["0.0.0.0:8080"], "tls": []}},
+}
+SET: dict[str, Any] = {
+    **chart.VALUES,
+    "config": {**chart.VALUES["config"], "clusterset": {"enabled": True, "write": True, "slices": True}},
 }
 WRONG: list[dict[str, Any]] = [
     {"config": {**chart.VALUES["config"], "gateway": {"listen": ["0.0.0.0:80"], "tls": []}}},
@@ -83,7 +88,9 @@ def test_the_configuration_loads() -> None:
     (settings,) = objects.of("Secret", chart.render(chart.VALUES))
     loaded = config.parse(settings["stringData"]["fedns.yaml"].encode())
     assert loaded.config and not loaded.problems
-    assert loaded.config == config.load(str(objects.BASE / "fedns.yaml")).config
+    base = config.load(str(objects.BASE / "fedns.yaml")).config
+    assert base and not loaded.config.clusterset.serves
+    assert structs.replace(loaded.config, clusterset=base.clusterset) == base
 
 
 @pytest.mark.parametrize("status", [True, False])
@@ -111,6 +118,17 @@ def test_every_value_can_be_set() -> None:
     assert service["spec"]["loadBalancerSourceRanges"] == ["192.0.2.0/24"]
 
 
+@pytest.mark.parametrize("values", [chart.VALUES, QUIET])
+@pytest.mark.parametrize("keys", [("enabled",), ("enabled", "write"), ("enabled", "write", "slices")])
+def test_the_rights_of_a_cluster_set(keys: tuple[str, ...], values: dict[str, Any]) -> None:
+    told = {**chart.VALUES["config"]["clusterset"], **dict.fromkeys(keys, True)}
+    found = chart.render({**values, "config": {**values["config"], "clusterset": told}})
+    (settings,) = objects.of("Secret", found)
+    loaded = config.parse(settings["stringData"]["fedns.yaml"].encode()).config
+    assert loaded and loaded.clusterset.serves
+    objects.least(found, loaded)
+
+
 @pytest.mark.parametrize("values", [GATED, PLAIN])
 def test_the_gateway_in_the_same_pods(values: dict[str, Any]) -> None:
     found = chart.render(values)
@@ -128,7 +146,7 @@ def test_the_gateway_in_the_same_pods(values: dict[str, Any]) -> None:
         assert service["spec"]["loadBalancerSourceRanges"] == ["192.0.2.0/24"]
 
 
-@pytest.mark.parametrize("values", [chart.VALUES, OWN, GATED, PLAIN])
+@pytest.mark.parametrize("values", [chart.VALUES, OWN, GATED, PLAIN, SET])
 def test_the_values_fit_their_schema(values: dict[str, Any]) -> None:
     objects.fits(values, SCHEMA, "values")
 
@@ -145,7 +163,7 @@ def test_helm_takes_it_and_renders_the_same(tool: Callable[[str], str]) -> None:
         [program, "lint", "--strict", str(chart.CHART)], capture_output=True, text=True, timeout=LONG
     )
     assert told.returncode == 0, told.stdout + told.stderr
-    for values in (chart.VALUES, OWN, QUIET, GATED, PLAIN):
+    for values in (chart.VALUES, OWN, QUIET, GATED, PLAIN, SET):
         done = rendered(program, values)
         assert done.returncode == 0, done.stderr
         assert sorted(map(str, objects.documents(done.stdout))) == sorted(map(str, chart.render(values)))
