@@ -225,3 +225,17 @@ def test_a_secret_in_a_file_that_is_away_is_told(home: pathlib.Path) -> None:
     assert loaded.config is not None and "cannot be read" in str(loaded.problems)
     (home / "k1.secret").write_text("MDEyMzQ1Njc4OWFiY2RlZg==\n")
     assert config.load(str(home / "fedns.yaml")).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("told", "word"),
+    [
+        ("{enabled: false, write: true}", "clusterset.write without the cluster set"),
+        ("{slices: true}", "clusterset.slices without clusterset.write"),
+    ],
+)
+def test_imports_are_written_of_a_cluster_set_that_is_read(told: str, word: str) -> None:
+    text = "federation: f\ndomain: example.com\nnameservers: {ns1.example.com: [192.0.2.53]}\n"
+    assert word in str(config.parse(f"{text}clusterset: {told}\n".encode()).problems)
+    found = config.parse(f"{text}clusterset: {{write: true}}\n".encode()).config
+    assert found and found.clusterset.serves and not found.clusterset.slices

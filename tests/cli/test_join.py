@@ -252,6 +252,28 @@ def test_leaving_undoes_what_joining_did(member: kubecluster.Cluster, home: Path
     assert "no member far known: first" in " ".join(said(*leave, "--yes", code=codes.PROBLEMS).split())
 
 
+def test_a_member_of_a_cluster_set_grants_writes_and_leaving_removes_what_was_written(
+    member: kubecluster.Cluster, home: Path
+) -> None:
+    (home / "fedns.yaml").write_text(f"{TEXT}clusterset: {{write: true}}\n")
+    join()
+    ((_, token),) = tokens(member).items()
+    space, labels = {"namespace": "default"}, {"app.kubernetes.io/managed-by": "fedns"}
+    made = {"apiVersion": "multicluster.x-k8s.io/v1beta1", "kind": "ServiceImport"}
+    where = "/apis/multicluster.x-k8s.io/v1beta1/namespaces/default/serviceimports"
+    ours = {**made, "metadata": {"name": "ours", **space, "labels": labels}}
+    assert member.request("POST", where, ours, token=token)[0] == 201
+    leases = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "fedns"}}
+    assert member.request("POST", leases.format("fedns"), lease, token=token)[0] == 201
+    assert member.request("POST", leases.format("default"), lease, token=token)[0] == 403
+    member.put({**made, "metadata": {"name": "theirs", **space}})
+    told = said("unjoin", "far", "--kubeconfig", "k", "--yes")
+    assert "removed   1 serviceimports" in told
+    assert [one["metadata"]["name"] for one in member.request("GET", where)[1]["items"]] == ["theirs"]
+    assert member.request("GET", "/api/v1/namespaces/fedns")[0] == 404
+
+
 def test_leaving_spares_what_is_not_ours(member: kubecluster.Cluster) -> None:
     join()
     role = member.request("GET", ROLE)[1]

@@ -92,3 +92,16 @@ def test_others_have_nothing_to_grant(member: str, words: str) -> None:
 def test_a_configuration_that_cannot_be_used(home: Path) -> None:
     (home / "fedns.yaml").write_text("federation: f\n")
     assert "'domain' is missing" in said(code=codes.PROBLEMS)
+
+
+def test_imports_are_written_by_whoever_holds_the_lease_of_the_fleet_else_of_the_member(home: Path) -> None:
+    write = "clusterset: {write: true, slices: true}\n"
+    (home / "fedns.yaml").write_text(CONFIG + write)
+    objects = list(yaml.safe_load_all(said("--member", "far")))
+    assert {"serviceimports", "serviceimports/status", "serviceexports/status"} <= resources(objects)
+    assert "leases" not in resources(objects) and "Role" not in {one["kind"] for one in objects}
+    assert "leases" in resources(list(yaml.safe_load_all(said("--member", "home"))))
+    (home / "fedns.yaml").write_text(CONFIG.replace("fleet: {api: {in_cluster: true}}\n", "") + write)
+    objects = list(yaml.safe_load_all(said("--member", "far")))
+    (role,) = (one for one in objects if one["kind"] == "Role")
+    assert resources([role]) == {"leases"} and role["metadata"]["namespace"] == "fedns"

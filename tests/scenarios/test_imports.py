@@ -193,9 +193,10 @@ def test_conflicting_headlessness_is_that_of_the_oldest_export_and_each_export_i
         )
 
 
-def test_a_service_that_is_not_exported_is_nowhere(stage: Stage) -> None:
+def test_a_service_that_is_not_exported_is_inaccessible(stage: Stage) -> None:
     stage.of("ports").everywhere(bool, "others are written")
     assert stage.of("hidden").specs() == [{}, {}]
+    assert stage.served.answer("web.hidden.svc.clusterset.local") == ("NXDOMAIN",)
 
 
 def test_only_exported_labels_and_annotations_go_along_and_conflicts_are_told(stage: Stage) -> None:
@@ -244,6 +245,7 @@ def test_an_ip_that_somebody_gave_stays_and_no_namespace_is_made(stage: Stage) -
     stage.farm.one.put(service("given", HTTP, ADMIN))
     alone.everywhere(lambda found: shown(found, "ports") == [[HTTP, ADMIN]], "changed")
     assert shown(alone.imports(stage.farm.one), "ips") == [["10.99.0.1"]]
+    stage.served.shows("web.given.svc.clusterset.local", ("A 10.99.0.1",), "the clusterset IP")
     with pytest.raises(clusters.Refused):
         two.get(kubecluster.namespace("given"))
     two.put(kubecluster.namespace("given"))
