@@ -48,17 +48,14 @@ def show(
             output.complain(str(problem))
         raise typer.Exit(codes.PROBLEMS)
     try:
-        found = prospect.prospect(loaded.config)
+        made, problems = prospect.planned(loaded.config, server)
     except (OSError, Failure) as error:
         output.complain(f"the fleet cannot be read: {error}")
         raise typer.Exit(codes.PROBLEMS) from None
-    made = plan.made(found.world)
-    if server:
-        made = prospect.rehearsed(loaded.config, found, made)
     if format is output.Format.json:
-        output.emit(_told(made, found.problems))
+        output.emit(_told(made, problems))
     else:
-        _print(made, found.problems, why)
+        _print(made, problems, why)
     if made.errors or (made.dangers and not sure):
         raise typer.Exit(codes.PROBLEMS)
 

@@ -6,19 +6,23 @@ that tells nothing: nothing is planned for it.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import structs
 
 from fedns import config, fleet
+from fedns.cli import examine
+from fedns.control import doors, known, wallet
 from fedns.distribute import holdings
 from fedns.errors import Problem
 from fedns.kube import client
 from fedns.kube.failure import Failure
 from fedns.kube.resource import Resource
 from fedns.placement import item, matching, plan
-from fedns.sources import objects, overrides, templates
+from fedns.sources import fleet as fleets
+from fedns.sources import kubernetes, objects, overrides, templates, watch
 
 SCALERS = (("autoscaling/v2", "HorizontalPodAutoscaler"),)
 ROOM = (("v1", "Node"), ("v1", "Pod"))
@@ -27,36 +31,63 @@ NEEDED = (("v1", "ConfigMap"), ("v1", "Secret"), ("v1", "ServiceAccount"), ("v1"
 """Of the fleet, where a policy takes along what objects name."""
 
 
-class Prospect(NamedTuple):
-    """`problems` of what was read; some of them are doubts about what counts. `known`: the resources of
-    members that are API servers."""
+class Planned(NamedTuple):
+    """The plan, and the problems of what was read for it; some of them are doubts about what counts."""
+
+    plan: plan.Plan
+    problems: list[Problem]
+
+
+class _Prospect(NamedTuple):
+    """`known`: the resources of members that are API servers."""
 
     world: plan.World
     problems: list[Problem]
+    members: Sequence[fleet.Member]
     known: Mapping[str, Mapping[holdings.Version, Resource]]
 
 
-def prospect(settings: config.Config) -> Prospect:
-    """All that is needed. OSError, Failure: what the fleet has cannot be read."""
-    return asyncio.run(_prospect(settings))
+def planned(settings: config.Config, server: bool = False) -> Planned:
+    """The plan; with `server` as the members' API servers would carry it out, their refusals being steps too.
+    OSError, Failure: what the fleet has cannot be read."""
+    with tempfile.TemporaryDirectory(prefix="fedns-plan-") as folder:
+        return asyncio.run(_planned(settings, server, folder))
 
 
-def rehearsed(settings: config.Config, found: Prospect, made: plan.Plan) -> plan.Plan:
-    """The plan as the members' API servers would carry it out; their refusals are steps too."""
-    return asyncio.run(_rehearsed(settings, found, made))
+async def _planned(settings: config.Config, server: bool, folder: str) -> Planned:
+    problems: list[Problem] = []
+    members = [*settings.members, *await _registered(settings, problems, folder)]
+    found = await _prospect(settings, members, problems)
+    made = plan.made(found.world)
+    return Planned(await _rehearsed(found, made) if server else made, problems)
 
 
-async def _prospect(settings: config.Config) -> Prospect:
+async def _registered(settings: config.Config, problems: list[Problem], folder: str) -> list[fleet.Member]:
+    """The members that the fleet's API server registers; their credentials go below `folder`."""
+    outer = doors.Doors(settings, watch.Watcher(), learns=False).fleet()
+    if not isinstance(outer, fleets.Fleet):
+        return []
+    read = known.Known(config.world(settings))
+    await kubernetes.once(outer, read.put, examine.PATIENCE)
+    problems.extend(problem for each in read.problems.values() for problem in each)
+    home, own = wallet.Wallet(folder), {each.name for each in settings.members}
+    found = [each for name, each in sorted(read.registered.items()) if name not in own]
+    for each in found:
+        home.keep(each)
+    return [home.member(each.told, each.credentials) for each in found]
+
+
+async def _prospect(
+    settings: config.Config, members: Sequence[fleet.Member], problems: list[Problem]
+) -> _Prospect:
     gate = asyncio.Semaphore(client.AT_ONCE)
     told, asked = await _fleet(settings.fleet, gate)
     world = plan.World(told.items, told.policies, told.overrides, whole=told.whole, kinds=asked)
-    made = Prospect(world, list(told.problems), {})
+    problems.extend(told.problems)
     kinds = _kinds(told)
-    clusters = await asyncio.gather(*(_cluster(each, kinds, made, gate) for each in settings.members))
-    return made._replace(
-        world=structs.replace(made.world, clusters=[cluster for cluster, _ in clusters]),
-        known={cluster.member.name: known for cluster, known in clusters},
-    )
+    clusters = await asyncio.gather(*(_cluster(each, kinds, problems, gate) for each in members))
+    world = structs.replace(world, clusters=[cluster for cluster, _ in clusters])
+    return _Prospect(world, problems, members, {each.member.name: served for each, served in clusters})
 
 
 def _kinds(told: templates.Read) -> set[holdings.Version]:
@@ -94,7 +125,10 @@ Known = tuple[plan.Cluster, Mapping[holdings.Version, Resource]]
 
 
 async def _cluster(
-    member: fleet.Member, kinds: Iterable[holdings.Version], made: Prospect, gate: asyncio.Semaphore
+    member: fleet.Member,
+    kinds: Iterable[holdings.Version],
+    problems: list[Problem],
+    gate: asyncio.Semaphore,
 ) -> Known:
     taints = tuple(matching.Taint(*each) for each in member.taints)
     who = matching.Member(
@@ -104,14 +138,14 @@ async def _cluster(
     try:
         if where is None:
             told = templates.read(member.manifests)
-            made.problems.extend(told.problems)
+            problems.extend(told.problems)
             return plan.Cluster(_placed(who, told.items), _by_ref(told.items), told.whole), {}
         async with _talking(client.Client(where, gate)) as api:
             held = await holdings.held(api, kinds)
     except (OSError, Failure) as error:
-        made.problems.append(Problem(f"member {member.name}", f"cannot be read: {error}"))
+        problems.append(Problem(f"member {member.name}", f"cannot be read: {error}"))
         return plan.Cluster(who), {}
-    made.problems.extend(Problem(f"member {member.name}", each) for each in held.refused.values())
+    problems.extend(Problem(f"member {member.name}", each) for each in held.refused.values())
     missing = held.missing.difference(SCALERS)
     whole = not held.refused.keys() - {*SCALERS, *ROOM}
     cluster = plan.Cluster(_placed(who, held.items), _by_ref(held.items), whole, missing)
@@ -135,24 +169,24 @@ def _told(nodes: Iterable[Mapping[str, str]], names: tuple[str, ...]) -> tuple[s
     return tuple(sorted(found))
 
 
-async def _rehearsed(settings: config.Config, found: Prospect, made: plan.Plan) -> plan.Plan:
+async def _rehearsed(found: _Prospect, made: plan.Plan) -> plan.Plan:
     gate = asyncio.Semaphore(client.AT_ONCE)
     steps: list[plan.Step] = []
-    for member in settings.members:
-        where, known = fleet.where(member), found.known.get(member.name, {})
+    for member in found.members:
+        where, served = fleet.where(member), found.known.get(member.name, {})
         mine = [each for each in made.steps if each.member == member.name]
         if where is None:
             steps += mine
             continue
         fresh = {each.ref.name for each in mine if each.ref.kind == "Namespace" and each.action == "create"}
         async with _talking(client.Client(where, gate)) as api:
-            steps += [await _rehearse(api, known, each, fresh) for each in mine]
+            steps += [await _rehearse(api, served, each, fresh) for each in mine]
     return structs.replace(made, steps=tuple(steps))
 
 
 async def _rehearse(
     api: client.Client,
-    known: Mapping[holdings.Version, Resource],
+    served: Mapping[holdings.Version, Resource],
     step: plan.Step,
     fresh: set[str],
 ) -> plan.Step:
@@ -162,7 +196,7 @@ async def _rehearse(
         return structs.replace(
             step, why=(*step.why, "the server was not asked: its namespace is not there yet")
         )
-    resource = known[str(step.sent["apiVersion"]), step.ref.kind]
+    resource = served[str(step.sent["apiVersion"]), step.ref.kind]
     try:
         after = await holdings.dry(api, resource, step.sent, step.force)
     except Failure as error:

@@ -103,13 +103,13 @@ def _listed(made: dict[str, Any], change: ListChange) -> None:
 
 
 def _mapped(made: dict[str, Any], change: MapChange) -> None:
-    before = dict(item.metadata(made).get(change.field) or {})
+    before = dict(item.texts(made, change.field))
     for key, value in change.value:
         if change.operator == "remove":
             before.pop(key, None)
         elif change.operator == "add" or key in before:
             before[key] = value
-    if before != (item.metadata(made).get(change.field) or {}):
+    if before != item.texts(made, change.field):
         item.put(made, before, "metadata", change.field)
 
 

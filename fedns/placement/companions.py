@@ -45,7 +45,7 @@ def of(found: item.Item) -> list[Companion]:
         named = (row for row in _named(pod.spec(found), found))
     else:
         return []
-    rows = dict.fromkeys((kind, str(name)) for kind, name in named if name)
+    rows = dict.fromkeys((kind, name) for kind, name in named if name and isinstance(name, str))
     return [Companion("v1", kind, what.namespace, name) for kind, name in rows]
 
 
@@ -53,7 +53,7 @@ def _named(spec: Any, found: item.Item) -> Iterator[tuple[str, Any]]:
     """Kinds and names."""
     for secret in item.several(spec, "imagePullSecrets"):
         yield "Secret", item.at(secret, "name")
-    own = {item.at(each, "metadata", "name") for each in item.several(found, "spec", "volumeClaimTemplates")}
+    own = [item.at(each, "metadata", "name") for each in item.several(found, "spec", "volumeClaimTemplates")]
     for volume in item.several(spec, "volumes"):
         yield from _volume(volume, own)
     for container in pod.everything(found):
@@ -68,7 +68,7 @@ def _named(spec: Any, found: item.Item) -> Iterator[tuple[str, Any]]:
         yield "ServiceAccount", account
 
 
-def _volume(volume: Any, own: set[Any]) -> Iterator[tuple[str, Any]]:
+def _volume(volume: Any, own: list[Any]) -> Iterator[tuple[str, Any]]:
     yield "ConfigMap", item.at(volume, "configMap", "name")
     yield "Secret", item.at(volume, "secret", "secretName")
     for field in SECRETS:

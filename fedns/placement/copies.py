@@ -91,7 +91,7 @@ def _revised(wanted: Wanted, member: matching.Member) -> dict[str, Any]:
     if wanted.replicas is None:
         return copy
     copy = pod.revised(copy, wanted.replicas)
-    completions = item.at(copy, "spec", "completions")
+    completions = item.number(copy, "spec", "completions")
     if pod.kind(copy) == ("batch", "Job") and completions and wanted.policy.placement.division:
         item.put(copy, shares.divided(completions, wanted.total)[member.name], "spec", "completions")
     return copy
@@ -105,8 +105,7 @@ def _beaten(wanted: Wanted, changed: item.Item) -> Iterator[str]:
 
 
 def _replicas(there: item.Item) -> int | None:
-    found = item.at(there, "spec", pod.REPLICAS.get(pod.kind(there), ""))
-    return found if isinstance(found, int) else None
+    return item.number(there, "spec", pod.REPLICAS.get(pod.kind(there), ""))
 
 
 def _immutable(sent: item.Item, there: item.Item) -> str:
@@ -128,7 +127,7 @@ def scaled(items: Mapping[item.Ref, item.Item]) -> frozenset[item.Ref]:
     found = set()
     for what, each in items.items():
         if (what.group, what.kind) in SCALERS:
-            target = item.at(each, "spec", "scaleTargetRef") or {}
-            group = str(target.get("apiVersion") or "").rpartition("/")[0]
-            found.add(item.Ref(group, str(target.get("kind")), what.namespace, str(target.get("name"))))
+            target = item.at(each, "spec", "scaleTargetRef")
+            version, kind, name = (str(item.at(target, field)) for field in ("apiVersion", "kind", "name"))
+            found.add(item.Ref(version.rpartition("/")[0], kind, what.namespace, name))
     return frozenset(found)

@@ -16,30 +16,29 @@ def fit(found: item.Item) -> bool | None:
 
 
 def _count(found: item.Item, field: str) -> int:
-    value = item.at(found, "status", field)
-    return value if isinstance(value, int) else 0
+    return item.number(found, "status", field) or 0
 
 
 def _current(found: item.Item) -> bool:
-    return _count(found, "observedGeneration") == (item.metadata(found).get("generation") or 0)
+    return _count(found, "observedGeneration") == (item.number(found, "metadata", "generation") or 0)
 
 
 def _deployment(found: item.Item) -> bool:
-    wanted, updated = item.at(found, "spec", "replicas"), _count(found, "updatedReplicas")
+    wanted, updated = item.number(found, "spec", "replicas"), _count(found, "updatedReplicas")
     enough = wanted is None or updated >= wanted
     return _current(found) and enough and _count(found, "availableReplicas") >= updated
 
 
 def _stateful(found: item.Item) -> bool:
-    wanted = item.at(found, "spec", "replicas")
+    wanted = item.number(found, "spec", "replicas")
     updated, available = _count(found, "updatedReplicas"), _count(found, "availableReplicas")
-    held = item.at(found, "spec", "updateStrategy", "rollingUpdate", "partition") or 0
+    held = item.number(found, "spec", "updateStrategy", "rollingUpdate", "partition") or 0
     enough = wanted is None or (updated >= wanted - held and available >= wanted)
     return _current(found) and enough and available >= updated
 
 
 def _replicas(found: item.Item) -> bool:
-    wanted = item.at(found, "spec", "replicas")
+    wanted = item.number(found, "spec", "replicas")
     return _current(found) and (wanted is None or _count(found, "availableReplicas") >= wanted)
 
 

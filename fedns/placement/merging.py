@@ -61,8 +61,8 @@ def merged(there: item.Item, sent: item.Item) -> dict[str, Any]:
     known = item.ref(sent).group
     keyed = KEYS if "." not in known or known.endswith(".k8s.io") else {}
     managers = item.several(there, "metadata", "managedFields")
-    own = [each.get("fieldsV1") or {} for each in managers if each.get("manager") == MANAGER]
-    others = [each.get("fieldsV1") or {} for each in managers if each.get("manager") != MANAGER]
+    own = [each.get("fieldsV1") for each in managers if each.get("manager") == MANAGER]
+    others = [each.get("fieldsV1") for each in managers if each.get("manager") != MANAGER]
     made = item.own(there)
     for fields in own:
         _release(made, sent, fields, others)
@@ -92,20 +92,22 @@ def _list(there: list[Any], sent: list[Any], key: tuple[str, ...], keyed: Mappin
 
 
 def _has(items: Sequence[Any], key: tuple[str, ...]) -> bool:
-    names = [name for name in key if name not in DEFAULTS]
-    return all(isinstance(each, Mapping) and all(name in each for name in names) for each in items)
+    return all(
+        isinstance(each, Mapping) and all(isinstance(value, str | int) for value in _key(each, key))
+        for each in items
+    )
 
 
 def _key(found: Mapping[str, Any], key: tuple[str, ...]) -> tuple[Any, ...]:
     return tuple(found.get(name, DEFAULTS.get(name)) for name in key)
 
 
-def _release(made: Any, sent: Any, fields: Mapping[str, Any], others: Sequence[Any]) -> None:
+def _release(made: Any, sent: Any, fields: Any, others: Sequence[Any]) -> None:
     """Removes from `made` what `fields` has as ours, is not sent, and is nobody else's."""
-    for step, below in fields.items():
+    for step, below in fields.items() if isinstance(fields, dict) else ():
         if step == ".":
             continue
-        shared = [each[step] for each in others if step in each]
+        shared = [each[step] for each in others if isinstance(each, dict) and step in each]
         at = _place(made, step)
         if at is None:
             continue
@@ -122,11 +124,18 @@ def _place(made: Any, step: str) -> Any:
     if kind == "f":
         return name if isinstance(made, dict) and name in made else None
     if kind == "k" and isinstance(made, list):
-        wanted = json.loads(name)
+        wanted = _read(name)
         return next((at for at, each in enumerate(made) if _agrees(each, wanted)), None)
     if kind == "v" and isinstance(made, list):
-        return next((at for at, each in enumerate(made) if each == json.loads(name)), None)
+        return next((at for at, each in enumerate(made) if each == _read(name)), None)
     return None
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _value(sent: Any, step: str) -> Any:
@@ -134,7 +143,7 @@ def _value(sent: Any, step: str) -> Any:
     return None if at is None else sent[at]
 
 
-def _agrees(found: Any, wanted: Mapping[str, Any]) -> bool:
-    return isinstance(found, Mapping) and all(
-        found.get(name, DEFAULTS.get(name)) == value for name, value in wanted.items()
-    )
+def _agrees(found: Any, wanted: Any) -> bool:
+    if not isinstance(found, Mapping) or not isinstance(wanted, Mapping):
+        return False
+    return all(found.get(name, DEFAULTS.get(name)) == value for name, value in wanted.items())

@@ -58,8 +58,8 @@ def replicas(found: item.Item) -> int | None:
     field = REPLICAS.get(kind(found))
     if field is None:
         return None
-    told = item.at(found, "spec", field)
-    return told if isinstance(told, int) else 1
+    told = item.number(found, "spec", field)
+    return 1 if told is None else told
 
 
 def revised(found: item.Item, count: int) -> dict[str, Any]:

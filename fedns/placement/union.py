@@ -78,16 +78,20 @@ def status(template: item.Item, told: Iterable[Told]) -> Status:
 
 
 def _summed(template: item.Item, fields: Sequence[str], heard: Sequence[Status], all_told: bool) -> Status:
-    found = {field: sum(int(each.get(field) or 0) for each in heard) for field in fields}
-    generation = item.metadata(template).get("generation") or 0
+    found = {field: sum(_count(each, field) for each in heard) for field in fields}
+    generation = _count(item.metadata(template), "generation")
     if heard and all_told and all(_current(each, generation) for each in heard):
         found["observedGeneration"] = generation
     return {field: count for field, count in found.items() if count}
 
 
+def _count(told: Status, field: str) -> int:
+    return item.number(told, field) or 0
+
+
 def _current(told: Status, generation: int) -> bool:
-    behind = (told.get("observedGeneration") or 0) < (told.get("generation") or 0)
-    return not behind and (told.get("resourceTemplateGeneration") or 0) >= generation
+    behind = _count(told, "observedGeneration") < _count(told, "generation")
+    return not behind and _count(told, "resourceTemplateGeneration") >= generation
 
 
 def _reached(heard: Iterable[Status]) -> Status:
@@ -123,7 +127,7 @@ def _job(before: Status, heard: Sequence[Status]) -> Status:
         return before
     found: dict[str, Any] = {}
     for field in ("active", "succeeded", "failed"):
-        count = sum(int(each.get(field) or 0) for each in heard)
+        count = sum(_count(each, field) for each in heard)
         found |= {field: count} if count else {}
     starts = [str(each["startTime"]) for each in heard if each.get("startTime")]
     found |= {"startTime": min(starts)} if starts else {}

@@ -1,5 +1,6 @@
 """`fedns plan` on directories: what people see, what programs get, and when it fails."""
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -165,7 +166,21 @@ def test_what_the_server_refuses_is_told(served: kubecluster.Cluster) -> None:
     assert step["action"] == "refuse" and "the server refuses it: 404" in step["why"][-1]
 
 
-def test_a_fleet_that_is_an_api_server(served: kubecluster.Cluster, home: Path) -> None:
-    (home / "fedns.yaml").write_text(SERVED.replace("FLEET", served.url).replace("MEMBER", served.url))
+def test_a_fleet_that_is_an_api_server_and_registers_members(served: kubecluster.Cluster, home: Path) -> None:
+    fleet = SERVED.replace("FLEET", served.url).replace("MEMBER", served.url)
+    (home / "fedns.yaml").write_text(fleet.partition("- {name: b")[0])
+    registered = {"apiVersion": "fedns.io/v1alpha1", "kind": "MemberCluster", "metadata": {"name": "far"}}
+    secret: Any = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "far", "namespace": "fedns"}}
+    secret["metadata"]["labels"] = {"fedns.io/credentials": "member"}
+    served.put(
+        registered | {"spec": {"server": "https://127.0.0.1:9", "secretRef": {"name": "far"}}},
+        secret | {"data": {"token": base64.b64encode(b"t").decode()}},
+        worlds.one(POLICY),
+        worlds.one(worlds.SERVICE),
+    )
     made = told()
-    assert made["steps"] == [] and made["errors"] == [], "it has no such kinds"
+    assert made["errors"] == [] and [each["where"] for each in made["problems"]] == ["member far"]
+    (step,) = made["steps"]
+    assert (step["member"], step["action"], step["object"]["name"]) == ("a", "update", "web"), (
+        "fleet and member"
+    )

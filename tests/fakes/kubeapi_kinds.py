@@ -70,6 +70,13 @@ _EXPORTS = {
 }
 _PROPERTIES = {"clusterproperties": _custom("ClusterProperty", False, False)}
 
+_POLICIES = {
+    "propagationpolicies": _custom("PropagationPolicy"),
+    "clusterpropagationpolicies": _custom("ClusterPropagationPolicy", False),
+    "overridepolicies": _custom("OverridePolicy"),
+    "clusteroverridepolicies": _custom("ClusterOverridePolicy", False),
+}
+
 SERVED: Mapping[str, Mapping[str, Kind]] = {
     "v1": _CORE,
     "discovery.k8s.io/v1": {"endpointslices": Kind("EndpointSlice")},
@@ -90,6 +97,8 @@ SERVED: Mapping[str, Mapping[str, Kind]] = {
     "about.k8s.io/v1alpha1": _PROPERTIES,
     "about.k8s.io/v1beta1": _PROPERTIES,
     "about.k8s.io/v1": _PROPERTIES,
+    "autoscaling/v2": {"horizontalpodautoscalers": Kind("HorizontalPodAutoscaler", status=True)},
+    **{f"{group}/v1alpha1": _POLICIES for group in ("policy.karmada.io", "one.alibabacloud.com")},
     "fedns.io/v1alpha1": {
         "trafficpolicies": _custom("TrafficPolicy"),
         "memberclusters": _custom("MemberCluster", False),

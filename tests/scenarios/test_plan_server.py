@@ -82,11 +82,9 @@ class Stage:
     def planned(self, server: bool = False) -> plan.Plan:
         told = config.load(str(self.root / "fedns.yaml")).config
         assert told is not None
-        found = prospect.prospect(told)
-        assert not found.problems, found.problems
-        made = plan.made(found.world)
-        assert not made.errors, made.errors
-        return prospect.rehearsed(told, found, made) if server else made
+        made, problems = prospect.planned(told, server)
+        assert not problems and not made.errors, (problems, made.errors)
+        return made
 
     def carry_out(self, made: plan.Plan) -> None:
         """As a writer would."""
