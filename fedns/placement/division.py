@@ -24,11 +24,13 @@ class Load(NamedTuple):
 
 
 class Divided(NamedTuple):
-    """Replicas by member and why, in words; `doubt`: what could not be done as it was asked."""
+    """Replicas by member and why, in words; `doubt`: what could not be done as it was asked. `short`: there
+    is not room for all."""
 
     replicas: dict[str, int]
     why: dict[str, str]
     doubt: str = ""
+    short: bool = False
 
 
 def duplicated(total: int, members: Sequence[matching.Member]) -> Divided:
@@ -78,7 +80,8 @@ def _available(load: Load, members: Sequence[matching.Member]) -> Divided:
         return Divided(replicas, why, f"what {', '.join(unknown)} can take is not known: evenly divided")
     replicas = _steady(load, {name: load.room[name] for name in names})
     why = {name: f"{replicas[name]} of {load.total} replicas by room for {load.room[name]}" for name in names}
-    return Divided(replicas, why, _tight(load, replicas))
+    tight = _tight(load, replicas)
+    return Divided(replicas, why, tight, bool(tight))
 
 
 def _packed(load: Load, members: Sequence[matching.Member]) -> Divided:
@@ -94,7 +97,8 @@ def _packed(load: Load, members: Sequence[matching.Member]) -> Divided:
     why = {name: f"{count} of {load.total} replicas (Aggregated)" for name, count in replicas.items()}
     unknown = [name for name in room if name not in load.room]
     doubt = f"what {', '.join(unknown)} can take is not known: taken as enough" if unknown else ""
-    return Divided(replicas, why, doubt or _tight(load, replicas))
+    tight = _tight(load, replicas)
+    return Divided(replicas, why, doubt or tight, bool(tight))
 
 
 def _steady(load: Load, votes: Mapping[str, int]) -> dict[str, int]:

@@ -21,13 +21,14 @@ class Load(NamedTuple):
 
 class Decision(NamedTuple):
     """`replicas` by member that gets the object (None: the kind has none), and why; `stopped`: why the others
-    do not. `doubts` in words; `error`: nobody gets it."""
+    do not. `doubts` in words; `error`: nobody gets it; `short`: who gets it has not room for all."""
 
     replicas: dict[str, int | None]
     why: dict[str, tuple[str, ...]]
     stopped: dict[str, str]
     doubts: tuple[str, ...] = ()
     error: str = ""
+    short: bool = False
 
 
 class _Nobody(Exception):
@@ -44,16 +45,25 @@ def decided(
     """Who gets an object. Unreadable (its own annotation)."""
     failed: list[str] = []
     stopped: dict[str, str] = {}
+    tight: list[Decision] = []
     for affinity in placement.affinities:
+        group = f"group {affinity.name}: " if affinity.name else ""
         try:
             made = _grouped(found, placement, affinity, members, load)
         except _Nobody as nobody:
-            group = f"group {affinity.name}: " if affinity.name else ""
             failed.append(group + nobody.what)
             stopped |= nobody.stopped
             continue
+        if made.short and load.here.isdisjoint(
+            made.replicas
+        ):  # what runs there is not moved for want of room
+            failed.append(group + made.doubts[0])
+            tight.append(made)
+            continue
         before = tuple(f"{each}; the next group is taken" for each in failed)
         return made._replace(doubts=(*before, *made.doubts))
+    if tight:
+        return tight[0]
     return Decision({}, {}, stopped, (), "; ".join(failed))
 
 
@@ -116,4 +126,4 @@ def _shared(made: division.Divided, total: int, because: str, stopped: dict[str,
     doubts = [f"{name} gets 0 of {total} replicas, and so not the object" for name in sorted(none)]
     stopped = stopped | {name: made.why.get(name, "it gets no replicas") for name in none}
     why: dict[str, tuple[str, ...]] = {name: (because, made.why[name]) for name in replicas}
-    return Decision(replicas, why, stopped, tuple(filter(None, (made.doubt, *doubts))))
+    return Decision(replicas, why, stopped, tuple(filter(None, (made.doubt, *doubts))), short=made.short)

@@ -85,3 +85,14 @@ def test_federation_v1s_annotation_keeps_an_object_off_members() -> None:
     note = f"annotations: {{federation.alpha.kubernetes.io/cluster-selector: '{selector}'}}"
     found = decided("placement: {}", worlds.SERVICE.replace("namespace: prod", f"namespace: prod, {note}"))
     assert list(found.replicas) == ["c"]
+
+
+def test_the_next_group_where_the_first_has_not_room_for_all() -> None:
+    spec = GROUPS.replace("HOME", "prod") + "  replicaScheduling: {replicaDivisionPreference: Aggregated}\n"
+    room = {"a": 2, "b": 3, "c": 9}
+    found = decided(spec, room=room)
+    assert found.replicas == {"c": 6} and "cannot take that many; the next group is taken" in found.doubts[0]
+    nobody = decided(spec, room=room | {"c": 1})
+    assert nobody.replicas == {"a": 2, "b": 4} and nobody.doubts == ("b cannot take that many",)
+    there = decided(spec, room=room, here=frozenset("a"), replicas={"a": 1})
+    assert set(there.replicas) == {"a", "b"}, "what runs is not moved"
