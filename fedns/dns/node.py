@@ -250,6 +250,13 @@ def denials(data: bytes) -> tuple[tuple[int, bytes], ...]:
     return _heads(data).denials
 
 
+def authority(denial: tuple[int, bytes], size: int, top: int = 0) -> bytes:
+    """One of `denials` with its owner, which points to the end of the question's name (of this size), or to
+    offset `top`."""
+    apex, record = denial
+    return (0xC000 + (top or 12 + size - apex)).to_bytes(2, "big") + record
+
+
 def flats(data: bytes) -> tuple[tuple[bytes, int], ...]:
     """Apex and number of those of the encoded zones that are flat."""
     return _heads(data).flats

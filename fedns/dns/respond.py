@@ -95,7 +95,8 @@ def respond(view: View, packet: bytes, limit: int, asker: client.Client = client
         reply = b"".join((packet[:2], flags, ancount, _NONE, extras, question, body, own[0]))
     elif kind == node.NODATA:
         zones = view.get(node.ZONES) or b""
-        soa = _elsewhere(zones, turn, unit) if turn else _denial(zones, node.place(value)[0], question)
+        denial = node.denials(zones)[unit if turn else node.place(value)[0]]
+        soa = node.authority(denial, len(question) - 4, turn)
         reply = b"".join((packet[:2], flags, ancount, _ONE, extras, question, value[start:end], soa, own[0]))
     elif kind == node.WEIGHTED:
         ancount, body = node.variant(value[start:end], packet[0] << 8 | packet[1])
@@ -140,15 +141,5 @@ def _missing(view: View, name: bytes, parts: tuple[bytes, bytes, bytes, bytes, b
 def _absent(zones: bytes, zone: int, parts: tuple[bytes, bytes, bytes, bytes, bytes]) -> bytes:
     """NXDOMAIN, by the zone with this number."""
     ident, head, extras, question, opt = parts
-    return b"".join((ident, head, _NONE, _ONE, extras, question, _denial(zones, zone, question), opt))
-
-
-def _elsewhere(zones: bytes, at: int, zone: int) -> bytes:
-    """The SOA of another zone, whose apex is at this offset of the reply."""
-    return (0xC000 + at).to_bytes(2, "big") + node.denials(zones)[zone][1]
-
-
-def _denial(zones: bytes, zone: int, question: bytes) -> bytes:
-    """The zone's SOA, its owner pointing to the end of the question's name."""
-    apex, record = node.denials(zones)[zone]
-    return (0xC000 + wire.HEADER + len(question) - 4 - apex).to_bytes(2, "big") + record
+    soa = node.authority(node.denials(zones)[zone], len(question) - 4)
+    return b"".join((ident, head, _NONE, _ONE, extras, question, soa, opt))

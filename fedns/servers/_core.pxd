@@ -7,6 +7,7 @@ cdef int ROW, ROWS, WAYS
 cdef unsigned long long _WORD, _ADDED, _QUESTION, _DO
 cdef int _LEAST, _OPT, _HEAD, _COMMON, _ANCOUNT, _START, _END, _TURN, _UNIT, _AAAA_SLOT, _LEFT
 cdef int _SLOT, _HEADER, _MAX_NAME, _CLASSIC, _OWN, _A, _AAAA, _OPT_TYPE, _NXDOMAIN, _PLAIN, _ROTATE, _NODATA
+cdef int _PLACED, _BY_PLACE, _PLACES
 cdef int _NAMED, _AUTHORITY, _RCODE, _UNITS, _ANSWERS, _BODY, _TURNS, _AGE
 cdef int _SIZE
 
@@ -21,6 +22,7 @@ cdef class Rows:
     cdef bint _opened, _marked, _ready
     cdef object _tables
     cdef dict _denials, _below
+    cdef object atlas
     cdef tuple _flats
 
     cpdef renew(self)
@@ -30,19 +32,19 @@ cdef class Rows:
     @cython.locals(stamp=cython.longlong)
     cdef int _open(self) except -1
     @cython.locals(at=cython.Py_ssize_t)
-    cdef Py_ssize_t find(self, Py_ssize_t size, int rtype) except? -2
+    cdef Py_ssize_t find(self, Py_ssize_t size, unsigned long long rtype) except? -2
     @cython.locals(tag=cython.ulonglong, row=cython.Py_ssize_t, place=cython.Py_ssize_t, at=cython.Py_ssize_t)
-    cdef Py_ssize_t _known(self, Py_ssize_t size, int rtype) noexcept
+    cdef Py_ssize_t _known(self, Py_ssize_t size, unsigned long long rtype) noexcept
     @cython.locals(tag=cython.ulonglong)
     cdef unsigned long long foresee(self, Py_ssize_t size, int rtype) noexcept
     @cython.locals(row=cython.Py_ssize_t, place=cython.Py_ssize_t)
     cdef void fetch(self, unsigned long long tag) noexcept
     @cython.locals(tag=cython.ulonglong, row=cython.Py_ssize_t, place=cython.Py_ssize_t)
-    cdef Py_ssize_t _place(self, Py_ssize_t size, int rtype) noexcept
+    cdef Py_ssize_t _place(self, Py_ssize_t size, unsigned long long rtype) noexcept
     @cython.locals(slot=cython.Py_ssize_t, kind=cython.int, start=cython.Py_ssize_t, turn=cython.Py_ssize_t,
                    unit=cython.int,
                    value=bytes, body=bytes)
-    cdef bint _learn(self, Py_ssize_t at, bytes name, int rtype) except -1
+    cdef bint _learn(self, Py_ssize_t at, bytes name, unsigned long long rtype) except -1
     cdef bint _missing(self, Py_ssize_t at, bytes name) except -1
     @cython.locals(size=cython.Py_ssize_t, length=cython.Py_ssize_t)
     cdef bint _keep(self, Py_ssize_t at, bytes name, bytes body, int rcode) except -1
@@ -75,7 +77,8 @@ cdef class Core:
     cdef void _count(self, Py_ssize_t place, Py_ssize_t length) noexcept
     @cython.locals(microseconds=cython.longlong, bucket=cython.Py_ssize_t)
     cdef void _took(self, long long nanoseconds, Py_ssize_t count) noexcept
-    @cython.locals(named=cython.Py_ssize_t, row=cython.Py_ssize_t, length=cython.Py_ssize_t)
+    @cython.locals(named=cython.Py_ssize_t, row=cython.Py_ssize_t, length=cython.Py_ssize_t,
+                   there=cython.ulonglong)
     cdef Py_ssize_t _reply(self, Py_ssize_t at, Py_ssize_t size) except -1
     @cython.locals(asked="unsigned char[::1]")
     cdef bint _plain(self, Py_ssize_t at, Py_ssize_t stop) noexcept

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import cython
 
-from fedns.dns import lookup, node, wire
+from fedns.dns import lookup, node, places, wire
 from fedns.servers import batch, counters, errands
 
 if cython.compiled:
@@ -37,23 +37,18 @@ _QUESTION = _ADDED | 1 << 8
 _DO = 0x80 << 16  # what follows the size in a bare OPT record, as a little-endian number
 _AAAA_SLOT = node.SLOT_AT[node.AAAA]
 # What is used for each query, as numbers of C
-_SLOT, _HEADER, _MAX_NAME, _CLASSIC, _OWN = (
-    batch.SLOT,
-    wire.HEADER,
-    wire.MAX_NAME,
-    wire.CLASSIC_SIZE,
-    wire.OWN_SIZE,
-)
+_SLOT, _HEADER, _MAX_NAME = batch.SLOT, wire.HEADER, wire.MAX_NAME
+_CLASSIC, _OWN = wire.CLASSIC_SIZE, wire.OWN_SIZE
 _A, _AAAA, _OPT_TYPE, _NXDOMAIN = wire.A, wire.AAAA, wire.OPT, wire.NXDOMAIN
-_PLAIN, _ROTATE, _NODATA = node.PLAIN, node.ROTATE, node.NODATA
+_PLAIN, _ROTATE, _NODATA, _PLACED = node.PLAIN, node.ROTATE, node.NODATA, node.PLACED_SLOT
 # Where a row has its fields; then come the name and all that follows the question
 _NAMED, _AUTHORITY, _RCODE, _UNITS, _ANSWERS, _BODY, _TURNS, _AGE = 0, 1, 2, 3, 4, 6, 8, 10
 _NEVER = (0, b"")  # for a name below which `respond` is to look
-_POINTER = 0xC000 + wire.HEADER
 
 _SIZE = batch.SIZE
 _WORD = 0xFFFFFFFFFFFFFFFF  # 64 ones
-_LEFT = 255  # as response code of a row: `respond` answers this question
+_LEFT, _BY_PLACE = 255, 254  # as response code of a row: `respond` answers, or a row for the client's place
+_PLACES = 40  # where a place's number, and 1, begins beside the type in what a row is about
 
 
 class Rows:
@@ -74,6 +69,7 @@ class Rows:
         self._denials: dict[int, tuple[int, bytes]] = {}
         self._flats: tuple[tuple[bytes, int], ...] = ()
         self._below: dict[bytes, tuple[int, bytes]] = {}
+        self.atlas = places.Places(places.Atlas())
         self.renew()
 
     def renew(self) -> None:
@@ -108,6 +104,7 @@ class Rows:
             self._denials = dict(enumerate(node.denials(get(node.ZONES) or b"")))
             self._flats = node.flats(get(node.ZONES) or b"")
             self._below = {}
+            self.atlas = places.current(self._tables)
             self._stamp = stamp
 
     def find(self, size: int, rtype: int) -> int:
@@ -166,7 +163,11 @@ class Rows:
             return self._missing(at, name)
         if len(value) < node.BODIES:
             return False
-        slot = _AAAA_SLOT if rtype == _AAAA else 0
+        slot = _AAAA_SLOT if rtype & 255 == _AAAA else 0
+        if octets.number(value, slot, 1) & _PLACED:
+            if rtype < 256:
+                return self._keep(at, name, b"", _BY_PLACE)
+            value = node.view(value, (rtype >> _PLACES) - 1)
         kind = octets.number(value, slot, 1)
         start = octets.number(value, slot + _START, 4)
         turn = octets.number(value, slot + _TURN, 2)
@@ -179,7 +180,9 @@ class Rows:
         if kind == _NODATA:
             other = octets.number(value, slot + _UNIT, 1) if turn else octets.number(value, 2 * _AAAA_SLOT, 2)
             denial = self._denials.get(other, _NEVER)
-            return denial is not _NEVER and self._keep(at, name, body + _denial(name, denial, turn), 0)
+            return denial is not _NEVER and self._keep(
+                at, name, body + node.authority(denial, len(name), turn), 0
+            )
         return kind in (_PLAIN, _ROTATE) and turn + unit <= len(body) and self._keep(at, name, body, 0)
 
     def _missing(self, at: int, name: bytes) -> bool:
@@ -200,7 +203,7 @@ class Rows:
                 self._below[above] = denial
             self.octets[at + _ANSWERS] = self.octets[at + _ANSWERS + 1] = self.octets[at + _UNITS] = 0
             self.octets[at + _AUTHORITY] = 1
-            return denial is not _NEVER and self._keep(at, name, _denial(name, denial), _NXDOMAIN)
+            return denial is not _NEVER and self._keep(at, name, node.authority(denial, len(name)), _NXDOMAIN)
         return False
 
     def _keep(self, at: int, name: bytes, body: bytes, rcode: int) -> bool:
@@ -214,12 +217,6 @@ class Rows:
         octets.put(self.octets, at + _HEAD + size, body, 0, length)
         self.octets[at + _NAMED] = size
         return True
-
-
-def _denial(name: bytes, denial: tuple[int, bytes], top: int = 0) -> bytes:
-    """The SOA as authority, its owner pointing to the end of the question's name, or to offset `top`."""
-    apex, record = denial
-    return (0xC000 + top if top else _POINTER + len(name) - apex).to_bytes(2, "big") + record
 
 
 class Core:
@@ -324,6 +321,9 @@ class Core:
         named = self._end - at - _HEADER - 4
         octets.lower(self._rows.name, 0, self._requests, at + _HEADER, named)
         row = self._rows.find(named, self._rtype)
+        if row >= 0 and self._rows.octets[row + _RCODE] == _BY_PLACE:
+            there: int = self._hand.place(at // _SLOT, self._rows.atlas) + 1
+            row = self._rows.find(named, self._rtype + (there << _PLACES))
         if row < 0:
             return 0
         length = self._compose(at, row)

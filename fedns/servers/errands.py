@@ -5,6 +5,8 @@ Law: shapes only, so that the core knows neither listeners nor stores.
 
 from typing import Protocol
 
+from fedns.dns import places
+
 
 class Tables(Protocol):
     """The tables, read in one transaction from `open` to `close`."""
@@ -28,6 +30,9 @@ class Hand(Protocol):
 
     def suspects(self, count: int, now: int, loud: list[int]) -> None:
         """Somebody in this batch may be beyond a limit; keeps such queries from the core."""
+
+    def place(self, index: int, known: places.Places) -> int:
+        """Where the client of this query of the batch is."""
 
     def failed(self) -> None:
         """Called amid an exception, which is let pass or told."""

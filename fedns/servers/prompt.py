@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fedns import tables
-from fedns.dns import respond
+from fedns.dns import places, respond
 from fedns.servers import batch, counters, dns_udp
 
 if TYPE_CHECKING:
@@ -115,6 +115,10 @@ class Listener(dns_udp.Listener):
 
     def signed(self) -> bool:
         return bool(self._host.signers)
+
+    def place(self, index: int, known: places.Places) -> int:
+        asker = self._senders[index]
+        return known.find(places.sender(asker), self._host.geo, asker.member).place
 
     def failed(self) -> None:
         error = sys.exception()

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from fedns.dns import atlas, inside, node, rate, respond, wire
+from fedns.dns import atlas, inside, node, places, rate, respond, wire
 from fedns.servers import batch, core, counters, prompt
 from tests.conformance import probes
 from tests.dns import test_inside
+from tests.dns.test_places import From
 from tests.fuzz import fuzz_packets
 from tests.golden import fleet
 from tests.servers import forms
@@ -27,6 +28,7 @@ class Hand:
     def __init__(self) -> None:
         self.view: Mapping[bytes, bytes] = {}
         self.stamp, self.has_keys = 0, False
+        self.pod = From()
         self.words = memoryview(array("Q", (0, 0)))
 
     def marks(self) -> memoryview | None:
@@ -45,6 +47,9 @@ class Hand:
 
     def signed(self) -> bool:
         return self.has_keys
+
+    def place(self, index: int, known: places.Places) -> int:
+        return known.find(self.pod.address(), None).place
 
     def failed(self) -> None:
         raise AssertionError
@@ -140,6 +145,32 @@ def test_the_cluster_domain_of_an_agent_is_answered_by_it_wholly(form: prompt.Fo
             replies = bench.ask(view, packets)
             assert replies == [respond.respond(view, packet, wire.OWN_SIZE) for packet in packets]
             assert None not in replies
+
+
+@forms.EACH
+def test_answers_by_place_are_those_of_the_clients_place(form: prompt.Form, nowhere: str) -> None:
+    shards = {"us": {"addresses": ["192.0.2.1"]}, "eu": {"addresses": ["192.0.2.2", "2001:db8::1"]}}
+    for number, each in enumerate(shards.values()):
+        each["inside"] = {"cluster_ips": [f"10.0.0.{number}"]}
+    services = {f"n/{name}": {"shards": {each: shards[each]}} for name, each in (("s", "us"), ("t", "eu"))}
+    services["n/near"] = {"shards": shards, "policy": {"strategy": "Nearest"}}
+    world = {"settings": test_inside.SETTINGS, "members": test_inside.MEMBERS, "services": services}
+    built = fleet.build({**world, "where": test_inside.WHERE})
+    view, bench, taken = built.table(inside.Kind(inside.Settings())), Bench(form, nowhere), 0
+    owners = [
+        f"{each}.n.{rest}."
+        for each in ("s", "t", "near")
+        for rest in ("fed.svc.cluster.local", "svc.cluster.local")
+    ]
+    owners += ["near.n.fed.svc.example.com.", "s.n.fed.n.svc.cluster.local."]
+    packets = [probes.query(owner, rtype, probes.opt()) for owner in owners for rtype in (wire.A, wire.AAAA)]
+    for stamp in (1, 1, 2):
+        for address in test_inside.IN.values():
+            bench.hand.pod = From(address)
+            for packet, reply in zip(packets, bench.ask(view, packets, stamp), strict=True):
+                assert reply in (None, respond.respond(view, packet, wire.OWN_SIZE, bench.hand.pod)), packet
+                taken += reply is not None
+    assert taken > 3 * len(test_inside.IN) * len(packets) / 2, "what is not there for a client is left"
 
 
 @forms.EACH
