@@ -1,7 +1,6 @@
 """What the cluster domain costs: its table for 10,000 services x 20 members with clients, a change of one
-shard, and questions that hit or miss, in Python and over the tables that workers read.
-
-The compiled core answers what lies ready for everybody; `make bench-walk` measures servers.
+shard, and questions that hit or miss, over the tables that workers read: in Python, and by the compiled core
+where there is one, which has each question once anew and then again. `make bench-walk` measures servers.
 """
 
 import argparse
@@ -18,13 +17,30 @@ import msgspec
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from fedns import tables
-from fedns.dns import annex, atlas, client, federation, inside, names, node, places, respond, skeleton, wire
+from fedns.dns import (
+    annex,
+    atlas,
+    client,
+    federation,
+    inside,
+    names,
+    node,
+    places,
+    rate,
+    respond,
+    skeleton,
+    wire,
+)
 from fedns.model import facts, policy, snapshot
+from fedns.servers import batch, counters, prompt
+from tests.servers import forms
 
 NOW = 1_800_000_000.0
 ROUNDS = 20_000  # questions of each kind
 CHANGES = 200
-PART = 100  # services written at once
+CORED = 9_600  # by the compiled core, each another one
+_ASKS = b"\1\0\0\1\0\0\0\0\0\1"  # flags and counts
+_OPT = b"\0\0\x29\x04\xd0\0\0\0\0\0\0"
 
 
 class Shape(NamedTuple):
@@ -141,20 +157,58 @@ QUESTIONS = (
 )
 
 
+def packets(shape: Shape, pattern: str, count: int) -> list[bytes]:
+    """Plain queries for A, with EDNS."""
+    made = []
+    for number in range(count):
+        each = number % shape.services
+        name = names.wire(pattern % (each, each % 100))
+        made.append(number.to_bytes(2, "big") + _ASKS + name + b"\0\1\0\1" + _OPT)
+    return made
+
+
+class Core:
+    """A compiled core without sockets, whose clients are all in one place."""
+
+    opened = 0
+
+    def __init__(self, form: prompt.Form, reader: tables.Reader, folder: str) -> None:
+        self.view, self.marks = reader.view, reader.marks
+        self._frames = forms.frames()
+        rows = form.core.Rows(1, prompt.Reading(self))
+        gate = form.gate.Gate(rate.Limiter(rate.Limits(), 1), self._frames, 1)
+        layout = counters.layout(counters.Cells(str(Path(folder) / "counters")))
+        self._core = form.core.Core(rows, self._frames, layout, self, gate)
+
+    def signed(self) -> bool:
+        return False
+
+    def place(self, index: int, known: places.Places) -> int:
+        return known.find(Pod(3).address(), None).place
+
+    def speed(self, asked: list[bytes]) -> float:
+        """Answers per CPU second."""
+        used, frames = 0.0, self._frames
+        for first in range(0, len(asked), batch.SIZE):
+            some = asked[first : first + batch.SIZE]
+            for at, packet in enumerate(some):
+                frames.requests[at * batch.SLOT : at * batch.SLOT + len(packet)] = packet
+                frames.received[at] = len(packet)
+            began = time.process_time()
+            left = self._core.answer(len(some))
+            used += time.process_time() - began
+            assert not left
+        return len(asked) / used
+
+
 def asked(shape: Shape, reader: tables.Reader) -> Iterator[tuple[str, float]]:
     """Answers per CPU second of one process that runs `respond`."""
-    opt = b"\0\0\x29\x04\xd0\0\0\0\0\0\0"
     pod = Pod(3)
     for title, pattern in QUESTIONS:
-        packets = []
-        for number in range(ROUNDS):
-            each = number % shape.services
-            name = names.wire(pattern % (each, each % 100))
-            packets.append(number.to_bytes(2, "big") + b"\1\0\0\1\0\0\0\0\0\1" + name + b"\0\1\0\1" + opt)
-        view = reader.view()
+        view, asked = reader.view(), packets(shape, pattern, ROUNDS)
 
-        def run(packets: list[bytes] = packets, view: tables.View = view) -> None:
-            for packet in packets:
+        def run(asked: list[bytes] = asked, view: tables.View = view) -> None:
+            for packet in asked:
                 respond.respond(view, packet, wire.OWN_SIZE, pod)
 
         run()
@@ -180,8 +234,14 @@ def main() -> int:
         changed(made, zone)
         reader = tables.Reader(str(Path(folder) / "both"))
         print("\n| question | answers per CPU-second of `respond` |\n|---|---|")
-        for title, rate in asked(shape, reader):
-            print(f"| {title} | {rate:,.0f} |")
+        for title, speed in asked(shape, reader):
+            print(f"| {title} | {speed:,.0f} |")
+        if prompt.compiled is not None:
+            print("\n| question | anew, of the compiled core | again |\n|---|---|---|")
+            core = Core(prompt.compiled, reader, folder)
+            for title, pattern in QUESTIONS[1:]:
+                anew, again = (core.speed(packets(shape, pattern, CORED)) for _ in range(2))
+                print(f"| {title} | {anew:,.0f} | {again:,.0f} |")
         reader.close()
     return 0
 
