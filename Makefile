@@ -19,7 +19,7 @@ SEED ?= 1
 REQUESTS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core run test check fmt golden scenario conformance envtest fuzz bench bench-dns bench-walk peers helm bench-converge bench-scale bench-fleet bench-flood bench-inside bench-decide bench-gateway clean
+.PHONY: help setup core run test check fmt golden scenario kills conformance envtest fuzz bench bench-dns bench-walk peers helm bench-converge bench-scale bench-fleet bench-flood bench-inside bench-decide bench-gateway clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ golden: setup  ## Rewrite the golden files; review the diff
 
 scenario: setup  ## Scenarios: real processes on loopback
 	$(BIN)/python -m pytest tests/scenarios
+
+kills: setup  ## fedns killed a hundred times while it brings copies to members; KILLS=n for others
+	FEDNS_KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest tests/scenarios/test_copies.py -k killed --timeout 3600
 
 conformance: setup  ## Vectors, RFC tables and peers
 	FEDNS_QUESTIONS=$(QUESTIONS) FEDNS_REQUESTS=$(REQUESTS) FEDNS_SEED=$(SEED) $(BIN)/python -m pytest tests/conformance

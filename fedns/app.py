@@ -25,6 +25,7 @@ from fedns.control import (
     certificates,
     customs,
     desk,
+    dispatch,
     frontage,
     judgements,
     keys,
@@ -49,6 +50,7 @@ from fedns.sources import (
     geodata,
     hostnames,
     operator,
+    originals,
     passive,
     probes,
     watch,
@@ -103,6 +105,7 @@ class Control:
         self.frontage = frontage.Frontage(settings.gateway, settings.fleet.namespace)
         self.scribe = self._scribe()
         self.customs = self._customs()
+        self.dispatch = self._dispatch()
         self.desk = desk.Desk(self)
         self.metrics = metrics.Metrics(self.desk.state, self.desk.workers, desk.VERSION)
         self.notices = notices.Notices(copies, self.metrics.noticed)
@@ -183,6 +186,8 @@ class Control:
             yield self.scribe.run(self.hear)
         if self.customs is not None:
             yield self.customs.run(self.hear)
+        if self.dispatch is not None:
+            yield self.dispatch.run(self.hear)
         yield self._rollovers()
         yield self.notices.run()
         yield self._rolls()
@@ -191,7 +196,7 @@ class Control:
     def _scribe(self) -> scribe.Scribe | None:
         """Who writes to the fleet, or holds its Lease for who writes to members; None: nobody does."""
         told, where = self.config.fleet, fleet.where(self.config.fleet)
-        if where is None or not (told.status or self.config.clusterset.write):
+        if where is None or not (told.status or told.distribute or self.config.clusterset.write):
             return None
         api = client.Client(where, asyncio.Semaphore(client.AT_ONCE))
         if not told.status:
@@ -203,6 +208,17 @@ class Control:
         if not self.config.clusterset.write:
             return None
         return customs.Customs(self, None if self.scribe is None else self.scribe.lease)
+
+    def _dispatch(self) -> dispatch.Dispatch | None:
+        """Who brings copies to the members; None: nobody does."""
+        told, where = self.config.fleet, fleet.where(self.config.fleet)
+        if not told.distribute:
+            return None
+        held = None if self.scribe is None else self.scribe.lease
+        if where is None:
+            return dispatch.Dispatch(self, originals.Directory(told.manifests, self.watcher), held)
+        reads, writes = (client.Client(where, asyncio.Semaphore(client.AT_ONCE)) for _ in range(2))
+        return dispatch.Dispatch(self, originals.Server(reads), held, writes if told.status else None)
 
     @property
     def served(self) -> frozenset[str] | None:

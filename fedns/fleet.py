@@ -37,7 +37,7 @@ class Api(Struct, frozen=True):
 class Fleet(Struct, frozen=True):
     """Where fleet-wide objects (`TrafficPolicy`, `MemberCluster`) are; empty: nowhere. `namespace`: where the
     Secrets of members and our Lease are (by default that of our pod, else `fedns`); `status`: how objects
-    fare is written back to them."""
+    fare is written back to them; `distribute`: objects that policies select are brought to the members."""
 
     manifests: Directory = ""
     kubeconfig: Annotated[str, schema.anywhere] = ""
@@ -45,6 +45,7 @@ class Fleet(Struct, frozen=True):
     api: Api = Api()
     namespace: Label = ""
     status: bool = True
+    distribute: bool = False
 
 
 class Member(Struct, frozen=True):

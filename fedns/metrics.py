@@ -82,6 +82,10 @@ class State(NamedTuple):
     writer: Writer | None = None
     imports: Mapping[tuple[str, ...], float] = {}
     """(member, outcome) -> objects of the cluster set written there by this process."""
+    copies: Mapping[tuple[str, ...], float] = {}
+    """(member, state) -> copies of the fleet's objects."""
+    brought: Mapping[tuple[str, ...], float] = {}
+    """(member, outcome) -> writes of copies."""
     unreachable: Mapping[tuple[str, ...], float] = {}
     """(service, member) -> endpoints that gateways cannot reach."""
 
@@ -128,6 +132,7 @@ class Snapshot(Collector):
         yield from _watches(state.watches)
         yield from _writer(state.writer)
         yield from _imports(state.imports)
+        yield from _copies(state)
         yield from _dnssec(state)
         yield from _dns(workers := self._workers())
         if workers.gateway is not None:
@@ -234,6 +239,19 @@ def _imports(counts: Mapping[tuple[str, ...], float]) -> Iterator[Metric]:
     for labels, count in counts.items():
         writes.add_metric(labels, count)
     yield writes
+
+
+def _copies(state: State) -> Iterator[Metric]:
+    """Nothing where nothing is distributed."""
+    if state.copies or state.brought:
+        yield _labelled("fedns_copies", "Copies of the fleet's objects in members, by state.",
+                        ("member", "state"), state.copies)  # fmt: skip
+        writes = CounterMetricFamily(
+            "fedns_copy_writes", "Writes of copies by this process, by outcome.", labels=("member", "outcome")
+        )
+        for key, count in state.brought.items():
+            writes.add_metric(key, count)
+        yield writes
 
 
 def _shown(state: State) -> Iterator[ShardState]:

@@ -15,7 +15,7 @@ import yaml
 from rich.text import Text
 
 from fedns import config
-from fedns.cli import codes, output, prospect
+from fedns.cli import codes, consent, output, prospect
 from fedns.errors import Problem
 from fedns.kube.failure import Failure
 from fedns.placement import item, plan
@@ -56,6 +56,8 @@ def show(
         output.emit(_told(made, problems))
     else:
         _print(made, problems, why)
+    if sure and loaded.config.fleet.distribute:
+        consent.given(loaded.config, format is output.Format.text)
     if made.errors or (made.dangers and not sure):
         raise typer.Exit(codes.PROBLEMS)
 

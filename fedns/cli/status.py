@@ -11,12 +11,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from fedns.cli import client, codes, members, output
+from fedns.cli import client, codes, copies, members, output
 
 PERIOD = 1.0
 """How often `--watch` asks, seconds."""
 ROWS = 200
 """Shards shown at most; the ones that need attention come first."""
+COPIES = 100_000
 ATTENTION = ("unhealthy", "draining", "degraded", "unknown", "healthy")
 
 View = Mapping[str, Any]
@@ -47,6 +48,7 @@ def gather(api: client.Client) -> dict[str, Any]:
         "members": api.get("/api/v1/members")["items"],
         "shards": _worst(api),
         "orders": api.get("/api/v1/orders")["items"],
+        "copies": api.get("/api/v1/copies", {"limit": str(COPIES)})["items"],
         "signed": api.get("/api/v1/signed")["items"],
         "problems": api.get("/api/v1/problems")["items"],
     }
@@ -88,6 +90,8 @@ def render(view: View, everything: bool = False) -> Group:
         *members.tables(view["members"], everything, output.out.width),
         _shards(view["shards"], sum(view["status"]["shards"].values())),
     ]
+    if view["copies"]:
+        parts.append(copies.table(view["copies"], everything))
     if view["signed"]:
         parts.append(_signed(view["signed"], view["status"]["at"]))
     if view["status"].get("secondaries"):

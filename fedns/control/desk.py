@@ -15,6 +15,7 @@ from fedns import config, tables
 from fedns import metrics as measures
 from fedns.control import (
     customs,
+    dispatch,
     doubts,
     inquiry,
     keys,
@@ -54,6 +55,7 @@ class Parts(Protocol):
     roster: roster.Roster
     scribe: scribe.Scribe | None
     customs: customs.Customs | None
+    dispatch: dispatch.Dispatch | None
 
 
 class Desk:
@@ -112,6 +114,14 @@ class Desk:
 
     def signed(self) -> Iterable[api.Signed]:
         return (signatures.told(name, each) for name, each in sorted(self._parts.keys.held.items()))
+
+    def copies(self) -> Iterable[api.Copy]:
+        return () if self._parts.dispatch is None else views.copies(self._parts.dispatch.rows())
+
+    def allow(self, member: str) -> int:
+        if self._parts.dispatch is None or member not in self._parts.dispatch.posts:
+            raise FednsError(f"no copies are brought to a member {member!r}")
+        return self._parts.dispatch.allow(member)
 
     def metrics(self) -> bytes:
         return self._parts.metrics.render()
@@ -202,6 +212,8 @@ class Desk:
             watches=tuple(views.watched(self._parts.roster.feeds, time.time())),
             writer=None if self._parts.scribe is None else _counted(self._parts.scribe.told()),
             imports={} if self._parts.customs is None else dict(_imported(self._parts.customs.told())),
+            copies={} if self._parts.dispatch is None else self._parts.dispatch.counted,
+            brought={} if self._parts.dispatch is None else self._parts.dispatch.outcomes,
             unreachable={
                 (key, member): seen.unreachable
                 for (member, key), seen in self._parts.known.passive.items()

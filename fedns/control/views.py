@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from msgspec import structs
 
 from fedns import metrics, traffic
+from fedns.distribute import holding
 from fedns.dns import explanation, journal, node, zones
 from fedns.errors import Problem
 from fedns.kube import informer
@@ -271,3 +272,10 @@ def _labels(row: tally.Traffic) -> tuple[str, str, str]:
     if not row.status:
         return traffic.OTHER, "", traffic.OTHER
     return row.rule.decode("latin-1"), row.member, str(row.status)
+
+
+def copies(rows: Iterable[tuple[str, holding.Row]]) -> Iterator[api.Copy]:
+    """How each copy in each member stands."""
+    for member, row in rows:
+        space = f"{row.what.namespace}/" if row.what.namespace else ""
+        yield api.Copy(member, row.what.kind, f"{space}{row.what.name}", row.policy, row.state, row.words)

@@ -5,7 +5,7 @@ that somebody else made in the meantime stays. One that is gone already was remo
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -14,6 +14,17 @@ from fedns.kube.failure import ApiError
 from fedns.kube.resource import Resource
 
 JSON = "application/json"
+
+
+class Task(Protocol):
+    """Something to be written."""
+
+    @property
+    def removes(self) -> bool:
+        """Whether an object goes."""
+
+    async def run(self, api: client.Client) -> Any:
+        """What is there now; None: nothing. Failure."""
 
 
 class Errand(NamedTuple):
@@ -25,16 +36,19 @@ class Errand(NamedTuple):
     part: str = ""
     way: apply.Way = apply.OWN
 
+    @property
+    def removes(self) -> bool:
+        return self.wanted is None
 
-async def run(api: client.Client, told: Errand) -> Any:
-    """What is there now; None: nothing. Failure."""
-    if told.wanted is not None:
-        return await apply.apply(api, told.resource, told.wanted, told.way, told.part)
-    path = told.resource.path(told.meta.get("namespace", ""), told.meta["name"])
-    body = msgspec.json.encode({"preconditions": {"uid": told.meta["uid"]}})
-    try:
-        await api.send("DELETE", path, body, JSON)
-    except ApiError as error:
-        if error.status != 404:
-            raise
-    return None
+    async def run(self, api: client.Client) -> Any:
+        """What is there now; None: nothing. Failure."""
+        if self.wanted is not None:
+            return await apply.apply(api, self.resource, self.wanted, self.way, self.part)
+        path = self.resource.path(self.meta.get("namespace", ""), self.meta["name"])
+        body = msgspec.json.encode({"preconditions": {"uid": self.meta["uid"]}})
+        try:
+            await api.send("DELETE", path, body, JSON)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+        return None

@@ -78,7 +78,7 @@ async def _cleared(api: client.Client, resource: Resource) -> list[Left]:
         found = [one.metadata for one in client.decoded(_list, data).items or ()]
         for meta in found:
             known = {"namespace": meta.namespace, "name": meta.name, "uid": meta.uid}
-            await errand.run(api, errand.Errand(resource, known, None))
+            await errand.Errand(resource, known, None).run(api)
     except ApiError as error:
         return [] if error.status == 404 else [Left(f"{resource.plural} of ours", str(error))]
     return [Left(f"{len(found)} {resource.plural}")] if found else []

@@ -116,7 +116,7 @@ class Shelf:
             return iter(())
         return self.book.picked(self._due(now))
 
-    def errand(self, key: informer.Key) -> errand.Errand | None:
+    def errand(self, key: informer.Key) -> errand.Task | None:
         """What to write of an object."""
         change = self.difference(key)
         if change is None:

@@ -72,7 +72,7 @@ class Spaces:
     def due(self, now: float) -> Iterator[docket.Due]:
         return iter(())
 
-    def errand(self, key: informer.Key) -> errand.Errand | None:
+    def errand(self, key: informer.Key) -> errand.Task | None:
         return None
 
     def wrote(self, key: informer.Key, there: Any) -> None:

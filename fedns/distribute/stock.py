@@ -115,7 +115,7 @@ class Stock:
             return iter(())
         return self.book.picked(self._due(now))
 
-    def errand(self, key: informer.Key) -> errand.Errand | None:
+    def errand(self, key: informer.Key) -> errand.Task | None:
         there, wanted = self._there.get(key), self._wanted(key)
         if there is not None and not there.ours:
             return None

@@ -53,7 +53,7 @@ class Shelf(Protocol):
 
     def due(self, now: float) -> Iterator[docket.Due]: ...
 
-    def errand(self, key: informer.Key) -> errand.Errand | None: ...
+    def errand(self, key: informer.Key) -> errand.Task | None: ...
 
     def wrote(self, key: informer.Key, there: Any) -> None: ...
 
@@ -72,6 +72,7 @@ class Writer:
         """To be set when something may be judged otherwise."""
         self.outcomes: Counter[str] = Counter()
         self._api, self._lease, self._shelves, self._pace = api, lease, shelves, pace or Pace()
+        """`shelves` may change at any time."""
 
     async def run(self) -> None:
         """Until cancelled; idle while another process holds the Lease."""
@@ -87,19 +88,28 @@ class Writer:
 
     async def _term(self) -> None:
         """As long as the Lease is held. What is there is listed anew each time."""
-        feeds = [each.open(self._api, self.news.set) for each in self._shelves]
-        tasks = [asyncio.ensure_future(feed.run()) for feed in feeds]
+        open: dict[Shelf, asyncio.Task[None]] = {}
         try:
             while self._lease.held:
+                self._follow(open)
                 await self._look()
-                for task in filter(asyncio.Task.done, tasks):
+                for task in filter(asyncio.Task.done, open.values()):
                     task.result()
         finally:
-            for task in tasks:
+            for task in open.values():
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            for each in self._shelves:
+            await asyncio.gather(*open.values(), return_exceptions=True)
+            for each in open:
                 each.close()
+
+    def _follow(self, open: "dict[Shelf, asyncio.Task[None]]") -> None:
+        """Opens shelves that are new, and closes those that are no more."""
+        for each in [one for one in open if one not in self._shelves]:
+            open.pop(each).cancel()
+            each.close()
+        for each in self._shelves:
+            if each not in open:
+                open[each] = asyncio.ensure_future(each.open(self._api, self.news.set).run())
 
     async def _look(self) -> None:
         """Waits for news, and until it has settled; writes what is due."""
@@ -126,13 +136,13 @@ class Writer:
             return
         try:
             async with asyncio.timeout(self._pace.patience):
-                there = await errand.run(self._api, told)
+                there = await told.run(self._api)
         except TimeoutError:
             self._failed(where, key, Unreachable(f"no answer within {self._pace.patience:g} s"))
         except Failure as failure:
             self._failed(where, key, failure)
         else:
-            self.outcomes["removed" if told.wanted is None else "written"] += 1
+            self.outcomes["removed" if told.removes else "written"] += 1
             where.wrote(key, there)
 
     def _failed(self, where: Shelf, key: informer.Key, failure: Failure) -> None:

@@ -46,7 +46,7 @@ def made(
     scaled: bool = False,
 ) -> Made:
     """What is to be done; `scaled`: an autoscaler in the member has the object's replicas."""
-    copy = _revised(wanted, member)
+    copy = revised(wanted, member)
     try:
         changed = changes.overridden(copy, overrides, member)
     except changes.Impossible as error:
@@ -85,7 +85,8 @@ def _stays(there: item.Item | None) -> str:
     return "it is not created" if there is None else "what is there stays as it is"
 
 
-def _revised(wanted: Wanted, member: matching.Member) -> dict[str, Any]:
+def revised(wanted: Wanted, member: matching.Member) -> dict[str, Any]:
+    """The template with the member's share of it, before overrides."""
     copy = template.pruned(wanted.found)
     item.drop(copy, "metadata", "annotations", CONFLICT)
     if wanted.replicas is None:

@@ -3,7 +3,7 @@
 Law: pure. What is not marked is not ours, and is never removed.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from fedns.model.propagation import Propagation
 from fedns.placement import item
@@ -13,6 +13,18 @@ POLICY = "fedns.io/policy"
 PRESERVE = "fedns.io/preserve"
 PRUNE = "fedns.io/prune"
 NOTES = (POLICY, PRESERVE, PRUNE)
+
+
+class Told(NamedTuple):
+    """What a copy tells of itself."""
+
+    policy: str = ""
+    preserve: bool = False
+    prune: bool = False
+
+
+def told(found: item.Item) -> Told:
+    return Told(policy(found), preserved(found), pruned(found))
 
 
 def ours(found: item.Item) -> bool:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from fedns.errors import Problem
 from fedns.model.propagation import Override, Propagation
-from fedns.placement import choice, copies, item, marks, matching, pod, room, schedule, targets
+from fedns.placement import choice, copies, fate, item, marks, matching, pod, room, schedule, targets
 
 
 class Cluster(Struct, frozen=True):
@@ -249,17 +249,9 @@ class _Making:
         self, cluster: Cluster, what: item.Ref, there: item.Item, spread: targets.Spread | None
     ) -> None:
         """A copy that nobody wants there any more."""
-        name, policy = cluster.member.name, marks.policy(there)
-        frozen = spread.frozen if spread else "" if self._world.whole else UNREAD
-        if frozen:
-            self.steps.append(Step(name, what, "refuse", policy, (frozen,), there, there))
-            return
-        if what not in self._templates:
-            why, stays = "the fleet has it no more", marks.preserved(there)
-        elif spread is None:
-            why, stays = "no policy selects it any more", not marks.pruned(there)
-        else:
-            why, stays = spread.stopped.get(name, "it does not go there"), marks.preserved(there)
-        kept = (why, "it stays, as nobody's copy") if stays else (why,)
-        after = marks.unmarked(there) if stays else None
-        self.steps.append(Step(name, what, "orphan" if stays else "delete", policy, kept, there, after))
+        told, name = marks.told(there), cluster.member.name
+        found = fate.of(what, told, self._templates, spread, name)
+        if spread is None and not self._world.whole:
+            found = fate.Fate("refuse", (UNREAD,))
+        after = {"refuse": there, "orphan": marks.unmarked(there), "delete": None}[found.action]
+        self.steps.append(Step(name, what, found.action, told.policy, found.why, there, after))

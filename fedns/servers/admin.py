@@ -23,6 +23,7 @@ from fedns.servers import api, itinerary, openapi
 LIMIT = 1000
 """Rows of a list when the request names no `limit`: a fleet may hold hundreds of thousands."""
 MAX_LIMIT = 1_000_000
+COMMANDS = "commands need an IP address or localhost as Host, and Content-Type application/json"
 MAX_BODY = 64 << 10
 """The largest body of a command, bytes."""
 
@@ -39,6 +40,7 @@ class Views(Protocol):
     def problems(self) -> Iterable[api.Problem]: ...
     def orders(self) -> Iterable[api.Order]: ...
     def signed(self) -> Iterable[api.Signed]: ...
+    def copies(self) -> Iterable[api.Copy]: ...
     def metrics(self) -> bytes: ...
 
     def shards(self, wanted: Mapping[str, str]) -> Iterable[api.Shard]:
@@ -62,6 +64,9 @@ class Views(Protocol):
 
     def remove_order(self, target: str) -> bool:
         """False where there was none. Raises OSError where that cannot be kept."""
+
+    def allow(self, member: str) -> int:
+        """What waits to be removed there may go; how many. Raises FednsError where nothing can wait."""
 
 
 class Call(NamedTuple):
@@ -182,9 +187,7 @@ def _trusted(request: web.Request) -> bool:
 
 async def _add_order(call: Call) -> web.Response:
     if not _trusted(call.request) or call.request.content_type != "application/json":
-        return _fault(
-            403, "commands need an IP address or localhost as Host, and Content-Type application/json"
-        )
+        return _fault(403, COMMANDS)
     try:
         order = msgspec.json.decode(await call.request.read(), type=api.NewOrder)
         return _json(call.views.add_order(order), 201)
@@ -204,6 +207,16 @@ async def _remove_order(call: Call) -> web.Response:
     except OSError as error:
         return _fault(500, f"the order could not be taken back: {error.strerror}")
     return _fault(404, f"no order for {target!r}")
+
+
+async def _allow(call: Call) -> web.Response:
+    if not _trusted(call.request) or call.request.content_type != "application/json":
+        return _fault(403, COMMANDS)
+    try:
+        member = msgspec.json.decode(await call.request.read(), type=api.Consent).member
+        return _json(api.Allowed(member, call.views.allow(member)))
+    except (ValueError, FednsError) as error:
+        return _fault(400, str(error))
 
 
 async def _openapi(call: Call) -> web.Response:
@@ -226,6 +239,7 @@ class Route(NamedTuple):
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 ROUTE_FILTERS = ("host", "ingress", "service", "member")
+COPY_FILTERS = ("member", "kind", "object", "policy", "state")
 SHARD_FILTERS = ("service", "member", "region", "state")
 
 
@@ -245,6 +259,9 @@ ROUTES = (
     _list("problems", api.Problems, _equal(lambda views: views.problems()), ("source",)),
     _list("orders", api.Orders, _equal(lambda views: views.orders()), ("target", "word")),
     _list("signed", api.SignedZones, _equal(lambda views: views.signed()), ("zone",)),
+    _list("copies", api.Copies, _equal(lambda views: views.copies()), COPY_FILTERS),
+    Route("POST", "/api/v1/copies/allow", _allow, "Let copies go whose removal waits for a word",
+          api.Allowed, (), api.Consent),
     Route("GET", "/api/v1/explain", _explain, "Why a name is answered as it is, step by step",
           explanation.Explanation, ("name", "type", "from", "member")),
     Route("GET", "/api/v1/explain/request", _explain_request,

@@ -102,6 +102,30 @@ class Order(Struct, frozen=True):
     reason: str
 
 
+class Copy(Struct, frozen=True):
+    """An object of the fleet in one member. `state`: applied, waiting, drifted, failing, stopped (it is to be
+    left alone), removing, leaving (it becomes nobody's), held (its removal waits for a word); `what`: why, or
+    the API server's words."""
+
+    member: str
+    kind: str
+    object: str
+    policy: str
+    state: str
+    what: str
+
+
+class Consent(Struct, frozen=True, forbid_unknown_fields=True):
+    """What waits to be removed from a member may go."""
+
+    member: str
+
+
+class Allowed(Struct, frozen=True):
+    member: str
+    removals: int
+
+
 class NewOrder(Struct, frozen=True, forbid_unknown_fields=True):
     """`seconds`: how long it holds (null: until taken back)."""
 
@@ -231,6 +255,10 @@ class Shards(Page, frozen=True):
 
 class Problems(Page, frozen=True):
     items: list[Problem]
+
+
+class Copies(Page, frozen=True):
+    items: list[Copy]
 
 
 class Orders(Page, frozen=True):

@@ -75,9 +75,19 @@ def _called(each: dict[str, Any]) -> str:
 
 def read(root: str) -> Read:
     """All of a directory. OSError: it cannot be read."""
-    book = catalog.Catalog(root, _Everything())
-    for path in book.look().changed:
-        book.read(path)
+    found = book(root)
+    for path in found.look().changed:
+        found.read(path)
+    return known(found)
+
+
+def book(root: str) -> catalog.Catalog:
+    """A directory that is read whole."""
+    return catalog.Catalog(root, _Everything())
+
+
+def known(book: catalog.Catalog) -> Read:
+    """What is known of one."""
     values = [value for _, value in sorted(book.values(), key=lambda row: row[0])]
     return _sorted(values, book.problems(), not book.blind)
 

@@ -51,6 +51,7 @@ def parts(tmp_path: Path) -> Iterator[Any]:
         roster=SimpleNamespace(feeds={}, origins={}),
         scribe=None,
         customs=None,
+        dispatch=None,
         keys=keys.Keeper(vault.Vault(str(tmp_path / "keys")), loaded.config.dns.dnssec, None),
     )
     told = desk.Desk(made)

@@ -43,21 +43,30 @@ clusters: [{{name: c, cluster: {{server: "{server}", certificate-authority-data:
 users: [{{name: u, user: {user}}}]
 contexts: [{{name: main, context: {{cluster: c, user: u}}}}]
 """
-CLUSTERWIDE = {"Namespace", "Node", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
-PLURALS = {"TrafficPolicy": "trafficpolicies", "NetworkPolicy": "networkpolicies"}
-OURS = {"MemberCluster"}
-"""Cluster-wide kinds of our own."""
+CLUSTERWIDE = {
+    "ValidatingWebhookConfiguration",
+    "Namespace",
+    "Node",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+}
+OURS = {"MemberCluster", "ClusterPropagationPolicy", "ClusterOverridePolicy"}
+"""Cluster-wide kinds that are no part of Kubernetes."""
 
 INSIDE = (
     "/api/v1/namespaces/{}/services",
     "/api/v1/namespaces/{}/serviceaccounts",
     "/api/v1/namespaces/{}/secrets",
+    "/api/v1/namespaces/{}/configmaps",
+    "/apis/apps/v1/namespaces/{}/deployments",
     "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices",
     "/apis/coordination.k8s.io/v1/namespaces/{}/leases",
     "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles",
     "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings",
 )
 WIDE = (
+    "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
     "/api/v1/nodes",
     "/apis/rbac.authorization.k8s.io/v1/clusterroles?labelSelector=!kubernetes.io/bootstrapping",
     "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings?labelSelector=!kubernetes.io/bootstrapping",
@@ -365,7 +374,9 @@ def path(one: Object) -> str:
     begin = f"/apis/{group}" if "/" in group else f"/api/{group}"
     if kind not in CLUSTERWIDE | OURS:
         begin += f"/namespaces/{meta.get('namespace', NAMESPACE)}"
-    plural = PLURALS.get(kind) or f"{kind.lower()}{'es' if kind.endswith('s') else 's'}"
+    plural = f"{kind.lower()}{'es' if kind.endswith('s') else 's'}"
+    if kind.endswith("Policy"):
+        plural = f"{kind[:-1].lower()}ies"
     return f"{begin}/{plural}/{meta['name']}"
 
 

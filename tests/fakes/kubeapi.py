@@ -169,6 +169,9 @@ class Server:
     async def one(self, request: web.Request, call: kubeapi_writes.Call) -> web.Response:
         if request.method == "GET":
             return web.json_response(self.writes.read(call))
+        if self.faults.busy and call.kind.name != "Lease":
+            code, reason, again = self.faults.busy
+            raise Refused(code, reason, reason, {"Retry-After": str(again)} if again else None)
         if call.place[3] in self.faults.broken:
             raise Refused(422, "Invalid", f'{call.place[1]} "{call.place[3]}" is invalid')
         status, reply = self.writes.write(call, await request.read())

@@ -23,6 +23,8 @@ class Faults:
     """So many `continue` tokens are 410."""
     refuse: list[Any] = field(default_factory=list)
     """[status, reason, Retry-After] for every list and watch."""
+    busy: list[Any] = field(default_factory=list)
+    """[status, reason, Retry-After] for every write of one object, Leases excepted."""
     delay: float = 0.0
     stalled: bool = False
     """Watches are open, and silent; bookmarks too."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import msgspec
 
 from fedns.dns import explanation
+from fedns.errors import FednsError
 from fedns.servers import admin, api, itinerary
 
 SHARD = api.Shard(
@@ -49,6 +50,14 @@ class Values:
     def signed(self) -> Iterable[api.Signed]:
         keys = [api.Key(1234, "csk", "ED25519", "ready", 1.0, None)]
         yield api.Signed("example.com", keys, [api.Step(None, "CSK 1234 waits")], 9.0)
+
+    def copies(self) -> Iterable[api.Copy]:
+        yield api.Copy("m1", "Service", "shop/web", "PropagationPolicy shop/p", "applied", "")
+
+    def allow(self, member: str) -> int:
+        if member != "m1":
+            raise FednsError("no such member")
+        return 3
 
     def metrics(self) -> bytes:
         return b"fedns_ready 1\n"

@@ -239,14 +239,17 @@ def test_what_is_suspended_is_not_touched() -> None:
 
 def test_namespaces_come_first_and_go_last() -> None:
     text = worlds.SERVICE + "---\n{apiVersion: v1, kind: Namespace, metadata: {name: prod}}"
-    told = worlds.policy(
+    spec = (
         "resourceSelectors: [{apiVersion: v1, kind: Namespace}, {apiVersion: v1, kind: Service}]\n"
-        "placement: {clusterAffinity: {clusterNames: [a]}}",
-        namespace="",
+        "placement: {clusterAffinity: {clusterNames: [a]}}"
     )
+    told, prunes = (worlds.policy(spec + more, namespace="") for more in ("", "\nprune: true"))
     made = plan.made(worlds.world(text, told))
     assert worlds.actions(made) == ["a: create Namespace", "a: create Service"]
     gone = plan.made(worlds.world("", told, has={"a": worlds.after(made, "a")}))
+    assert worlds.actions(gone) == ["a: orphan Namespace", "a: delete Service"]  # others may be in it
+    made = plan.made(worlds.world(text, prunes))
+    gone = plan.made(worlds.world("", prunes, has={"a": worlds.after(made, "a")}))
     assert worlds.actions(gone) == ["a: delete Service", "a: delete Namespace"]
 
 

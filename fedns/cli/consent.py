@@ -1,0 +1,28 @@
+"""The word that a running server waits for before most of a member's copies go.
+
+Law: it is for what waits just now; what comes later waits again.
+"""
+
+import typer
+
+from fedns import config, values
+from fedns.cli import client, codes, output
+
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+def given(settings: config.Config, loud: bool) -> None:
+    """For all members."""
+    listen = settings.admin.listen
+    api = client.Client(str(values.Address(EVERYWHERE.get(listen.host, listen.host), listen.port)))
+    try:
+        waiting = {one["member"] for one in api.get("/api/v1/copies", {"state": "held"})["items"]}
+        for name in sorted(waiting):
+            told = api.post("/api/v1/copies/allow", {"member": name})
+            if loud:
+                output.out.print(f"{name}: {told['removals']} copies may go", markup=False)
+    except client.Unreachable as error:
+        output.complain(f"{error}: nobody there waits for a word")
+    except client.Refused as error:
+        output.complain(str(error))
+        raise typer.Exit(codes.PROBLEMS) from None
