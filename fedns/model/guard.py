@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from msgspec import Struct, structs
 
-from fedns.model.facts import MemberFacts, ShardFacts
+from fedns.model.facts import Export, MemberFacts, ShardFacts
 
 LEAST = 10
 """Fewer removals than this are never held: a small fleet is changed by hand."""
@@ -39,7 +39,8 @@ class Held(Struct, frozen=True):
 
 
 class State(Struct, frozen=True):
-    """What one source has waiting, and what it lately lost: services as a whole, or their addresses."""
+    """What one source has waiting, and what it lately lost: services as a whole, or their addresses and
+    exports."""
 
     services: Held | None = None
     shards: Held | None = None
@@ -101,11 +102,11 @@ def admit(
     `before` are the facts accepted last; `touched` the keys that may differ (None: all)."""
     keys = _suspects(state, before, touched)
     gone = frozenset(key for key in keys if key not in after.shards)
-    lost = frozenset(key for key in keys if _addressed(before, key) and not _addressed(after, key))
+    lost = frozenset(key for key in keys if _lost(before.shards.get(key), after.shards.get(key)))
     removed = _lately(state.removed, lambda key: key not in after.shards, now)
     emptied = _lately(state.emptied, lambda key: not _addressed(after, key), now)
     some = len(lost) + sum(len(names) for _, names in emptied) >= LEAST
-    addressed = sum(1 for key in before.shards if _addressed(before, key)) if some else 0
+    addressed = sum(map(_offered, before.shards.values())) if some else 0
     services, removed, keep = _pass(state.services, removed, len(before.shards), gone, now)
     shards, emptied, bare = _pass(state.shards, emptied, addressed, lost, now)
     facts = structs.replace(after, shards=_kept(before, after, keep | bare)) if keep or bare else after
@@ -154,10 +155,39 @@ def _addressed(facts: MemberFacts, key: str) -> bool:
     return shard is not None and bool(shard.addresses or shard.hostnames)
 
 
+def _offered(shard: ShardFacts) -> bool:
+    return bool(shard.addresses or shard.hostnames) or _export(shard) is not None
+
+
+def _lost(old: ShardFacts | None, new: ShardFacts | None) -> bool:
+    """Whether a shard has no addresses any more, or is exported no more."""
+    if old is None or not _offered(old):
+        return False
+    if new is None or not _offered(new):
+        return True
+    reached = bool(old.addresses or old.hostnames) and not (new.addresses or new.hostnames)
+    return reached or (_export(old) is not None and _export(new) is None)
+
+
+def _export(shard: ShardFacts) -> Export | None:
+    return None if shard.inside is None else shard.inside.export
+
+
+def _held(old: ShardFacts, new: ShardFacts) -> ShardFacts:
+    """The new shard with what the old one had to offer."""
+    inside = new.inside
+    if inside is not None and inside.export is None:
+        inside = structs.replace(inside, export=_export(old))
+    found = structs.replace(old, readiness=new.readiness, ports=new.ports, inside=inside)
+    if new.addresses or new.hostnames:
+        found = structs.replace(found, addresses=new.addresses, hostnames=new.hostnames)
+    return found
+
+
 def _kept(before: MemberFacts, after: MemberFacts, keep: frozenset[str]) -> Mapping[str, ShardFacts]:
     """The new shards with what is held put back; health evidence stays the new one."""
     shards = dict(after.shards)
     for key in keep:
         old, new = before.shards[key], after.shards.get(key)
-        shards[key] = old if new is None else structs.replace(old, readiness=new.readiness, ports=new.ports)
+        shards[key] = old if new is None else _held(old, new)
     return shards

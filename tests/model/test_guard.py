@@ -3,7 +3,7 @@
 from msgspec import structs
 
 from fedns.model import guard
-from fedns.model.facts import MemberFacts, ShardFacts, ZoneReadiness
+from fedns.model.facts import Export, Inside, MemberFacts, ShardFacts, ZoneReadiness
 
 
 def facts(count: int, ready: int = 1, address: bool = True) -> MemberFacts:
@@ -54,6 +54,27 @@ def test_addresses_that_vanish_are_held_as_shards_with_fresh_health() -> None:
     admitted = guard.admit(guard.NOTHING, facts(30), facts(30, ready=0, address=False), None, 1.0)
     assert admitted.state.services is None and admitted.state.shards is not None
     assert admitted.facts.shards == facts(30, ready=0).shards
+
+
+def exporting(count: int, export: Export | None, address: bool = True) -> MemberFacts:
+    shard = ShardFacts(("198.51.100.1",) if address else (), inside=Inside(export=export))
+    return MemberFacts("m", "eu", ("z",), {}, {f"ns/s{n}": shard for n in range(count)})
+
+
+def test_exports_that_vanish_are_held_like_addresses() -> None:
+    before, after = exporting(30, Export(1.0)), exporting(30, None)
+    first = guard.admit(guard.NOTHING, before, after, None, 1.0)
+    assert first.facts.shards == before.shards and first.again == 2.0
+    second = guard.admit(first.state, first.facts, after, frozenset(), 2.0)
+    assert second.facts.shards == after.shards
+    few = guard.admit(guard.NOTHING, exporting(9, Export(1.0)), exporting(9, None), None, 1.0)
+    assert few.facts.shards == exporting(9, None).shards
+
+
+def test_what_is_held_has_what_is_known_otherwise_by_now() -> None:
+    before, after = exporting(30, Export(1.0)), exporting(30, Export(2.0), address=False)
+    told = guard.admit(guard.NOTHING, before, after, None, 1.0).facts.shards["ns/s1"]
+    assert told.addresses == ("198.51.100.1",) and told.inside == Inside(export=Export(2.0))
 
 
 def shrink(step: int, wait: float, until: int = 0) -> list[int]:
