@@ -19,6 +19,9 @@ MOST = 8
 """Names of one address in an answer, the first by their spelling: some resolvers fail on many."""
 _STEPS = {4: (8, 24), 6: (4, 124)}  # bits of a label, and of the smallest network that may be a zone
 _SVC = b"\x03svc"
+_HELD = "an address that services hold has their names, whether they serve just now or not"
+_ELSEWHERE = "a cluster IP has a name for those inside its member alone"
+_NOBODY = "no service holds this address"
 
 
 class Settings(NamedTuple):
@@ -71,6 +74,11 @@ def _label(text: str) -> bytes:
     return bytes((len(text),)) + text.encode()
 
 
+def _spelled(claim: Claim) -> list[bytes]:
+    """What names of one address are put in order by."""
+    return list(names.labels(claim.name))
+
+
 class Kind:
     """The zone of one network."""
 
@@ -116,6 +124,23 @@ class Zone:
             [each for each in changed if network.holds(each) and book.network(each) == network]
         )
 
+    def tell(self, owner: bytes, place: int, snapshot: model.Snapshot) -> annex.Story | None:
+        """Why an address is called as it is."""
+        if not wire.below(owner, self.zone.apex):
+            return None
+        held = next((held for address, held in self._kind.book.at.items() if name(address) == owner), {})
+        seen = [(key, each) for key, claims in held.items() for each in claims]
+        mine = [(key, each) for key, each in seen if each.member in ("", self._members[place])]
+        mine.sort(key=lambda row: _spelled(row[1]))
+        if not mine:
+            return annex.Story(_ELSEWHERE if seen else _NOBODY)
+        which = f"cluster IP in {self._members[place]}" if self._kind.inside else "published address"
+        steps = [
+            f"{which} of service {key}" + ("" if at < MOST else ": not told, for there are many")
+            for at, (key, _) in enumerate(mine)
+        ]
+        return annex.Story(_HELD, tuple(steps), snapshot.services.get(mine[0][0]))
+
     def _changes(self, addresses: Iterable[bytes]) -> annex.Changes:
         """The entries of addresses, and of the names between them and the apex."""
         changes: annex.Changes = {}
@@ -151,7 +176,7 @@ class Zone:
         return node.locate(list(numbers), choices) if list(numbers) != [self._nobody] else None
 
     def _named(self, claims: Iterable[Claim]) -> bytes:
-        found = sorted(claims)
+        found = sorted(claims, key=_spelled)
         if not found:
             return self._nobody
         targets = tuple(dict.fromkeys(each.name for each in found))[:MOST]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from fedns.dns import annex, atlas, holders, names, respond, reverse, wire, zones
+from fedns.dns import annex, atlas, explain, holders, names, respond, reverse, wire, zones
 from fedns.errors import FednsError
 from fedns.model import snapshot as model
 from tests.dns.test_places import From
@@ -96,12 +96,35 @@ def test_names_between_exist_and_have_nothing_else() -> None:
 
 
 def test_an_address_of_very_many_services_has_some_of_their_names() -> None:
-    many = {f"n/s{at:02}": {"shards": {"eu": {"addresses": ["192.0.2.1"]}}} for at in range(20)}
+    spelled = [f"s{'x' * (at % 3)}{at:02}" for at in range(20)]
+    many = {f"n/{each}": {"shards": {"eu": {"addresses": ["192.0.2.1"]}}} for each in spelled}
     table = built(many).table(*reverse.kinds(ZONES))
     packet = dns.message.make_query(dns.reversename.from_address("192.0.2.1"), "PTR").to_wire()
     reply = dns.message.from_wire(respond.respond(table, packet, wire.OWN_SIZE) or b"")
     found = [str(each.target).partition(".")[0] for each in reply.answer[0]]
-    assert found == [f"s{at:02}" for at in range(reverse.MOST)]
+    assert found == sorted(spelled)[: reverse.MOST]
+
+
+@pytest.mark.parametrize(
+    ("address", "where", "steps"),
+    [
+        ("192.0.2.1", "out", ["published address of service n/api", "published address of service n/web"]),
+        ("192.0.2.9", "out", ["no service holds this address"]),
+        ("10.96.0.10", "eu", ["cluster IP in eu of service n/web"]),
+        ("10.96.0.10", "out", ["a cluster IP has a name for those inside its member alone"]),
+    ],
+)
+def test_explain_tells_whose_an_address_is(address: str, where: str, steps: list[str]) -> None:
+    fleet_ = built(SERVICES)
+    setting = annex.Setting(fleet_.layout, fleet_.snapshot.members, 1)
+    zones_ = [each for each in (kind.open(setting) for kind in reverse.kinds(ZONES)) if each is not None]
+    for each in zones_:
+        list(each.whole(fleet_.snapshot, fleet.NOW))
+    name = dns.reversename.from_address(address).to_text()
+    asked = explain.Question(name, "PTR", From(IN[where]), zones_)
+    told = explain.explain(fleet_.snapshot, fleet_.layout, TABLE, asked, fleet.NOW)
+    assert [step for step in told.steps if step in steps] == steps
+    assert not any("static" in step or "below it" in step for step in told.steps)
 
 
 @pytest.mark.parametrize(
