@@ -20,6 +20,9 @@ from fedns.kube import client, informer
 from fedns.kube.failure import Failure
 from fedns.kube.resource import Resource
 
+PART = 200
+"""Services that are looked at in one go: a tenth of a second where all are new, of ten members each."""
+
 Object = Mapping[str, Any]
 Wanted = Mapping[str, Object]
 """Name -> object, of one service."""
@@ -62,18 +65,20 @@ class Stock:
         self._there: dict[informer.Key, _There] = {}
         self._of: dict[str, set[informer.Key]] = {}
         """Service -> its objects that are there."""
-        self._suspects: set[str] = set()
-        """Services whose objects may differ."""
+        self._suspects: dict[str, None] = {}
+        """Services whose objects may differ, those first that waited longest."""
         self._stubborn: dict[informer.Key, tuple[bytes, bytes]] = {}
         """What was written, and what is there all the same."""
         self._foreign: set[informer.Key] = set()
         self._whose: dict[informer.Key, str] = {}
         """The services of what was due."""
         self._feed: informer.Informer | None = None
+        self._news: Callable[[], None] | None = None
 
     def open(self, api: client.Client, news: Callable[[], None]) -> informer.Informer:
         """Begins to look at what is there, anew."""
         self.close()
+        self._news = news
 
         def hear(changes: informer.Changes) -> None:
             for key, value in changes:
@@ -92,8 +97,8 @@ class Stock:
 
     def close(self) -> None:
         """Forgets what is there; which services may differ is not lost."""
-        self._suspects |= self._of.keys()
-        self._feed = None
+        self.touch(self._of)
+        self._feed = self._news = None
         self._there.clear()
         self._of.clear()
         self._stubborn.clear()
@@ -103,7 +108,7 @@ class Stock:
 
     def touch(self, services: Iterable[str]) -> None:
         """Other objects may be wanted of these."""
-        self._suspects.update(services)
+        self._suspects.update(dict.fromkeys(services))
 
     def ours(self, space: str, name: str) -> bool:
         """Whether an object is there, and of our making."""
@@ -155,10 +160,14 @@ class Stock:
             yield Problem(f"{where}: {key[0]} {docket.called(key)}", f"it is not written: {what}")
 
     def _due(self, now: float) -> Iterator[docket.Due]:
-        for service in tuple(self._suspects):
+        part = tuple(islice(self._suspects, PART))
+        if len(part) < len(self._suspects) and self._news is not None:
+            self._news()  # the rest is looked at next
+        for service in part:
+            del self._suspects[service]
             keys = tuple(self._differing(service))
-            if not keys and not self._waits(service):
-                self._suspects.discard(service)
+            if keys or self._waits(service):
+                self._suspects[service] = None
             for key in keys:
                 rests = key in self._there and self._wanted(key) is not None
                 if self.book.ready(key, now, hurry=not rests and not self.book.failing(key)):
@@ -223,7 +232,7 @@ class Stock:
             self._drop(key)
         else:
             self._put(key, value)
-            self._suspects.add(value.service)
+            self._suspects[value.service] = None
 
     def _put(self, key: informer.Key, value: _There) -> None:
         before = self._there.get(key)
@@ -240,7 +249,7 @@ class Stock:
         left.discard(key)
         if not left:
             del self._of[before.service]
-        self._suspects.add(before.service)
+        self._suspects[before.service] = None
         self._stubborn.pop(key, None)
         self._foreign.discard(key)
         self._whose.pop(key, None)

@@ -137,6 +137,19 @@ def test_what_is_wanted_is_made_once_changed_and_removed(cluster: kubecluster.Cl
     asyncio.run(run())
 
 
+def test_many_are_looked_at_in_parts_and_none_is_forgotten(cluster: kubecluster.Cluster) -> None:
+    names = [f"s{number}" for number in range(stock.PART + 50)]
+
+    async def run() -> None:
+        async with writing(cluster) as world:
+            world.want(**{name: [made(f"{name}-1")] for name in names})
+            await until(lambda: world.writer.outcomes["written"] == len(names), "all of them")
+            world.want(**{name: [] for name in names})
+            await until(lambda: world.writer.outcomes["removed"] == len(names), "none of them")
+
+    asyncio.run(run())
+
+
 def test_orphans_of_before_are_found(cluster: kubecluster.Cluster) -> None:
     cluster.put(others("theirs-1"))
     for one in (made("gone-1"), made("a-1", x="old"), made("a-9")):
