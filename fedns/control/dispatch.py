@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Protocol
@@ -29,6 +30,8 @@ LOOK = 0.1
 """Seconds between two looks at what moved, and at who is a member."""
 COUNT = 20
 """So many looks for a count of all."""
+WHOLE = 10.0
+"""Seconds for which only what differs is assigned anew, so warnings may be so old."""
 TELL = 5
 """So many looks for one at what is wrong."""
 FILE = "distribution.json"
@@ -94,7 +97,7 @@ class Dispatch:
         self._kinds = self._restored()
         self._told = originals.Originals(whole=False)
         self._members: tuple[matching.Member, ...] = ()
-        self._stale = False
+        self._stale, self._partly, self._whole = False, False, 0.0
         self.assignment = assignment.Assignment(assignment.Fleet(whole=False), (), {})
         self.posts: dict[str, post.Post] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -161,7 +164,8 @@ class Dispatch:
         for name in wanted.keys() - self.posts.keys():
             self._begin(name, wanted[name])
         members = tuple(sorted(self._seen(), key=lambda each: each.name))
-        if self._stale or members != self._members:
+        late = self._partly and time.monotonic() - self._whole > WHOLE
+        if self._stale or late or members != self._members:
             self._stale, self._members = False, members
             self._assign()
 
@@ -199,7 +203,10 @@ class Dispatch:
             frozenset((version.rpartition("/")[0], kind) for version, kind in told.unheard),
             told.whole,
         )
-        self.assignment = assignment.Assignment(said, self._members, assignment.loads(there))
+        now = time.monotonic()
+        before = self.assignment if now - self._whole < WHOLE else None
+        self._partly, self._whole = before is not None, now if before is None else self._whole
+        self.assignment = assignment.Assignment(said, self._members, assignment.loads(there), before)
         for one in self.posts.values():
             one.assign(self.assignment)
         if self._reports is not None:

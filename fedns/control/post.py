@@ -80,16 +80,32 @@ class Post:
 
     def assign(self, told: assignment.Assignment) -> None:
         """It is to have what this says by now."""
-        before, self._copies, self._assigned = self._copies, told.copies(self.member), told
-        for what, copy in self._copies.items():
-            if copy.digest:
-                self._versions[(what.group, what.kind)] = str(copy.item.get("apiVersion"))
-        self._stock()
-        for (group, kind), one in self._holdings.items():
-            touched = {*before, *self._copies, *one.there}
-            one.touch(what for what in touched if (what.group, what.kind) == (group, kind))
+        if told.changed is None or self._assigned is None:
+            touched = {*self._copies, *self.counts()}
+            self._copies = told.copies(self.member)
+            touched |= self._copies.keys()
+        else:
+            touched = set(told.changed)
+            self._copies = {what: one for what, one in self._copies.items() if what not in touched}
+            found = ((what, told.copy(what, self.member)) for what in touched)
+            self._copies |= {what: one for what, one in found if one is not None}
+        self._assigned = told
+        self._touch(touched)
         self.moves += 1
         self.writer.news.set()
+
+    def _touch(self, objects: Iterable[item.Ref]) -> None:
+        """Something else may be wanted of these."""
+        rows: dict[Kind, list[item.Ref]] = {}
+        for what in objects:
+            rows.setdefault((what.group, what.kind), []).append(what)
+            copy = self._copies.get(what)
+            if copy is not None and copy.digest:
+                self._versions[(what.group, what.kind)] = str(copy.item.get("apiVersion"))
+        self._stock()
+        for kind, found in rows.items():
+            if kind in self._holdings:
+                self._holdings[kind].touch(found)
 
     def problems(self) -> Iterator[Problem]:
         if self.own is not None and self.own.refused:

@@ -58,9 +58,21 @@ class Copy(Struct, frozen=True, gc=False):
 class Assignment:
     """Of one state of the fleet and its members."""
 
-    def __init__(self, fleet: Fleet, members: Sequence[matching.Member], loads: Loads) -> None:
-        self.fleet, self._members = fleet, {each.name: each for each in members}
-        self._found = targets.found(fleet.templates, fleet.policies, tuple(members), loads)
+    def __init__(
+        self,
+        fleet: Fleet,
+        members: Sequence[matching.Member],
+        loads: Loads,
+        before: "Assignment | None" = None,
+    ) -> None:
+        """`before`: what of it still holds is not decided again (its warnings stand for a while longer)."""
+        self.fleet, self._members, self._loads = fleet, {each.name: each for each in members}, loads
+        self.changed = None if before is None else before._other(self)
+        """Templates that go elsewhere or otherwise than `before`; None: any may."""
+        if before is None or self.changed is None:
+            self._found = targets.found(fleet.templates, fleet.policies, tuple(members), loads)
+        else:
+            self._found = before._renewed(self, self.changed)
         known = {name for each in members for name in each.names}
         self._overrides = sorted(fleet.overrides, key=lambda each: each.title)
         wrong = [(each, targets.unknown(each, known)) for each in self._overrides]
@@ -68,8 +80,12 @@ class Assignment:
         self.problems: tuple[Problem, ...] = tuple(
             sorted({*self._found.errors, *self._found.warnings, *(one for _, rows in wrong for one in rows)})
         )
-        self._made: dict[Any, Copy] = {}
+        self._made: dict[item.Ref, dict[Any, Copy]] = {}
         self._chosen: dict[item.Ref, tuple[Override, ...]] = {}
+        if before is not None and self.changed is not None:
+            kept = before._made.keys() - self.changed
+            self._made = {what: before._made[what] for what in kept}
+            self._chosen = {what: before._chosen[what] for what in before._chosen.keys() - self.changed}
 
     def refs(self) -> Collection[item.Ref]:
         """Templates that a policy selects, or that another one needs."""
@@ -95,6 +111,13 @@ class Assignment:
             if member in spread.targets
         }
 
+    def copy(self, what: item.Ref, member: str) -> Copy | None:
+        """One of them."""
+        spread, who = self._found.spreads.get(what), self._members.get(member)
+        if spread is None or who is None or member not in spread.targets:
+            return None
+        return self._copy(what, spread, who)
+
     def fate(self, what: item.Ref, told: marks.Told, member: str) -> fate.Fate:
         """What becomes of a copy that a member has and is not to have."""
         fleet = self.fleet
@@ -119,10 +142,30 @@ class Assignment:
                 return Copy({}, b"", policy.title, why=target.why, stopped=stopped)
         ruled = tuple(_ruling(overrides, member))
         own = member.name if what.kind == "Job" else ""
-        key = (what, target.replicas, policy.title, own, ruled)
-        if key not in self._made:
-            self._made[key] = self._make(what, spread, member, overrides)
-        return self._made[key]
+        key = (target.replicas, policy.title, own, ruled)
+        made = self._made.setdefault(what, {})
+        if key not in made:
+            made[key] = self._make(what, spread, member, overrides)
+        return made[key]
+
+    def _other(self, now: "Assignment") -> frozenset[item.Ref] | None:
+        """The templates of `now` that are others, or held by others; None: more than that differs."""
+        old, new = self.fleet, now.fleet
+        rules = (old.policies, old.overrides, old.whole, old.unheard) == (
+            new.policies, new.overrides, new.whole, new.unheard
+        )  # fmt: skip
+        if not rules or self._members != now._members or any(one.dependencies for one in new.policies):
+            return None
+        both = old.templates.keys() & new.templates.keys()
+        other = {what for what in both if old.templates[what] is not new.templates[what]}
+        held = {what for what in both if self._loads.get(what) != now._loads.get(what)}
+        return frozenset(other | held | (old.templates.keys() ^ new.templates.keys()))
+
+    def _renewed(self, now: "Assignment", changed: frozenset[item.Ref]) -> targets.Found:
+        fresh = {what: now.fleet.templates[what] for what in changed & now.fleet.templates.keys()}
+        found = targets.found(fresh, now.fleet.policies, tuple(now._members.values()), now._loads)
+        kept = {what: spread for what, spread in self._found.spreads.items() if what not in changed}
+        return targets.Found({**kept, **found.spreads}, self._found.warnings, self._found.errors)
 
     def _make(
         self,
