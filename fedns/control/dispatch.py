@@ -73,19 +73,6 @@ class Source(Protocol):
     async def run(self, publish: originals.Publish) -> None: ...
 
 
-class Held:
-    """A Lease, for one member."""
-
-    def __init__(self, held: writer.Held, roster: Roster, member: str) -> None:
-        self._held, self._roster, self._member = held, roster, member
-
-    @property
-    def held(self) -> bool:
-        source = self._roster.source(self._member)
-        known = source is not None and bool(source.identity.uid) and not source.identity.foreign
-        return known and self._held.held
-
-
 class Dispatch:
     """All of them. `held`: the fleet's Lease; None: each member has one of its own."""
 
@@ -171,14 +158,19 @@ class Dispatch:
 
     def _begin(self, name: str, where: access.Where) -> None:
         log.info("copies are brought to a member", extra=logs.fields(member=name))
-        held = None if self._held is None else Held(self._held, self._parts.roster, name)
-        made = post.Post(name, where, held, self._parts.config.fleet.namespace)
+        made = post.Post(name, where, self._held, self._parts.config.fleet.namespace)
+        made.known = lambda: self._knows(name)
         made.remember(self._kinds.get(name, ()))
         if self._reports is not None:
             told = self._reports
             made.news = lambda what: told.touch((what,))
         made.assign(self.assignment)
         self.posts[name], self._tasks[name] = made, asyncio.ensure_future(made.run())
+
+    def _knows(self, name: str) -> bool:
+        """Whether a member's cluster is the one that its name has always meant."""
+        source = self._parts.roster.source(name)
+        return source is not None and bool(source.identity.uid) and not source.identity.foreign
 
     def _end(self, name: str) -> None:
         del self.posts[name]

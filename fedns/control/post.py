@@ -49,7 +49,9 @@ class Post:
         self._spaces = spaces.Spaces(self._spaced, HINT)
         self._scalers = scalers.Scalers(self._scaled, HINT)
         self._shelves: list[writer.Shelf] = [self._spaces]
-        self.writer = writer.Writer(self.api, held, self._shelves, RATE)
+        self.known: Callable[[], bool] = _yes
+        """Whether the cluster is the one that this name has always meant."""
+        self.writer = writer.Writer(self.api, _Held(self, held), self._shelves, RATE)
 
     async def run(self) -> None:
         try:
@@ -175,7 +177,7 @@ class Post:
 
     def _stays(self, what: item.Ref) -> str:
         """Why an object is not removed yet."""
-        if not all(one.synced for one in self._holdings.values()):
+        if not all(one.settled for one in self._holdings.values()):
             return "not all copies here are known"
         if what in self._held():
             return "more than half of the copies here would go: waits for a word"
@@ -225,3 +227,18 @@ class Post:
 
 def _nobody(what: item.Ref) -> None:
     """Nobody wants to know."""
+
+
+def _yes() -> bool:
+    return True
+
+
+class _Held:
+    """A Lease, for a cluster that is the right one."""
+
+    def __init__(self, post: Post, held: writer.Held) -> None:
+        self._post, self._held = post, held
+
+    @property
+    def held(self) -> bool:
+        return self._post.known() and self._held.held

@@ -91,7 +91,7 @@ class Delivery(NamedTuple):
     def _taking(self, there: dict[str, Any], copy: assignment.Copy) -> bool:
         """Whether what somebody else made is to be taken by force. Refused: it is not to be touched."""
         if copy.overwrite:
-            told = logs.fields(object=self._path, was=msgspec.json.encode(there).decode())
+            told = logs.fields(object=self._path, was=msgspec.json.encode(_shown(there)).decode())
             log.warning("what somebody else made is overwritten", extra=told)
             return True
         wanted = retention.kept(marks.unmarked(copy.item), there)
@@ -164,6 +164,13 @@ def ours(there: item.Item) -> bool:
     rows = item.several(there, "metadata", "managedFields")
     wrote = any(row.get("manager") == apply.MANAGER for row in rows)
     return marks.ours(there) and (wrote or not rows)
+
+
+def _shown(there: item.Item) -> item.Item:
+    """As it may stand in a log: nothing secret."""
+    if item.ref(there)[:2] != ("", "Secret"):
+        return there
+    return {name: value for name, value in there.items() if name not in ("data", "stringData")}
 
 
 def _owns(there: item.Item, field: str) -> bool:

@@ -106,6 +106,11 @@ class Holding:
         return self._feed is not None and bool(self._feed.synced_at) and not self._feed.off
 
     @property
+    def settled(self) -> bool:
+        """Whether that is so, or nobody can know."""
+        return self._feed is not None and self._feed.settled
+
+    @property
     def off(self) -> str:
         return self._feed.off if self._feed is not None else ""
 

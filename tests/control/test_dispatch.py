@@ -376,3 +376,18 @@ def test_what_an_object_needs_goes_with_it(tmp_path: Path, two: Two) -> None:
             assert not depots.get(two["one"], depots.maps("other"))
 
     asyncio.run(run())
+
+
+def test_a_kind_that_a_member_does_not_know_keeps_nothing_else_waiting(tmp_path: Path, two: Two) -> None:
+    async def run() -> None:
+        async with depots.bringing(tmp_path, two) as depot:
+            meta = {"name": "w", "namespace": depots.SPACE}
+            widget = {"apiVersion": "example.org/v1", "kind": "Widget", "metadata": meta}
+            policy = depots.policy("p", MAPS, "example.org/v1/Widget")
+            depots.put(depot.folder, depots.config_map("m"), widget, policy)
+            await depots.until(lambda: depot.states().get("m", ("",))[0] == "applied")
+            await depots.until(lambda: "there is no kind Widget" in depot.states()["w"][1])
+            depots.remove(depot.folder, depots.config_map("m"))
+            await depots.until(lambda: not depots.get(two["one"], depots.maps("m")), "removed")
+
+    asyncio.run(run())
