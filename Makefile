@@ -19,7 +19,7 @@ SEED ?= 1
 REQUESTS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core run test check fmt golden scenario kills conformance envtest fuzz bench bench-dns bench-walk peers helm bench-converge bench-scale bench-fleet bench-flood bench-inside bench-decide bench-gateway clean
+.PHONY: help setup core run test check fmt golden scenario kills conformance envtest fuzz bench bench-dns bench-walk peers helm bench-converge bench-scale bench-fleet bench-flood bench-inside bench-decide bench-gateway bench-failover clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

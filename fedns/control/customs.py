@@ -7,17 +7,17 @@ written before all members were heard once, nor to a cluster that is not the one
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from fedns import config, fleet, logs
-from fedns.control import known, offers, turn
+from fedns import logs
+from fedns.control import offers, outpost, turn
 from fedns.distribute import docket, exports, imports, rights, shelf, spaces, statuses, stock, writer
 from fedns.errors import Problem
-from fedns.kube import access, apply, client, election, lease
+from fedns.kube import apply, lease
 from fedns.kube.resource import Resource
 from fedns.servers import api as admin
-from fedns.sources import change, identity
+from fedns.sources import change
 
 SOURCE = "clusterset"
 LOOK = 0.5
@@ -28,43 +28,10 @@ PACE = docket.Pace(hold=2.0)
 log = logging.getLogger("fedns.control.customs")
 
 
-class Asked(Protocol):
-    """A member's source, as far as writers care."""
-
-    @property
-    def identity(self) -> identity.Identity: ...
-
-
-class Roster(Protocol):
-    """Who is a member."""
-
-    members: dict[str, fleet.Member]
-
-    def source(self, name: str) -> Asked | None: ...
-
-
-class Parts(Protocol):
+class Parts(outpost.Parts, Protocol):
     """What is needed of the control process."""
 
-    config: config.Config
-    known: known.Known
     turn: turn.Turn
-
-    @property
-    def roster(self) -> Roster: ...
-
-
-class Held:
-    """A Lease, for one member."""
-
-    def __init__(self, held: writer.Held, roster: Roster, member: str) -> None:
-        self._held, self._roster, self._member = held, roster, member
-
-    @property
-    def held(self) -> bool:
-        source = self._roster.source(self._member)
-        known = source is not None and bool(source.identity.uid) and not source.identity.foreign
-        return known and self._held.held
 
 
 class Shelves(NamedTuple):
@@ -82,42 +49,28 @@ class Shelves(NamedTuple):
 
 
 class Post:
-    """One member's writer. `own`: its own Lease, where there is none of the fleet."""
+    """One member's writer."""
 
     def __init__(self, parts: Parts, found: offers.Offers, member: str, held: lease.Lease | None) -> None:
-        where = fleet.where(parts.roster.members[member])
-        assert where is not None
-        self.where: access.Where = where
-        self.api = client.Client(where, asyncio.Semaphore(client.AT_ONCE))
-        self.own: lease.Lease | None = None
-        if held is None:
-            self.own = held = lease.Lease(
-                self.api, parts.config.fleet.namespace, rights.LEASE, election.Election(lease.identity())
-            )
+        self.outpost = outpost.Outpost(parts, member, held, rights.LEASE)
         self._member, self._offers, self._slices = member, found, parts.config.clusterset.slices
         self.shelves = self._made()
-        self.writer = writer.Writer(self.api, Held(held, parts.roster, member), self.shelves)
+        self.writer = writer.Writer(self.outpost.api, self.outpost.lease, self.shelves)
 
     def touch(self, services: frozenset[str]) -> None:
         self.shelves.touch(services)
         self.writer.news.set()
 
     async def run(self) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self.writer.run())
-                if self.own is not None:
-                    group.create_task(self.own.run())
-        finally:
-            await self.api.close()
+        await self.outpost.run(self.writer)
 
     def problems(self) -> Iterator[Problem]:
-        if self.own is not None and self.own.refused:
-            yield Problem(str(self.where), f"{self.own.where}: {self.own.refused}", HINT)
+        yield from self.outpost.problems(HINT)
         yield from self.writer.problems()
 
     def told(self) -> admin.Importer:
-        counts, held = self.writer.outcomes, self.own.held if self.own is not None else None
+        counts, own = self.writer.outcomes, self.outpost.own
+        held = None if own is None else own.held
         return admin.Importer(self._member, held, counts["written"], counts["removed"], counts["failed"])
 
     def _made(self) -> Shelves:
@@ -223,12 +176,8 @@ class Customs:
     def _follow(self) -> None:
         """Takes up who is a member by now."""
         self._offers.refresh()
-        wanted: Mapping[str, access.Where] = {
-            name: where
-            for name, told in self._parts.roster.members.items()
-            if (where := fleet.where(told)) is not None
-        }
-        left = [name for name, post in self._posts.items() if wanted.get(name) != post.where]
+        wanted = outpost.reached(self._parts.roster)
+        left = [name for name, post in self._posts.items() if wanted.get(name) != post.outpost.where]
         for name in left:
             self._end(name)
         for name in wanted.keys() - self._posts.keys():

@@ -16,14 +16,14 @@ from typing import Protocol
 
 import msgspec
 
-from fedns import config, fleet, logs
-from fedns.control import known, post, reports
+from fedns import fleet, logs
+from fedns.control import outpost, post, reports
 from fedns.distribute import holding, writer
 from fedns.errors import Problem
-from fedns.kube import access, client
+from fedns.kube import client
 from fedns.model import facts
 from fedns.placement import assignment, item, matching, union
-from fedns.sources import change, identity, originals
+from fedns.sources import change, originals
 
 SOURCE = "distribution"
 LOOK = 0.1
@@ -40,31 +40,6 @@ log = logging.getLogger("fedns.control.dispatch")
 _kept = msgspec.json.Decoder(dict[str, list[tuple[str, str]]])
 
 
-class Asked(Protocol):
-    """A member's source, as far as writers care."""
-
-    @property
-    def identity(self) -> identity.Identity: ...
-
-
-class Roster(Protocol):
-    """Who is a member."""
-
-    members: dict[str, fleet.Member]
-
-    def source(self, name: str) -> Asked | None: ...
-
-
-class Parts(Protocol):
-    """What is needed of the control process."""
-
-    config: config.Config
-    known: known.Known
-
-    @property
-    def roster(self) -> Roster: ...
-
-
 class Source(Protocol):
     """Where what the fleet has comes from."""
 
@@ -77,7 +52,11 @@ class Dispatch:
     """All of them. `held`: the fleet's Lease; None: each member has one of its own."""
 
     def __init__(
-        self, parts: Parts, source: Source, held: writer.Held | None, fleet_api: client.Client | None = None
+        self,
+        parts: outpost.Parts,
+        source: Source,
+        held: writer.Held | None,
+        fleet_api: client.Client | None = None,
     ) -> None:
         self._parts, self._source, self._held = parts, source, held
         self._path = os.path.join(parts.config.state, FILE)
@@ -141,36 +120,26 @@ class Dispatch:
 
     def _follow(self) -> None:
         """Takes up who is a member by now, and what the fleet has by now."""
-        wanted: Mapping[str, access.Where] = {
-            name: where
-            for name, told in self._parts.roster.members.items()
-            if (where := fleet.where(told)) is not None
-        }
-        for name in [name for name, one in self.posts.items() if wanted.get(name) != one.where]:
+        wanted = outpost.reached(self._parts.roster)
+        for name in [name for name, one in self.posts.items() if wanted.get(name) != one.outpost.where]:
             self._end(name)
         for name in wanted.keys() - self.posts.keys():
-            self._begin(name, wanted[name])
+            self._begin(name)
         members = tuple(sorted(self._seen(), key=lambda each: each.name))
         late = self._partly and time.monotonic() - self._whole > WHOLE
         if self._stale or late or members != self._members:
             self._stale, self._members = False, members
             self._assign()
 
-    def _begin(self, name: str, where: access.Where) -> None:
+    def _begin(self, name: str) -> None:
         log.info("copies are brought to a member", extra=logs.fields(member=name))
-        made = post.Post(name, where, self._held, self._parts.config.fleet.namespace)
-        made.known = lambda: self._knows(name)
+        made = post.Post(self._parts, name, self._held)
         made.remember(self._kinds.get(name, ()))
         if self._reports is not None:
             told = self._reports
             made.news = lambda what: told.touch((what,))
         made.assign(self.assignment)
         self.posts[name], self._tasks[name] = made, asyncio.ensure_future(made.run())
-
-    def _knows(self, name: str) -> bool:
-        """Whether a member's cluster is the one that its name has always meant."""
-        source = self._parts.roster.source(name)
-        return source is not None and bool(source.identity.uid) and not source.identity.foreign
 
     def _end(self, name: str) -> None:
         del self.posts[name]

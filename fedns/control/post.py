@@ -4,14 +4,13 @@ Law: a copy waits for its namespace and for the definition of its kind; what oth
 More than half of the copies gone at once waits for somebody's word.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from fedns.control import outpost
 from fedns.distribute import docket, guard, holding, rights, scalers, spaces, warrant, writer
 from fedns.errors import Problem
-from fedns.kube import access, client, election, lease
 from fedns.placement import assignment, fate, item, marks, pod
 
 HINT = holding.HINT
@@ -27,15 +26,10 @@ Kind = assignment.Kind
 
 
 class Post:
-    """One member's. `held` None: a Lease of its own, in `namespace` there."""
+    """One member's. `held`: the fleet's Lease; None: it has one of its own there."""
 
-    def __init__(self, member: str, where: access.Where, held: writer.Held | None, namespace: str) -> None:
-        self.member, self.where = member, where
-        self.api = client.Client(where, asyncio.Semaphore(client.AT_ONCE))
-        self.own: lease.Lease | None = None
-        if held is None:
-            me = election.Election(lease.identity())
-            self.own = held = lease.Lease(self.api, namespace, rights.LEASE, me)
+    def __init__(self, parts: outpost.Parts, member: str, held: writer.Held | None) -> None:
+        self.member, self.outpost = member, outpost.Outpost(parts, member, held, rights.COPIES)
         self.news: Callable[[item.Ref], None] = _nobody
         """Told of copies that may stand otherwise."""
         self.moves = 1
@@ -49,18 +43,10 @@ class Post:
         self._spaces = spaces.Spaces(self._spaced, HINT)
         self._scalers = scalers.Scalers(self._scaled, HINT)
         self._shelves: list[writer.Shelf] = [self._spaces]
-        self.known: Callable[[], bool] = _yes
-        """Whether the cluster is the one that this name has always meant."""
-        self.writer = writer.Writer(self.api, _Held(self, held), self._shelves, RATE)
+        self.writer = writer.Writer(self.outpost.api, self.outpost.lease, self._shelves, RATE)
 
     async def run(self) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self.writer.run())
-                if self.own is not None:
-                    group.create_task(self.own.run())
-        finally:
-            await self.api.close()
+        await self.outpost.run(self.writer)
 
     def remember(self, kinds: Iterable[tuple[str, str]]) -> None:
         """Kinds of which there may be copies from before."""
@@ -110,8 +96,7 @@ class Post:
                 self._holdings[kind].touch(found)
 
     def problems(self) -> Iterator[Problem]:
-        if self.own is not None and self.own.refused:
-            yield Problem(str(self.where), f"{self.own.where}: {self.own.refused}", HINT)
+        yield from self.outpost.problems(HINT)
         yield from self.writer.problems()
         held = self._held()
         if held:
@@ -227,18 +212,3 @@ class Post:
 
 def _nobody(what: item.Ref) -> None:
     """Nobody wants to know."""
-
-
-def _yes() -> bool:
-    return True
-
-
-class _Held:
-    """A Lease, for a cluster that is the right one."""
-
-    def __init__(self, post: Post, held: writer.Held) -> None:
-        self._post, self._held = post, held
-
-    @property
-    def held(self) -> bool:
-        return self._post.known() and self._held.held

@@ -15,6 +15,8 @@ READ = ("list", "watch")
 """What a watch is made of; whoever may list everything may as well get one, but nobody here does."""
 LEASE = "fedns"
 """The Lease of the writers, in the fleet's namespace."""
+COPIES = "fedns-copies"
+"""The Lease in a member under which copies are brought there, where the fleet has none."""
 SET = "cluster.clusterset.k8s.io"
 """The ClusterProperty that names a cluster in its set; who watches by name needs no more rights."""
 RBAC = "rbac.authorization.k8s.io"
@@ -81,6 +83,7 @@ SPACES = Right("", "namespaces", READ, "which there are, and their labels")
 MAKE = ("create", "patch", "delete")
 LEASES = Right("coordination.k8s.io", "leases", ("create",), "one replica writes at a time", local=True)
 LEASED = LEASES._replace(verbs=("get", "update"), names=(LEASE,))
+LEASED_COPIES = LEASED._replace(names=(COPIES,))
 
 TABLE: tuple[tuple[tuple[str, ...], Right], ...] = (
     (("member",), IDENTITY),

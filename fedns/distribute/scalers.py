@@ -3,15 +3,13 @@
 Law: nothing is written here. Where they cannot be read, replicas are the fleet's, and that is told.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from fedns.distribute import docket, errand, shelf
-from fedns.errors import Problem
+from fedns.distribute import lookout, shelf
 from fedns.kube import client, informer
-from fedns.kube.failure import Failure
 from fedns.kube.resource import Resource
 from fedns.placement import copies, item
 
@@ -21,14 +19,13 @@ SCALERS = tuple(
 )
 
 
-class Scalers:
+class Scalers(lookout.Lookout):
     """`moved` is told of objects that are scaled now, or no more."""
 
     def __init__(self, moved: Callable[[item.Ref], None], hint: str) -> None:
-        self.book = docket.Docket()
-        self._moved, self._hint = moved, hint
+        super().__init__(SCALERS[0].plural, hint)
+        self._moved = moved
         self._targets: dict[informer.Key, item.Ref] = {}
-        self._feed: informer.Informer | None = None
 
     @property
     def known(self) -> bool:
@@ -61,22 +58,6 @@ class Scalers:
     def close(self) -> None:
         self._feed = None
         self._targets.clear()
-
-    def due(self, now: float) -> Iterator[docket.Due]:
-        return iter(())
-
-    def errand(self, key: informer.Key) -> errand.Task | None:
-        return None
-
-    def wrote(self, key: informer.Key, there: Any) -> None:
-        """Never."""
-
-    def failed(self, key: informer.Key, failure: Failure) -> None:
-        """Never."""
-
-    def problems(self, where: str) -> Iterator[Problem]:
-        if self._feed is not None and self._feed.off:
-            yield Problem(where, f"horizontalpodautoscalers: {self._feed.off}", self._hint)
 
 
 _object = msgspec.json.Decoder(dict[str, Any])

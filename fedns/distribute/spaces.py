@@ -4,16 +4,13 @@ Law: nothing is written here. Who makes objects is told when a namespace comes o
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import msgspec
 from msgspec import Struct
 
-from fedns.distribute import docket, errand
-from fedns.errors import Problem
+from fedns.distribute import lookout
 from fedns.kube import client, informer
-from fedns.kube.failure import Failure
 from fedns.kube.resource import Resource
 
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
@@ -32,14 +29,13 @@ class _Namespace(Struct, gc=False):
 _namespace = msgspec.json.Decoder(_Namespace)
 
 
-class Spaces:
+class Spaces(lookout.Lookout):
     """`moved` is told of one that came or went."""
 
     def __init__(self, moved: Callable[[str], None], hint: str) -> None:
-        self.book = docket.Docket()
-        self._moved, self._hint = moved, hint
+        super().__init__(NAMESPACES.plural, hint)
+        self._moved = moved
         self._there: set[str] = set()
-        self._feed: informer.Informer | None = None
 
     @property
     def known(self) -> bool:
@@ -68,22 +64,6 @@ class Spaces:
     def close(self) -> None:
         self._feed = None
         self._there.clear()
-
-    def due(self, now: float) -> Iterator[docket.Due]:
-        return iter(())
-
-    def errand(self, key: informer.Key) -> errand.Task | None:
-        return None
-
-    def wrote(self, key: informer.Key, there: Any) -> None:
-        """Never."""
-
-    def failed(self, key: informer.Key, failure: Failure) -> None:
-        """Never."""
-
-    def problems(self, where: str) -> Iterator[Problem]:
-        if self._feed is not None and self._feed.off:
-            yield Problem(where, f"namespaces: {self._feed.off}", self._hint)
 
 
 def _decode(data: informer.Data) -> informer.Item:

@@ -60,9 +60,7 @@ def writer(found: Told, member: matching.Member, elects: bool) -> tuple[rights.R
     if kinds & pod.REPLICAS.keys() and (AUTOSCALING, "HorizontalPodAutoscaler") not in kinds:
         why = "whose replicas are not ours"
         rows.append(rights.Right(AUTOSCALING, "horizontalpodautoscalers", rights.READ, why))
-    lease = rights.LEASES
-    owned = lease._replace(verbs=("get", "update"), names=(rights.LEASE,))
-    return (*rows, *((lease, owned) if elects else ()))
+    return (*rows, *((rights.LEASES, rights.LEASED_COPIES) if elects else ()))
 
 
 def reader(found: Told, groups: Iterable[str]) -> tuple[rights.Right, ...]:
@@ -77,7 +75,7 @@ def reader(found: Told, groups: Iterable[str]) -> tuple[rights.Right, ...]:
         if kind in TOLD
     )
     why = "what is copied to members"
-    lease = (rights.LEASES, rights.LEASES._replace(verbs=("get", "update"), names=(rights.LEASE,)))
+    lease = (rights.LEASES, rights.LEASED)
     return (*policies, *(_right(found, kind, rights.READ, why) for kind in kinds), *parts, *lease)
 
 
