@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +15,6 @@ from fedns.model import assemble
 from fedns.sources import change, originals, watch
 from tests.fakes import kubecluster
 
-LONG = 60.0
 SPACE = "mynamespace"
 LABEL = "fedns.io/propagated"
 Object = dict[str, Any]
@@ -144,13 +142,6 @@ async def _running(depot: Depot, *more: "asyncio.Future[Any]") -> AsyncIterator[
         found = await asyncio.gather(*tasks, return_exceptions=True)
         bugs = [one for one in found if not isinstance(one, asyncio.CancelledError)]
         assert not bugs, bugs
-
-
-async def until(holds: Callable[[], object], what: str = "") -> None:
-    deadline = time.monotonic() + LONG
-    while not await asyncio.to_thread(holds):
-        assert time.monotonic() < deadline, what
-        await asyncio.sleep(0.02)
 
 
 def get(cluster: kubecluster.Cluster, path: str) -> Any:

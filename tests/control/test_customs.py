@@ -1,8 +1,7 @@
 """Who writes imports to members, on fake API servers: who may, what of whom, and what stays."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -21,9 +20,9 @@ from fedns.model.snapshot import Snapshot
 from fedns.sources import change
 from tests.fakes import kubecluster
 from tests.scenarios import clustersets
+from tests.waiting import until
 
 KEY = "n/web"
-LONG = 30.0
 TEXT = """federation: f
 domain: example.com
 nameservers: {{ns1.example.com: [192.0.2.53]}}
@@ -110,13 +109,6 @@ def clusters() -> Iterator[Clusters]:
         for one in (a, b):
             one.put(kubecluster.namespace("n"), kubecluster.namespace("fedns"))
         yield {"a": a, "b": b}
-
-
-async def until(holds: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + LONG
-    while not await asyncio.to_thread(holds):
-        assert time.monotonic() < deadline, what
-        await asyncio.sleep(0.02)
 
 
 def made(cluster: kubecluster.Cluster) -> Any:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.control import depots
 from tests.fakes import kubecluster
+from tests.waiting import until
 
 Two = dict[str, kubecluster.Cluster]
 MAPS = "v1/ConfigMap"
@@ -30,25 +31,25 @@ def test_a_service_with_a_policy_is_brought_kept_and_removed(tmp_path: Path, two
             policy = depots.policy("p", "v1/Service", members=("one", "two"))
             depots.put(depot.folder, depots.service("nginx"), policy)
             for each in two.values():
-                await depots.until(lambda each=each: depots.get(each, path), "it is brought")
+                await until(lambda each=each: depots.get(each, path), "it is brought")
             there = depots.get(two["one"], path)
             assert there["metadata"]["labels"]["fedns.io/propagated"] == "true"
-            await depots.until(lambda: depot.states()["nginx"][0] == "applied")
+            await until(lambda: depot.states()["nginx"][0] == "applied")
 
             before = len(depots.writes(two["one"]))
             depots.put(depot.folder, depots.service("nginx", 81))
-            await depots.until(lambda: depots.get(two["two"], path)["spec"]["ports"][0]["port"] == 81)
-            await depots.until(lambda: depots.get(two["one"], path)["spec"]["ports"][0]["port"] == 81)
-            await depots.until(lambda: depot.states()["nginx"][0] == "applied")
+            await until(lambda: depots.get(two["two"], path)["spec"]["ports"][0]["port"] == 81)
+            await until(lambda: depots.get(two["one"], path)["spec"]["ports"][0]["port"] == 81)
+            await until(lambda: depot.states()["nginx"][0] == "applied")
             assert len(depots.writes(two["one"])) == before + 1, depots.writes(two["one"])
 
             two["one"].delete(there)
-            await depots.until(lambda: depots.get(two["one"], path), "it is there again")
+            await until(lambda: depots.get(two["one"], path), "it is there again")
 
             depots.remove(depot.folder, depots.service("nginx"))
             for each in two.values():
-                await depots.until(lambda each=each: not depots.get(each, path), "it is removed")
-            await depots.until(lambda: "matches nothing" in depot.problems())
+                await until(lambda each=each: not depots.get(each, path), "it is removed")
+            await until(lambda: "matches nothing" in depot.problems())
 
     asyncio.run(run())
 
@@ -61,16 +62,16 @@ def test_what_somebody_else_made_is_taken_only_by_leave(tmp_path: Path, two: Two
         async with depots.bringing(tmp_path, two) as depot:
             wanted = [depots.config_map(name, a="1") for name in ("other", "equal", "fresh")]
             depots.put(depot.folder, *wanted, depots.policy("p", MAPS))
-            await depots.until(lambda: depot.states().get("fresh", ("",))[0] == "applied")
-            await depots.until(lambda: depot.states()["equal"][0] == "applied", "nothing of it changes")
-            await depots.until(lambda: depot.states()["other"][0] == "failing")
+            await until(lambda: depot.states().get("fresh", ("",))[0] == "applied")
+            await until(lambda: depot.states()["equal"][0] == "applied", "nothing of it changes")
+            await until(lambda: depot.states()["other"][0] == "failing")
             assert "not ours" in depot.states()["other"][1]
-            await depots.until(lambda: "ConfigMap mynamespace/other: it is not as" in depot.problems())
+            await until(lambda: "ConfigMap mynamespace/other: it is not as" in depot.problems())
             assert depots.get(one, depots.maps("other"))["data"] == {"a": "2"}
             assert "labels" not in depots.get(one, depots.maps("other"))["metadata"]
 
             depots.put(depot.folder, depots.policy("p", MAPS, conflictResolution="Overwrite"))
-            await depots.until(lambda: depot.states()["other"][0] == "applied")
+            await until(lambda: depot.states()["other"][0] == "applied")
             assert depots.get(one, depots.maps("other"))["data"] == {"a": "1"}
 
     asyncio.run(run())
@@ -86,15 +87,13 @@ def test_without_its_policy_a_copy_is_nobodys_unless_it_is_pruned(
     async def bring() -> None:
         async with depots.bringing(tmp_path, two) as depot:
             depots.put(depot.folder, depots.config_map("m", a="1"), policy)
-            await depots.until(
-                lambda: all(depot.states(name).get("m", "")[:1] == ("applied",) for name in two)
-            )
+            await until(lambda: all(depot.states(name).get("m", "")[:1] == ("applied",) for name in two))
 
     async def gone() -> None:
         depots.remove(tmp_path / "fleet", policy)
         async with depots.bringing(tmp_path, two):
             for each in two.values():
-                await depots.until(lambda each=each: _free(each, path) != prune)
+                await until(lambda each=each: _free(each, path) != prune)
 
     def _free(cluster: kubecluster.Cluster, path: str) -> bool:
         found = depots.get(cluster, path)
@@ -114,13 +113,13 @@ def test_drift_is_put_right_but_not_taken_from_who_applies_it(tmp_path: Path, tw
     async def run() -> None:
         async with depots.bringing(tmp_path, two) as depot:
             depots.put(depot.folder, depots.config_map("m", a="1"), depots.policy("p", MAPS))
-            await depots.until(lambda: depot.states().get("m", ("",))[0] == "applied")
+            await until(lambda: depot.states().get("m", ("",))[0] == "applied")
             one.request("PATCH", f"{path}?fieldManager=kubectl-edit", {"data": {"a": "2", "b": "x"}}, MERGE)
-            await depots.until(lambda: depots.get(one, path)["data"] == {"a": "1", "b": "x"}, "b is theirs")
+            await until(lambda: depots.get(one, path)["data"] == {"a": "1", "b": "x"}, "b is theirs")
 
             told = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "data": {"a": "3"}}
             one.request("PATCH", f"{path}?fieldManager=me&force=true", told, APPLY)
-            await depots.until(lambda: depot.states()["m"][0] == "failing")
+            await until(lambda: depot.states()["m"][0] == "failing")
             assert 'conflict with "me"' in depot.states()["m"][1]
             assert depots.get(one, path)["data"] == {"a": "3", "b": "x"}
 
@@ -157,22 +156,20 @@ def test_replicas_are_handed_over_to_an_autoscaler(tmp_path: Path, two: Two) -> 
     async def run() -> None:
         async with depots.bringing(tmp_path, two) as depot:
             depots.put(depot.folder, depots.deployment("web", 5), depots.policy("p", "apps/v1/Deployment"))
-            await depots.until(lambda: depot.states().get("web", ("",))[0] == "applied")
+            await until(lambda: depot.states().get("web", ("",))[0] == "applied")
             assert depots.get(one, path)["spec"]["replicas"] == 5 and owns()
             one.put(scaler)
-            await depots.until(lambda: not owns(), "handed over")
+            await until(lambda: not owns(), "handed over")
             assert depots.get(one, path)["spec"]["replicas"] == 5
             scale(11)
             depots.put(depot.folder, depots.deployment("web", 5, "nginx:2"))
             image = "nginx:2"
-            await depots.until(
+            await until(
                 lambda: depots.get(one, path)["spec"]["template"]["spec"]["containers"][0]["image"] == image
             )
             assert depots.get(one, path)["spec"]["replicas"] == 11
             one.delete(scaler)
-            await depots.until(
-                lambda: depots.get(one, path)["spec"]["replicas"] == 5 and owns(), "taken back"
-            )
+            await until(lambda: depots.get(one, path)["spec"]["replicas"] == 5 and owns(), "taken back")
 
     asyncio.run(run())
 
@@ -187,7 +184,7 @@ def test_one_that_is_refused_stops_no_other_and_is_told_in_the_servers_words(
             names = [f"m{at}" for at in range(6)]
             objects = [depots.config_map(name, a="1") for name in names]
             depots.put(depot.folder, *objects, depots.policy("p", MAPS))
-            await depots.until(
+            await until(
                 lambda: (
                     [depot.states().get(name, ("",))[0] for name in names] == ["failing"] + ["applied"] * 5
                 )
@@ -195,7 +192,7 @@ def test_one_that_is_refused_stops_no_other_and_is_told_in_the_servers_words(
             assert depot.states()["m0"][1].startswith("422 Invalid"), depot.states()["m0"]
             assert depot.states("two")["m0"][0] == "applied"
             two["one"].faults(broken=[])
-            await depots.until(lambda: depot.states()["m0"][0] == "applied", "tried again")
+            await until(lambda: depot.states()["m0"][0] == "applied", "tried again")
 
     asyncio.run(run())
 
@@ -205,14 +202,14 @@ def test_most_of_a_members_copies_go_only_when_somebody_means_it(tmp_path: Path,
         async with depots.bringing(tmp_path, two) as depot:
             objects = [depots.config_map(f"m{at}", a="1") for at in range(6)]
             depots.put(depot.folder, *objects, depots.policy("p", MAPS))
-            await depots.until(lambda: [row[0] for row in depot.states().values()] == ["applied"] * 6)
+            await until(lambda: [row[0] for row in depot.states().values()] == ["applied"] * 6)
             depots.remove(depot.folder, *objects[:4])
-            await depots.until(lambda: [row[0] for row in depot.states().values()].count("held") == 4)
-            await depots.until(lambda: "4 of the 6 copies here are to go" in depot.problems())
+            await until(lambda: [row[0] for row in depot.states().values()].count("held") == 4)
+            await until(lambda: "4 of the 6 copies here are to go" in depot.problems())
             assert depots.get(two["one"], depots.maps("m0"))
             assert depot.dispatch.allow("one") == 4
-            await depots.until(lambda: not depots.get(two["one"], depots.maps("m0")))
-            await depots.until(lambda: len(depot.states()) == 2)
+            await until(lambda: not depots.get(two["one"], depots.maps("m0")))
+            await until(lambda: len(depot.states()) == 2)
             assert len(depot.states("two")) == 6
 
     asyncio.run(run())
@@ -229,14 +226,12 @@ def test_namespaces_come_first_and_stay_unless_they_are_pruned(tmp_path: Path, t
     async def run() -> None:
         async with depots.bringing(tmp_path, two) as depot:
             depots.put(depot.folder, inside, policy)
-            await depots.until(
-                lambda: depot.states().get("m", ("", ""))[1] == "there is no namespace fresh here"
-            )
+            await until(lambda: depot.states().get("m", ("", ""))[1] == "there is no namespace fresh here")
             depots.put(depot.folder, space)
-            await depots.until(lambda: depot.states()["m"][0] == "applied")
+            await until(lambda: depot.states()["m"][0] == "applied")
             depots.remove(depot.folder, inside, space)
-            await depots.until(lambda: not depots.get(one, "/api/v1/namespaces/fresh/configmaps/m"))
-            await depots.until(
+            await until(lambda: not depots.get(one, "/api/v1/namespaces/fresh/configmaps/m"))
+            await until(
                 lambda: (
                     "labels" not in depots.get(one, "/api/v1/namespaces/fresh")["metadata"]
                     or "fedns.io/propagated"
@@ -252,10 +247,10 @@ def test_nothing_is_written_without_the_lease(tmp_path: Path, two: Two) -> None:
         async with depots.bringing(tmp_path, two) as depot:
             depot.lease.held = False
             depots.put(depot.folder, depots.config_map("m"), depots.policy("p", MAPS))
-            await depots.until(lambda: depot.states().get("m", ("",))[0] == "waiting")
+            await until(lambda: depot.states().get("m", ("",))[0] == "waiting")
             assert depots.writes(two["one"]) == []
             depot.lease.held = True
-            await depots.until(lambda: depot.states()["m"][0] == "applied")
+            await until(lambda: depot.states()["m"][0] == "applied")
 
     asyncio.run(run())
 
@@ -269,17 +264,17 @@ def test_a_fleet_that_is_an_api_server(tmp_path: Path, two: Two) -> None:
             async with depots.served(tmp_path / "s", hub, two) as depot:
                 policy = depots.policy("p", "v1/Service")
                 hub.put(policy)
-                await depots.until(lambda: depots.get(two["two"], path), "brought")
-                await depots.until(lambda: depot.states().get("nginx", ("",))[0] == "applied")
+                await until(lambda: depots.get(two["two"], path), "brought")
+                await until(lambda: depot.states().get("nginx", ("",))[0] == "applied")
                 hub.put(depots.service("nginx", 81))
-                await depots.until(lambda: depots.get(two["one"], path)["spec"]["ports"][0]["port"] == 81)
+                await until(lambda: depots.get(two["one"], path)["spec"]["ports"][0]["port"] == 81)
                 hub.delete(depots.service("nginx"))
                 for each in two.values():
-                    await depots.until(lambda each=each: not depots.get(each, path), "removed")
+                    await until(lambda each=each: not depots.get(each, path), "removed")
                 hub.put(depots.service("nginx"))
-                await depots.until(lambda: depots.get(two["one"], path), "brought again")
+                await until(lambda: depots.get(two["one"], path), "brought again")
                 hub.delete(policy)
-                await depots.until(lambda: "labels" not in depots.get(two["one"], path)["metadata"], "let go")
+                await until(lambda: "labels" not in depots.get(two["one"], path)["metadata"], "let go")
 
         asyncio.run(run())
 
@@ -303,15 +298,15 @@ def test_the_fleets_objects_tell_how_their_copies_fare(tmp_path: Path, two: Two)
         async def run() -> None:
             async with depots.served(tmp_path / "s", hub, two) as depot:
                 for name in two:
-                    await depots.until(lambda name=name: len(depot.states(name)) == 2)
-                    await depots.until(lambda name=name: depot.all(name) == {"applied"})
+                    await until(lambda name=name: len(depot.states(name)) == 2)
+                    await until(lambda name=name: depot.all(name) == {"applied"})
                 for name, address in (("one", "192.0.2.1"), ("two", "192.0.2.2")):
                     tell(name, path, {"loadBalancer": {"ingress": [{"ip": address}]}})
                     tell(name, web, {"replicas": 2, "readyReplicas": 2, "observedGeneration": 1})
-                await depots.until(lambda: ways() == ["192.0.2.1", "192.0.2.2"])
-                await depots.until(lambda: ready() == 4)
+                await until(lambda: ways() == ["192.0.2.1", "192.0.2.2"])
+                await until(lambda: ready() == 4)
                 hub.put(depots.policy("p", "v1/Service", "apps/v1/Deployment", members=("two",)))
-                await depots.until(lambda: ways() == ["192.0.2.2"] and ready() == 2, "absent, not unhealthy")
+                await until(lambda: ways() == ["192.0.2.2"] and ready() == 2, "absent, not unhealthy")
 
         asyncio.run(run())
 
@@ -326,11 +321,11 @@ def test_an_api_server_in_trouble_is_brought_up_to_date_when_it_is_over(
         async with depots.bringing(tmp_path, two) as depot:
             objects = [depots.config_map(f"m{at}", a="1") for at in range(8)]
             depots.put(depot.folder, *objects, depots.policy("p", MAPS))
-            await depots.until(lambda: depot.all("two") == {"applied"} and len(depot.states("two")) == 8)
-            await depots.until(lambda: "failing" in depot.all("one"))
+            await until(lambda: depot.all("two") == {"applied"} and len(depot.states("two")) == 8)
+            await until(lambda: "failing" in depot.all("one"))
             depots.remove(depot.folder, objects[0])
             two["one"].faults(busy=[])
-            await depots.until(lambda: depot.all("one") == {"applied"} and len(depot.states("one")) == 7)
+            await until(lambda: depot.all("one") == {"applied"} and len(depot.states("one")) == 7)
 
     asyncio.run(run())
 
@@ -345,17 +340,17 @@ def test_a_member_that_comes_back_is_brought_up_to_date_and_keeps_what_is_not_ou
         async with depots.bringing(tmp_path, two) as depot:
             objects = [depots.config_map(f"m{at}", a="1") for at in range(6)]
             depots.put(depot.folder, *objects, depots.policy("p", MAPS))
-            await depots.until(lambda: depot.all("one") == {"applied"} and len(depot.states("one")) == 6)
+            await until(lambda: depot.all("one") == {"applied"} and len(depot.states("one")) == 6)
             one.faults(refuse=[503, "ServiceUnavailable", 0], busy=[503, "ServiceUnavailable", 0])
             one.hangup()
             depots.put(depot.folder, depots.config_map("m1", a="2"), depots.config_map("new", a="1"))
             depots.remove(depot.folder, objects[0])
-            await depots.until(lambda: depots.get(two["two"], depots.maps("new")))
+            await until(lambda: depots.get(two["two"], depots.maps("new")))
             assert depots.get(one, depots.maps("m0"))
             one.faults(refuse=[], busy=[])
-            await depots.until(lambda: depots.get(one, depots.maps("new")))
-            await depots.until(lambda: not depots.get(one, depots.maps("m0")))
-            await depots.until(lambda: depots.get(one, depots.maps("m1"))["data"] == {"a": "2"})
+            await until(lambda: depots.get(one, depots.maps("new")))
+            await until(lambda: not depots.get(one, depots.maps("m0")))
+            await until(lambda: depots.get(one, depots.maps("m1"))["data"] == {"a": "2"})
             assert depots.get(one, depots.maps("theirs"))["data"] == {"b": "2"}
 
     asyncio.run(run())
@@ -370,7 +365,7 @@ def test_what_an_object_needs_goes_with_it(tmp_path: Path, two: Two) -> None:
         async with depots.bringing(tmp_path, two) as depot:
             policy = depots.policy("p", "apps/v1/Deployment", propagateDeps=True)
             depots.put(depot.folder, web, depots.config_map("settings"), depots.config_map("other"), policy)
-            await depots.until(
+            await until(
                 lambda: set(depot.states()) == {"web", "settings"} and depot.all("one") == {"applied"}
             )
             assert not depots.get(two["one"], depots.maps("other"))
@@ -385,9 +380,9 @@ def test_a_kind_that_a_member_does_not_know_keeps_nothing_else_waiting(tmp_path:
             widget = {"apiVersion": "example.org/v1", "kind": "Widget", "metadata": meta}
             policy = depots.policy("p", MAPS, "example.org/v1/Widget")
             depots.put(depot.folder, depots.config_map("m"), widget, policy)
-            await depots.until(lambda: depot.states().get("m", ("",))[0] == "applied")
-            await depots.until(lambda: "there is no kind Widget" in depot.states()["w"][1])
+            await until(lambda: depot.states().get("m", ("",))[0] == "applied")
+            await until(lambda: "there is no kind Widget" in depot.states()["w"][1])
             depots.remove(depot.folder, depots.config_map("m"))
-            await depots.until(lambda: not depots.get(two["one"], depots.maps("m")), "removed")
+            await until(lambda: not depots.get(two["one"], depots.maps("m")), "removed")
 
     asyncio.run(run())

@@ -1,8 +1,7 @@
 """Whole objects on a fake API server: made, changed, removed, and what belongs to others left alone."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,9 +11,9 @@ from fedns.distribute import docket, rights, spaces, stock, writer
 from fedns.kube import access, apply, backoff, client
 from fedns.kube.resource import Resource
 from tests.fakes import kubecluster
+from tests.waiting import until
 
 MAPS = Resource("", "v1", "configmaps", "ConfigMap")
-LONG = 20.0
 QUICK = writer.Pace(settle=0.01, look=0.02, sweep=0.05, patience=1.0, rate=1000.0)
 SHORT = docket.Pace(hold=0.2, unsure=0.1, refused=0.2, bounds=backoff.Bounds(first=0.05, most=0.1))
 Object = dict[str, Any]
@@ -101,15 +100,6 @@ async def writing(cluster: kubecluster.Cluster) -> AsyncIterator[World]:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await world.api.close()
-
-
-async def until(holds: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + LONG
-    while True:
-        if await asyncio.to_thread(holds):
-            return
-        assert time.monotonic() < deadline, what
-        await asyncio.sleep(0.01)
 
 
 def data(cluster: kubecluster.Cluster, name: str) -> Any:

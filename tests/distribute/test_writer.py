@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from fedns.distribute import docket, shelf, statuses, writer
 from fedns.kube import access, backoff, client
 from fedns.kube.resource import Resource
 from tests.fakes import kubecluster
+from tests.waiting import until
 
 MEMBERS = Resource("fedns.io", "v1alpha1", "memberclusters", "MemberCluster", False)
 POLICIES = Resource("fedns.io", "v1alpha1", "trafficpolicies", "TrafficPolicy")
@@ -80,15 +81,6 @@ async def writing(cluster: kubecluster.Cluster) -> AsyncIterator[World]:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await world.api.close()
-
-
-async def until(holds: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + LONG
-    while True:
-        if await asyncio.to_thread(holds):
-            return
-        assert time.monotonic() < deadline, what
-        await asyncio.sleep(0.01)
 
 
 def member(name: str) -> dict[str, Any]:
