@@ -12,8 +12,11 @@ from tests.conformance import probes, worlds
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 NAME = dns.name.from_text("Key.Example.")
-NOW = int(time.time())
-"""dnspython signs with the clock's time."""
+
+
+def now() -> int:
+    """dnspython signs with the clock's time, and a signature is good for five minutes."""
+    return int(time.time())
 
 
 def key(algorithm: str = "hmac-sha256", secret: bytes = SECRET) -> tsig.Key:
@@ -28,9 +31,9 @@ def request(algorithm: str = "hmac-sha256", secret: bytes = SECRET) -> dns.messa
     return message
 
 
-def reply(packet: bytes, now: int = NOW) -> bytes:
+def reply(packet: bytes, late: int = 0) -> bytes:
     view = {**worlds.view({probes.ORIGIN: probes.ZONE}), permit.RULES: permit.encode([key()], ())}
-    asker = client.Client(client.Host(client.Server(), now))
+    asker = client.Client(client.Host(client.Server(), now() + late))
     made = resolve.resolve(view, packet, wire.OWN_SIZE, asker)
     assert made is not None
     return made
@@ -39,7 +42,7 @@ def reply(packet: bytes, now: int = NOW) -> bytes:
 @pytest.mark.parametrize("algorithm", tsig.ALGORITHMS)
 def test_what_others_sign(algorithm: str) -> None:
     packet = request(algorithm).to_wire()
-    verdict = tsig.verify(packet, [key(algorithm)], NOW)
+    verdict = tsig.verify(packet, [key(algorithm)], now())
     assert verdict is not None and verdict.error == 0 and verdict.signature is not None
     assert tsig.bare(packet, verdict.signature)[12:] == packet[12 : verdict.signature.start]
 
@@ -54,7 +57,7 @@ def test_others_take_what_we_sign(algorithm: str) -> None:
     keyring = {NAME: dns.tsig.Key(NAME, SECRET, algorithm)}
     context = None
     for _ in range(2):
-        packet = signer.sign(plain.to_wire(), NOW)
+        packet = signer.sign(plain.to_wire(), now())
         taken = dns.message.from_wire(
             packet, keyring=keyring, request_mac=asked.mac, tsig_ctx=context, multi=True
         )
@@ -70,23 +73,24 @@ def test_a_signed_query_gets_a_signed_reply() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "late", "error", "signed"),
+    ("how", "late", "error", "signed"),
     [
-        (request(secret=bytes(32)), 0, tsig.BADSIG, False),
-        (request("hmac-sha512"), 0, tsig.BADKEY, False),
-        (request(), 900, tsig.BADTIME, True),
-        (request(), -900, tsig.BADTIME, True),
+        (("hmac-sha256", bytes(32)), 0, tsig.BADSIG, False),
+        (("hmac-sha512", SECRET), 0, tsig.BADKEY, False),
+        (("hmac-sha256", SECRET), 900, tsig.BADTIME, True),
+        (("hmac-sha256", SECRET), -900, tsig.BADTIME, True),
     ],
 )
-def test_what_is_wrong_is_told(asked: dns.message.Message, late: int, error: int, signed: bool) -> None:
+def test_what_is_wrong_is_told(how: tuple[str, bytes], late: int, error: int, signed: bool) -> None:
     """RFC 8945 section 5.2: NOTAUTH and the error; signed only where the key is known and was used."""
-    found = dns.message.from_wire(reply(asked.to_wire(), NOW + late), continue_on_error=True, keyring=False)
+    asked, before = request(*how), now()
+    found = dns.message.from_wire(reply(asked.to_wire(), late), continue_on_error=True, keyring=False)
     assert found.rcode() == tsig.NOTAUTH and found.tsig is not None
     told = found.tsig[0]
     assert (told.error, bool(told.mac)) == (error, signed) and not found.answer
     if error == tsig.BADTIME:
         assert asked.tsig and told.time_signed == asked.tsig[0].time_signed
-        assert int.from_bytes(told.other, "big") == NOW + late
+        assert before + late <= int.from_bytes(told.other, "big") <= now() + late
 
 
 def test_a_signature_that_is_not_last_is_malformed() -> None:
@@ -98,7 +102,7 @@ def test_a_signature_that_is_not_last_is_malformed() -> None:
 @pytest.mark.parametrize("cut", range(12, len(request().to_wire())))
 def test_no_octets_are_too_odd(cut: int) -> None:
     packet = request().to_wire()
-    tsig.verify(packet[:cut], [key()], NOW)
+    tsig.verify(packet[:cut], [key()], now())
     assert resolve.resolve({}, packet[:cut], wire.OWN_SIZE) is not None
 
 
@@ -113,5 +117,5 @@ def test_a_short_mac_is_not_enough() -> None:
         start = whole.rindex(b"\xfa\0\xff\0\0\0\0") + 7
         length = int.from_bytes(whole[start : start + 2], "big") - 32 + size
         whole = whole[:start] + length.to_bytes(2, "big") + whole[start + 2 :]
-        verdict = tsig.verify(whole, [key()], NOW)
+        verdict = tsig.verify(whole, [key()], now())
         assert verdict is not None and verdict.error == error
