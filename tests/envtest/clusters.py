@@ -165,6 +165,8 @@ class Cluster(Process):
         self.name, self._folder, self._keys = name, folder, keys
         self.url = f"https://{host}:{_free(host)}"
         self.audit = folder / "audit.log"
+        self._old = 0
+        """Lines of it that tell of tests before."""
         self._admin = keys.client(f"{name}-admin", "system:masters")
         self._tls = ssl.create_default_context(cafile=str(keys.ca))
         self._tls.load_cert_chain(*self._admin)
@@ -291,11 +293,11 @@ class Cluster(Process):
         return found
 
     def _audited(self, who: str) -> list[Object]:
-        told = [json.loads(line) for line in self.audit.read_text().splitlines()]
+        told = [json.loads(line) for line in self.audit.read_text().splitlines()[self._old :]]
         return [one for one in told if who in one["user"].get("username", "")]
 
     def clear(self) -> None:
-        """Removes what tests put here; the cluster itself stays the same."""
+        """Removes what tests put here, and forgets who asked what; the cluster itself stays the same."""
         for resource in WIDE:
             self.call("DELETE", resource)
         for space in self.call("GET", "/api/v1/namespaces")["items"]:
@@ -305,6 +307,7 @@ class Cluster(Process):
         for one in self.call("GET", definitions)["items"]:  # all at once would leave their objects behind
             self.call("DELETE", f"{definitions}/{one['metadata']['name']}")
         self.until(lambda: not self.call("GET", definitions)["items"])
+        self._old = len(self.audit.read_text().splitlines())
 
     def _vacate(self, space: Object) -> None:
         """Empties a namespace, and ends it, as its controller would; the usual one stays."""
