@@ -169,6 +169,20 @@ def test_the_kubernetes_library_is_loaded_only_by_who_reads_a_kubeconfig() -> No
     assert "fedns.kube.access" in loaded and "kubernetes" not in loaded
 
 
+def test_a_command_that_serves_waits_for_no_other_to_load() -> None:
+    """Each load here is time until a restart answers."""
+    late = {
+        "aiohttp",
+        "jsonpatch",
+        "fedns.app",
+        "fedns.cli.examine",
+        "fedns.cli.prospect",
+        "fedns.kube.client",
+    }
+    loaded = loaded_by("fedns.cli.main")
+    assert "fedns.cli.serve" in loaded and not loaded & late, sorted(loaded & late)
+
+
 def test_init_files_are_empty() -> None:
     full = [path for path in (ROOT / "fedns").rglob("__init__.py") if path.read_text().strip()]
     assert not full, full
