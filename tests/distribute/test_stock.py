@@ -1,8 +1,7 @@
 """Whole objects on a fake API server: made, changed, removed, and what belongs to others left alone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from fedns.distribute import docket, rights, spaces, stock, writer
 from fedns.kube import access, apply, backoff, client
 from fedns.kube.resource import Resource
+from tests.distribute import writing
 from tests.fakes import kubecluster
 from tests.waiting import until
 
@@ -90,18 +90,6 @@ def cluster() -> Iterator[kubecluster.Cluster]:
         yield found
 
 
-@asynccontextmanager
-async def writing(cluster: kubecluster.Cluster) -> AsyncIterator[World]:
-    world = World(cluster)
-    task = asyncio.ensure_future(world.writer.run())
-    try:
-        yield world
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await world.api.close()
-
-
 def data(cluster: kubecluster.Cluster, name: str) -> Any:
     """What is there; None: nothing."""
     status, found = cluster.request("GET", MAPS.path("n", name))
@@ -110,7 +98,7 @@ def data(cluster: kubecluster.Cluster, name: str) -> Any:
 
 def test_what_is_wanted_is_made_once_changed_and_removed(cluster: kubecluster.Cluster) -> None:
     async def run() -> None:
-        async with writing(cluster) as world:
+        async with writing.during(World(cluster)) as world:
             world.want(a=[made("a-1", x="1"), made("a-2")], b=[made("b-1")])
             await until(lambda: world.writer.outcomes["written"] == 3, "made")
             assert data(cluster, "a-1") == {"x": "1"}
@@ -131,7 +119,7 @@ def test_many_are_looked_at_in_parts_and_none_is_forgotten(cluster: kubecluster.
     names = [f"s{number}" for number in range(stock.PART + 50)]
 
     async def run() -> None:
-        async with writing(cluster) as world:
+        async with writing.during(World(cluster)) as world:
             world.want(**{name: [made(f"{name}-1")] for name in names})
             await until(lambda: world.writer.outcomes["written"] == len(names), "all of them")
             world.want(**{name: [] for name in names})
@@ -147,7 +135,7 @@ def test_orphans_of_before_are_found(cluster: kubecluster.Cluster) -> None:
         cluster.request("PATCH", f"{path}?fieldManager={apply.MANAGER}", one, apply.CONTENT)
 
     async def run() -> None:
-        async with writing(cluster) as world:
+        async with writing.during(World(cluster)) as world:
             world.want(a=[made("a-1", x="new")])
             await until(lambda: data(cluster, "gone-1") is None, "a service that is no more")
             await until(lambda: data(cluster, "a-9") is None, "an object that is no more")
@@ -163,7 +151,7 @@ def test_nothing_is_done_before_all_is_known_nor_to_what_came_from_who_was_not_h
     cluster.put(made("a-1"), made("b-1"))
 
     async def run() -> None:
-        async with writing(cluster) as world:
+        async with writing.during(World(cluster)) as world:
             world.known, world.unheard = False, frozenset({"a"})
             world.want(c=[made("c-1")])
             for _ in range(20):
@@ -186,7 +174,7 @@ def test_what_others_made_stays_and_is_told(cluster: kubecluster.Cluster) -> Non
     cluster.put(others("a-1", x="theirs"))
 
     async def run() -> None:
-        async with writing(cluster) as world:
+        async with writing.during(World(cluster)) as world:
             world.want(a=[made("a-1", x="ours"), made("a-2")])
             await until(lambda: data(cluster, "a-2") == {}, "made")
             await until(lambda: "ConfigMap n/a-1: somebody else made it" in world.problems(), "told")
@@ -207,7 +195,7 @@ def test_objects_are_made_where_their_namespace_is(cluster: kubecluster.Cluster)
     cluster.delete(kubecluster.namespace("n"))
 
     async def run() -> None:
-        async with writing(cluster) as world:
+        async with writing.during(World(cluster)) as world:
             world.want(a=[made("a-1")])
             for _ in range(10):
                 world.writer.news.set()
@@ -223,7 +211,7 @@ def test_one_broken_object_stops_no_other(cluster: kubecluster.Cluster) -> None:
     cluster.faults(broken=["a-3"])
 
     async def run() -> None:
-        async with writing(cluster) as world:
+        async with writing.during(World(cluster)) as world:
             world.want(a=[made(f"a-{number}") for number in range(9)])
             await until(lambda: world.writer.outcomes["written"] == 8, "all others")
             await until(lambda: "ConfigMap n/a-3: it is not written: 422" in world.problems(), "told")
@@ -237,7 +225,7 @@ def test_what_is_refused_is_told_and_tried_once_in_a_while(cluster: kubecluster.
     cluster.faults(forbidden=["create:configmaps"])
 
     async def run() -> None:
-        async with writing(cluster) as world:
+        async with writing.during(World(cluster)) as world:
             world.want(a=[made("a-1"), made("a-2")], b=[made("b-1")])
             await until(lambda: "configmaps: 403" in world.problems(), "told")
             await asyncio.to_thread(lambda: cluster.faults(forbidden=[]))
@@ -248,7 +236,7 @@ def test_what_is_refused_is_told_and_tried_once_in_a_while(cluster: kubecluster.
 
 def test_who_takes_over_the_lease_goes_on(cluster: kubecluster.Cluster) -> None:
     async def run() -> None:
-        async with writing(cluster) as one, writing(cluster) as other:
+        async with writing.during(World(cluster)) as one, writing.during(World(cluster)) as other:
             other.lease.held = False
             for each in (one, other):
                 each.want(a=[made("a-1", x="1")], b=[made("b-1")])
@@ -265,7 +253,7 @@ def test_who_takes_over_the_lease_goes_on(cluster: kubecluster.Cluster) -> None:
 
 def test_a_field_that_somebody_else_adds_is_not_fought_over(cluster: kubecluster.Cluster) -> None:
     async def run() -> None:
-        async with writing(cluster) as world:
+        async with writing.during(World(cluster)) as world:
             world.want(a=[made("a-1", x="1")])
             await until(lambda: data(cluster, "a-1") == {"x": "1"}, "made")
             patch = {"data": {"y": "theirs"}}

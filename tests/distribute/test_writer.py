@@ -4,8 +4,7 @@ import asyncio
 import json
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -14,6 +13,7 @@ import pytest
 from fedns.distribute import docket, shelf, statuses, writer
 from fedns.kube import access, backoff, client
 from fedns.kube.resource import Resource
+from tests.distribute import writing
 from tests.fakes import kubecluster
 from tests.waiting import until
 
@@ -71,18 +71,6 @@ def cluster() -> Iterator[kubecluster.Cluster]:
         yield found
 
 
-@asynccontextmanager
-async def writing(cluster: kubecluster.Cluster) -> AsyncIterator[World]:
-    world = World(cluster)
-    task = asyncio.ensure_future(world.writer.run())
-    try:
-        yield world
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await world.api.close()
-
-
 def member(name: str) -> dict[str, Any]:
     return {
         "apiVersion": "fedns.io/v1alpha1",
@@ -107,7 +95,7 @@ def test_each_object_gets_its_status_once(cluster: kubecluster.Cluster) -> None:
     cluster.put(member("a"), member("nobody's"), policy("p", spec={}), policy("q"))
 
     async def run() -> None:
-        async with writing(cluster) as world:
+        async with writing.during(World(cluster)) as world:
             await until(lambda: world.writer.outcomes["written"] == 3, "written")
             assert status(cluster, MEMBERS.path("", "a"))["services"] == 0
             row = status(cluster, POLICIES.path("n", "q"))["conditions"][0]
@@ -126,7 +114,7 @@ def test_numbers_that_move_wait_and_flips_do_not(cluster: kubecluster.Cluster) -
     cluster.put(member("a"))
 
     async def run() -> None:
-        async with writing(cluster) as world:
+        async with writing.during(World(cluster)) as world:
             await until(lambda: world.writer.outcomes["written"] == 1, "written")
             begun = time.monotonic()
             while time.monotonic() < begun + 3 * SHORT.hold:
@@ -147,7 +135,7 @@ def test_nothing_is_written_without_the_lease(cluster: kubecluster.Cluster) -> N
     cluster.put(member("a"))
 
     async def run() -> None:
-        async with writing(cluster) as world:
+        async with writing.during(World(cluster)) as world:
             await until(lambda: world.writer.outcomes["written"] == 1, "written")
             world.lease.held = False
             world.services = 9
@@ -167,7 +155,7 @@ def test_one_broken_object_stops_no_other(cluster: kubecluster.Cluster) -> None:
     cluster.faults(broken=["m3"])
 
     async def run() -> None:
-        async with writing(cluster) as world:
+        async with writing.during(World(cluster)) as world:
             await until(lambda: world.writer.outcomes["written"] == 8, "all others")
             await until(lambda: world.writer.outcomes["failed"] >= docket.PERSISTENT, "tried again")
             assert "MemberCluster m3: its status is not written: 422" in world.problems()
@@ -182,7 +170,7 @@ def test_what_is_refused_is_told_and_asked_for_once_in_a_while(cluster: kubeclus
     cluster.faults(forbidden=["patch:memberclusters/status"])
 
     async def run() -> None:
-        async with writing(cluster) as world:
+        async with writing.during(World(cluster)) as world:
             await until(lambda: world.writer.outcomes["written"] == 1, "the policy")
             await until(lambda: "memberclusters/status: 403" in world.problems(), "told")
             assert shelf.HINT in world.problems()
@@ -194,7 +182,7 @@ def test_what_is_refused_is_told_and_asked_for_once_in_a_while(cluster: kubeclus
 
 def test_an_object_that_goes_is_no_refusal(cluster: kubecluster.Cluster) -> None:
     async def run() -> None:
-        async with writing(cluster) as world:
+        async with writing.during(World(cluster)) as world:
             for number in range(10):
                 await asyncio.to_thread(cluster.put, member(f"m{number}"))
                 await asyncio.to_thread(cluster.delete, member(f"m{number}"))
@@ -232,7 +220,7 @@ def test_ingresses_are_told_where_they_are_reached_until_they_are_ours_no_more(
         return status(cluster, INGRESSES.path("n", name)).get("loadBalancer", {}).get("ingress")
 
     async def run() -> None:
-        async with writing(cluster) as world:
+        async with writing.during(World(cluster)) as world:
             world.chapters(shelf.Chapter(INGRESSES, lambda _: "", judge))
             task = asyncio.ensure_future(world.writer.run())
             try:

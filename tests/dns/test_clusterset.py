@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedns.dns import annex, atlas, clusterset, resolve, respond, wire
+from fedns.dns import annex, atlas, clusterset, wire
 from fedns.dns.headless import MOST
+from tests.dns import asking
 from tests.dns.test_places import From
 from tests.golden import fleet
 
@@ -55,14 +56,7 @@ def table(shards: dict[str, Any], settings: clusterset.Settings = USUAL, **servi
 
 
 def ask(view: View, name: str, rtype: str = "A", where: str = "out") -> dns.message.Message:
-    packet = dns.message.make_query(name, rtype, use_edns=0).to_wire()
-    raw = respond.respond(view, packet, wire.STREAM, From(IN[where]))
-    slow = resolve.resolve(view, packet, wire.STREAM, From(IN[where]))
-    assert raw is not None and slow is not None
-    found, other = dns.message.from_wire(raw), dns.message.from_wire(slow)
-    assert (found.rcode(), found.flags) == (other.rcode(), other.flags)
-    assert (found.answer, found.authority) == (other.answer, other.authority), "hot and slow differ"
-    return found
+    return asking.both(view, (name, rtype), wire.STREAM, From(IN[where]))
 
 
 def told(view: View, name: str, rtype: str = "A", where: str = "out") -> list[str]:

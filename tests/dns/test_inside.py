@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedns.dns import atlas, client, dump, inside, names, node, resolve, respond, signing, wire
+from fedns.dns import atlas, client, dump, inside, names, node, respond, signing, wire
+from tests.dns import asking
 from tests.dns.test_places import From
 from tests.fakes import signed
 from tests.golden import fleet
@@ -56,14 +57,7 @@ def table(shards: dict[str, Any], style: inside.Style = "cname", **service: Any)
 
 
 def ask(view: dict[bytes, bytes], name: str, rtype: str = "A", where: str = "us") -> dns.message.Message:
-    packet = dns.message.make_query(name, rtype, use_edns=0).to_wire()
-    raw = respond.respond(view, packet, wire.OWN_SIZE, From(IN[where]))
-    slow = resolve.resolve(view, packet, wire.OWN_SIZE, From(IN[where]))
-    assert raw is not None and slow is not None
-    found, other = dns.message.from_wire(raw), dns.message.from_wire(slow)
-    assert (found.rcode(), found.flags) == (other.rcode(), other.flags)
-    assert (found.answer, found.authority) == (other.answer, other.authority), "hot and slow differ"
-    return found
+    return asking.both(view, (name, rtype), wire.OWN_SIZE, From(IN[where]))
 
 
 def told(view: dict[bytes, bytes], name: str, rtype: str = "A", where: str = "us") -> list[str]:
