@@ -17,9 +17,11 @@ LINE ?=
 QUESTIONS ?= 12000
 SEED ?= 1
 REQUESTS ?= 300
+# How many test modules run beside each other; each job may start API servers of its own.
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core run test check fmt golden scenario kills conformance envtest fuzz bench bench-dns bench-walk peers helm bench-converge bench-scale bench-fleet bench-flood bench-inside bench-decide bench-gateway bench-failover clean
+.PHONY: help setup core run test check fmt golden scenario kills conformance envtest fuzz bench bench-dns bench-walk peers helm bench-converge bench-scale bench-fleet bench-distribute bench-flood bench-inside bench-decide bench-gateway bench-failover clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +42,9 @@ run: setup  ## Start the demo fleet on loopback
 	$(BIN)/fedns demo start
 
 test: setup  ## All tests: units, properties, goldens, laws, scenarios, conformance
-	$(BIN)/python -m pytest
+	@$(BIN)/python -m tests.envtest.binaries >/dev/null || echo "tests that want real API servers are skipped"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 check: setup  ## Lint, format, types, import contracts, laws, documented examples
 	$(BIN)/ruff check .
@@ -59,8 +63,8 @@ golden: setup  ## Rewrite the golden files; review the diff
 scenario: setup  ## Scenarios: real processes on loopback
 	$(BIN)/python -m pytest tests/scenarios
 
-kills: setup  ## fedns killed a hundred times while it brings copies to members; KILLS=n for others
-	FEDNS_KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest tests/scenarios/test_copies.py -k killed --timeout 3600
+kills: setup  ## fedns killed 100 times while it brings copies (KILLS=n, SEED=n); writers killed, frozen, cut off
+	FEDNS_KILLS=$(or $(KILLS),100) FEDNS_SEED=$(SEED) $(BIN)/python -m pytest -s tests/scenarios/test_kills.py tests/scenarios/test_leaders.py tests/scenarios/test_troubles.py --timeout 3600
 
 conformance: setup  ## Vectors, RFC tables and peers
 	FEDNS_QUESTIONS=$(QUESTIONS) FEDNS_REQUESTS=$(REQUESTS) FEDNS_SEED=$(SEED) $(BIN)/python -m pytest tests/conformance
@@ -74,7 +78,7 @@ fuzz: setup  ## Bounded fuzzing of packets, manifests, zone files, configuration
 	$(BIN)/python tests/fuzz/fuzz_requests.py $(MESSAGES)
 	$(BIN)/python tests/fuzz/fuzz_answers.py $(MESSAGES)
 
-bench: bench-dns bench-walk bench-gateway bench-converge bench-scale bench-fleet bench-flood  ## Every benchmark
+bench: bench-dns bench-walk bench-gateway bench-converge bench-scale bench-fleet bench-distribute bench-flood  ## Every benchmark
 
 bench-dns: setup peers  ## Answers per CPU-second beside Knot, NSD, BIND, gdnsd, CoreDNS; SCENARIO="mix tcp", QUICK=1
 	$(BIN)/python tests/bench/bench_dns.py $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(QUICK),--quick)
@@ -104,6 +108,9 @@ bench-scale: setup  ## Cold start, memory and cost per change at 20 members x 10
 
 bench-fleet: setup  ## First sync, memory and events of 10, 30 and 100 API servers x 10,000 services; QUICK=1 for 1,000
 	$(BIN)/python tests/bench/bench_fleet.py $(if $(QUICK),--services 1000 --seconds 10)
+
+bench-distribute: setup  ## 1,000 objects brought to 50 API servers: at first, after a change, and when idle; QUICK=1
+	$(BIN)/python tests/bench/bench_distribute.py $(if $(QUICK),--quick) $(if $(DIRECTORY),--directory) $(if $(BESIDE),--beside)
 
 bench-inside: setup  ## The cluster domain of 20 members x 10,000 services: its table, a change, hits and misses
 	$(BIN)/python tests/bench/bench_inside.py

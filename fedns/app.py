@@ -18,7 +18,9 @@ import time
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
-from fedns import config, fleet, instance, logs, metrics, portal, stamps, tables
+import uvloop
+
+from fedns import beat, config, fleet, instance, logs, metrics, portal, stamps, tables
 from fedns.control import (
     aims,
     annexes,
@@ -26,6 +28,7 @@ from fedns.control import (
     customs,
     desk,
     dispatch,
+    farewell,
     frontage,
     judgements,
     keys,
@@ -106,7 +109,10 @@ class Control:
         self.scribe = self._scribe()
         self.customs = self._customs()
         self.dispatch = self._dispatch()
+        self.farewell = farewell.Farewell()
         self.desk = desk.Desk(self)
+        if self.dispatch is not None:
+            self.dispatch.left = self.desk.left
         self.metrics = metrics.Metrics(self.desk.state, self.desk.workers, desk.VERSION)
         self.notices = notices.Notices(copies, self.metrics.noticed)
         # the loop
@@ -235,7 +241,7 @@ class Control:
     async def _rolls(self) -> None:
         """Keys whose time has come, or that somebody changed."""
         while True:
-            await asyncio.sleep(LOOK)
+            await beat.sleep(LOOK)
             if self.keys.due(time.time()):
                 self._news.set()
 
@@ -263,8 +269,9 @@ class Control:
         before = self.turn.snapshot
         self._sign()
         self._route()
+        now = time.time()
         try:
-            outcome = self.turn.run(self.known, time.time())
+            outcome = self.turn.run(self.known, now)
         except tables.Damaged:
             raise
         except StateError as error:
@@ -276,6 +283,7 @@ class Control:
             self.known.problems["state"] = told
             return
         self.keys.published(time.time())
+        self.farewell.turned(now, time.time())
         if self.known.problems.pop("state", None):
             log.info("published again")
         self.metrics.turned(time.monotonic() - begun)
@@ -311,7 +319,7 @@ class Control:
         seen = stamps.of(self.path)
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK):
+                async with beat.timeout(LOOK):
                     await changed.wait()
             if self.writer.moved():
                 raise StateError("the tables were moved aside: they are to be rebuilt")
@@ -359,7 +367,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     state = loaded.config.state
     try:
-        again = asyncio.run(_begin(told, loaded))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            again = runner.run(_begin(told, loaded))
     except (tables.Damaged, *tables.DAMAGE) as error:
         log.error("the tables are damaged", extra=logs.fields(error=str(error)))
         return tables.CORRUPT_EXIT

@@ -4,6 +4,7 @@ Law: each is read from one place, a directory or an API server; which one is sai
 """
 
 import contextlib
+import functools
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -11,10 +12,13 @@ from msgspec import Struct, structs
 
 from fedns import schema
 from fedns.kube import access
+from fedns.model.propagation import Propagation
+from fedns.placement import defaults, matching
 from fedns.values import Directory, File, Host, Label, Prefix, Tainted, Text
 
 PLACES = "write `manifests: DIRECTORY`, `kubeconfig: FILE` (and `context:`), or `api: {in_cluster: true}`"
 
+HOME = matching.Taint("fedns.io/fleet")
 NAMESPACE = "fedns"
 """Where our own objects are in a cluster, unless told otherwise."""
 
@@ -37,7 +41,9 @@ class Api(Struct, frozen=True):
 class Fleet(Struct, frozen=True):
     """Where fleet-wide objects (`TrafficPolicy`, `MemberCluster`) are; empty: nowhere. `namespace`: where the
     Secrets of members and our Lease are (by default that of our pod, else `fedns`); `status`: how objects
-    fare is written back to them; `distribute`: objects that policies select are brought to the members."""
+    fare is written back to them; `distribute`: objects that policies select are brought to the members,
+    `services`: and federated Services that none selects, to all; `namespaces`: those of copies go along;
+    `farewell`: how long a copy that moves waits for somebody else who can serve (0: it never waits)."""
 
     manifests: Directory = ""
     kubeconfig: Annotated[str, schema.anywhere] = ""
@@ -46,6 +52,9 @@ class Fleet(Struct, frozen=True):
     namespace: Label = ""
     status: bool = True
     distribute: bool = False
+    services: bool = False
+    namespaces: bool = True
+    farewell: Annotated[float, schema.duration] = 600.0
 
 
 class Member(Struct, frozen=True):
@@ -75,12 +84,30 @@ class Member(Struct, frozen=True):
 
 def where(told: Fleet | Member) -> access.Where | None:
     """The API server to be asked; None: it is a directory, or nothing."""
-    if told.kubeconfig:
-        return access.Where(kubeconfig=told.kubeconfig, context=told.context)
-    api = told.api
+    return _where(told.kubeconfig, told.context, told.api)
+
+
+@functools.lru_cache(4096)
+def _where(kubeconfig: str, context: str, api: Api) -> access.Where | None:
+    """All members are asked about again and again."""
+    if kubeconfig:
+        return access.Where(kubeconfig=kubeconfig, context=context)
     if api == Api():
         return None
     return access.Where(**structs.asdict(api))
+
+
+def seen(told: Member, home: bool = False) -> matching.Member:
+    """A member as policies that distribute see it, as far as that is written. `home`: it is the fleet's own
+    cluster, where a copy would be its own original."""
+    taints = (*(matching.Taint(*each) for each in told.taints), *((HOME,) if home else ()))
+    names = told.name, told.aliases
+    return matching.Member(*names, told.labels, told.provider, told.region, told.zones, taints)
+
+
+def builtin(told: Fleet) -> tuple[Propagation, ...]:
+    """The policies that hold where nobody wrote another one."""
+    return defaults.policies(told.services, told.namespaces)
 
 
 def completed(fleet: Fleet) -> Fleet:

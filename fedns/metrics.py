@@ -86,6 +86,10 @@ class State(NamedTuple):
     """(member, state) -> copies of the fleet's objects."""
     brought: Mapping[tuple[str, ...], float] = {}
     """(member, outcome) -> writes of copies."""
+    righted: Mapping[tuple[str, ...], float] = {}
+    """(member,) -> copies that somebody changed and that were put right."""
+    failing: Mapping[tuple[str, ...], float] = {}
+    """(member,) -> seconds for which a copy has failed, of the one that has longest."""
     unreachable: Mapping[tuple[str, ...], float] = {}
     """(service, member) -> endpoints that gateways cannot reach."""
 
@@ -252,6 +256,16 @@ def _copies(state: State) -> Iterator[Metric]:
         for key, count in state.brought.items():
             writes.add_metric(key, count)
         yield writes
+        righted = CounterMetricFamily(
+            "fedns_copy_corrections",
+            "Copies that somebody changed and that this process put right.",
+            labels=("member",),
+        )
+        for key, count in state.righted.items():
+            righted.add_metric(key, count)
+        yield righted
+        yield _labelled("fedns_copy_failing_seconds", "How long the copy has failed that has longest.",
+                        ("member",), state.failing)  # fmt: skip
 
 
 def _shown(state: State) -> Iterator[ShardState]:

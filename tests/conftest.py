@@ -20,6 +20,8 @@ from tests.envtest import binaries, clusters
 hypothesis.settings.register_profile("untimed", deadline=None)  # what a machine is busy with is no failure
 hypothesis.settings.load_profile("untimed")
 
+os.environ.pop("COLUMNS", None)  # jobs are told a width, and commands would fold what they print
+
 ROOT = Path(__file__).resolve().parent.parent
 VECTORS = Path(os.environ.get("FEDNS_VECTORS", ROOT.parent / "shared" / "vectors"))
 

@@ -129,3 +129,17 @@ def test_the_busiest_routes_have_series_and_nothing_is_lost() -> None:
     shown = {labels: value for _, labels, value in samples(found["fedns_gateway_requests"])}
     assert len(shown) == most + 1 and shown["200", "m1", "other"] == sum(range(10))
     assert sum(shown.values()) == sum(range(most + 10))
+
+
+def test_copies_are_counted_where_something_is_distributed() -> None:
+    counted = STATE._replace(
+        copies={("m1", "failing"): 2.0},
+        brought={("m1", "written"): 5},
+        righted={("m1",): 3},
+        failing={("m1",): 40.0},
+    )
+    found = scrape(counted)
+    assert list(samples(found["fedns_copies"])) == [("fedns_copies", ("failing", "m1"), 2.0)]
+    assert ("fedns_copy_corrections_total", ("m1",), 3.0) in samples(found["fedns_copy_corrections"])
+    assert ("fedns_copy_failing_seconds", ("m1",), 40.0) in samples(found["fedns_copy_failing_seconds"])
+    assert "fedns_copies" not in scrape()

@@ -1,120 +1,82 @@
-"""A plan for people and for programs: its steps with differences and reasons, and what is wrong with it.
+"""A plan made and told: to people as it is drawn, to programs as one JSON value; and what it is worth.
 
-Law: what is secret is hidden in both.
+Law: `-o json` is a promise: fields are added to it, and none changes its meaning.
 """
 
-import difflib
-import hashlib
+import fnmatch
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jsonpatch
 import typer
-import yaml
-from rich.text import Text
 
-from fedns import config
-from fedns.cli import codes, consent, output, prospect
+from fedns import config, errors
+from fedns.cli import codes, consent, drawing, exhibit, output, prospect, scope
+from fedns.cli.drawing import Asked as Asked
 from fedns.errors import Problem
 from fedns.kube.failure import Failure
-from fedns.placement import item, plan
-
-STYLES = {"create": "green", "update": "yellow", "delete": "red", "orphan": "magenta", "refuse": "bold red"}
-SIGNS = {"create": "+", "update": "~", "delete": "-", "orphan": "o", "refuse": "!"}
-LINES = {"+": "green", "-": "red", "@": "cyan"}
-HIDDEN = ("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp")
-"""Metadata that nobody plans."""
+from fedns.placement import item, naming, plan
 
 
-def show(settings: config.Config, server: bool, why: bool, sure: bool, format: output.Format) -> None:
-    """Prints it. Exit where something is wrong with it."""
+class Manner(NamedTuple):
+    """How it is made, and told: `server` as servers would have it; `sure`: what is lost is meant; `strict`:
+    warnings fail."""
+
+    server: bool = False
+    sure: bool = False
+    strict: bool = False
+    json: bool = False
+
+
+def show(settings: config.Config, asked: Asked, manner: Manner) -> int:
+    """Prints it; the exit code."""
+    sure, json = manner.sure, manner.json
     try:
-        made, problems = prospect.planned(settings, server)
+        found = prospect.planned(settings, manner.server)
     except (OSError, Failure) as error:
         output.complain(f"the fleet cannot be read: {error}")
         raise typer.Exit(codes.PROBLEMS) from None
-    if format is output.Format.json:
-        output.emit(_told(made, problems))
+    made, problems = found.plan, found.problems
+    if json:
+        output.emit(_told(made, problems, asked))
     else:
-        _print(made, problems, why)
-    if sure and settings.fleet.distribute:
-        consent.given(settings, format is output.Format.text)
-    if made.errors or (made.dangers and not sure):
-        raise typer.Exit(codes.PROBLEMS)
-
-
-def _print(made: plan.Plan, problems: Iterable[Problem], why: bool) -> None:
-    for title, style, each in _notes(made, problems):
-        output.out.print(Text(f"{title}: {each}", style=style))
-    for member in sorted({each.member for each in made.steps} | {each.member for each in made.absences}):
-        steps = [each for each in made.steps if each.member == member and (why or each.action != "keep")]
-        absences = [each for each in made.absences if each.member == member] if why else []
-        if steps or absences:
-            output.out.print(Text(f"member {member}", style="bold"))
-        for step in steps:
-            _step(step)
-        for absence in absences:
-            output.out.print(Text(f"    {absence.ref} does not go there: {absence.why}", style="dim"))
-    output.out.print(_summary(made))
-    for loss in made.dangers:
+        for each in drawing.drawn(made, problems, asked):
+            output.out.print(each)
+    for loss in () if json else made.dangers:
         said = f"{loss.member} would lose {loss.gone} of the {loss.ours} objects it has from us"
         output.complain(f"{said}: if that is meant, say --yes-really")
+    missing = [*_missing(found, asked.scope)]
+    for each in missing:
+        output.complain(each)
+    if sure and settings.fleet.distribute:
+        consent.given(settings, not json)
+    faulty = errors.faulty((*made.errors, *made.warnings, *problems), manner.strict)
+    return codes.PROBLEMS if faulty or missing or (made.dangers and not sure) else codes.OK
 
 
-def _notes(made: plan.Plan, problems: Iterable[Problem]) -> Iterator[tuple[str, str, Problem]]:
-    yield from (("problem", "yellow", each) for each in problems)
-    yield from (("error", "bold red", each) for each in made.errors)
-    yield from (("warning", "yellow", each) for each in made.warnings)
+def _missing(found: prospect.Planned, where: scope.Scope) -> Iterator[str]:
+    """Words that mean nothing: a plan without them would look as if nothing had to be done."""
+    known = {each.ref for each in found.plan.steps} | {each.ref for each in found.plan.absences}
+    kinds = drawing.few(sorted(found.kinds))
+    for name in where.names:
+        if not any(naming.means(name, each) for each in known):
+            yield f"{name}: neither the fleet nor a copy has that name (kinds looked at: {kinds or 'none'})"
+    for member in where.members:
+        if not fnmatch.filter(found.members, member):
+            yield f"{member}: there is no such member (there are {drawing.few(found.members) or 'none'})"
+    for kind in where.kinds:
+        if not any(naming.kind(kind, each) for each in found.kinds):
+            yield f"{kind}: neither a policy nor an object is of that kind (there are {kinds or 'none'})"
 
 
-def _summary(made: plan.Plan) -> str:
-    counts = {action: sum(each.action == action for each in made.steps) for action in (*SIGNS, "keep")}
-    words = ("to create", "to update", "to delete", "to let go", "refused", "as it is to be")
-    return ", ".join(f"{counts[action]} {word}" for action, word in zip(counts, words, strict=True))
-
-
-def _step(step: plan.Step) -> None:
-    style = STYLES.get(step.action, "dim")
-    output.out.print(Text(f"  {SIGNS.get(step.action, '=')} {step.action} {step.ref}", style=style))
-    for reason in step.why:
-        output.out.print(Text(f"      {reason}", style="dim"))
-    if step.action in ("create", "update"):
-        for line in _difference(step):
-            output.out.print(Text(f"      {line}", style=LINES.get(line[:1], "")))
-
-
-def _difference(step: plan.Step) -> Iterator[str]:
-    before, after = (_lines(each) for each in (step.before, step.after))
-    _, _, *lines = (*difflib.unified_diff(before, after, lineterm="", n=2),) or ("", "")
-    return (line for line in lines if not line.startswith("@@") or step.before is not None)
-
-
-def _lines(found: item.Item | None) -> list[str]:
-    if found is None:
-        return []
-    text = yaml.safe_dump(shown(found), sort_keys=False, width=1000, allow_unicode=True)
-    return str(text).splitlines()
-
-
-def shown(found: item.Item) -> dict[str, Any]:
-    """An object as people may see it: without what nobody plans, and no secret in it."""
-    made = item.own(found)
-    for field in HIDDEN:
-        item.drop(made, "metadata", field)
-    made.pop("status", None)
-    if item.ref(found)[:2] == ("", "Secret"):
-        for field in ("data", "stringData"):
-            for key, value in (made.get(field) or {}).items():
-                made[field][key] = f"(hidden, {hashlib.sha256(str(value).encode()).hexdigest()[:8]})"
-    return made
-
-
-def _told(made: plan.Plan, problems: Iterable[Problem]) -> dict[str, Any]:
+def _told(made: plan.Plan, problems: Iterable[Problem], asked: Asked) -> dict[str, Any]:
+    where, views = asked.scope, _Views()
     return {
-        "steps": [_row(each) for each in made.steps],
+        "steps": [views.row(each) for each in made.steps if where.there(each.member) and where.has(each.ref)],
         "absences": [
             {"member": each.member, "object": each.ref._asdict(), "policy": each.policy, "why": each.why}
             for each in made.absences
+            if where.has(each.ref) and (not each.member or where.there(each.member))
         ],
         "losses": [
             {"member": each.member, "gone": each.gone, "ours": each.ours, "dangerous": each.dangerous}
@@ -126,16 +88,30 @@ def _told(made: plan.Plan, problems: Iterable[Problem]) -> dict[str, Any]:
     }
 
 
-def _row(step: plan.Step) -> dict[str, Any]:
-    before, after = (each and shown(each) for each in (step.before, step.after))
-    patch = jsonpatch.make_patch(before, after).patch if before and after else []
-    return {
-        "member": step.member,
-        "action": step.action,
-        "object": step.ref._asdict(),
-        "policy": step.policy,
-        "why": step.why,
-        "before": before,
-        "after": after,
-        "patch": patch,
-    }
+class _Views:
+    """Objects as they may be seen, each made once: many members get the very same."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, dict[str, Any]] = {}
+
+    def row(self, step: plan.Step) -> dict[str, Any]:
+        before, after = self._shown(step.before), self._shown(step.after)
+        same = step.before is step.after or not (before and after)
+        patch = [] if same else jsonpatch.make_patch(before, after).patch
+        return {
+            "member": step.member,
+            "action": step.action,
+            "object": step.ref._asdict(),
+            "policy": step.policy,
+            "why": step.why,
+            "before": before,
+            "after": after,
+            "patch": patch,
+        }
+
+    def _shown(self, found: item.Item | None) -> dict[str, Any] | None:
+        if found is None:
+            return None
+        if id(found) not in self._made:
+            self._made[id(found)] = exhibit.shown(found)
+        return self._made[id(found)]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from fedns import config
+from fedns import config, errors
 from fedns.cli import codes, output
 
 STYLES = {"unknown": "red", "ignored": "yellow", "different": "cyan", "supported": "green"}
@@ -19,9 +19,11 @@ def check(
     ingresses: Annotated[
         str, typer.Option(help="Only Ingresses, of this file or directory; needs no configuration.")
     ] = "",
+    strict: output.StrictOption = False,
     format: output.FormatOption = output.Format.text,
 ) -> None:
-    """Read the configuration and every file it names; print all problems; exit 1 if there are any."""
+    """Read the configuration and every file it names; print all problems; exit 1 if there are any, warnings
+    apart."""
     from fedns.cli import examine  # the whole compiler: no other command should wait for it to load
 
     found = examine.ingresses(ingresses) if ingresses else examine.found(file)
@@ -30,13 +32,20 @@ def check(
         output.emit({"problems": problems, "annotations": found.annotations})
     else:
         for problem in problems:
-            output.out.print(str(problem), markup=False)
+            said = "warning: " if problem.severity == "warning" else ""
+            output.out.print(f"{said}{problem}", markup=False)
         _annotations(found.annotations)
-    if problems:
-        output.complain(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}")
+    odd = sum(problem.severity == "warning" for problem in problems)
+    more = f", {_count(odd, 'warning')}" if odd else ""
+    if errors.faulty(problems, strict):
+        output.complain(f"{_count(len(problems) - odd, 'problem')}{more}")
         raise typer.Exit(codes.PROBLEMS)
     if format is output.Format.text:
-        output.out.print(f"{ingresses or file}: no problems")
+        output.out.print(f"{ingresses or file}: no problems{more}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
 
 
 def _annotations(lines: Sequence[Any]) -> None:

@@ -22,6 +22,7 @@ from fedns.cli import codes, output, wish
 
 TIMEOUT = 10.0
 """The slowest honest answer is a list of a whole fleet, seconds."""
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 AdminOption = Annotated[
     str,
@@ -103,10 +104,13 @@ def _configured() -> str:
     loaded = config.load(config.DEFAULT_FILE).config
     if loaded is None or not loaded.admin.listen.port:
         return ""
-    listen = loaded.admin.listen
-    return str(
-        values.Address({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host), listen.port)
-    )
+    return at(loaded)
+
+
+def at(settings: config.Config) -> str:
+    """Where the server of a configuration is asked, from its own machine."""
+    listen = settings.admin.listen
+    return str(values.Address(EVERYWHERE.get(listen.host, listen.host), listen.port))
 
 
 class Ask(NamedTuple):

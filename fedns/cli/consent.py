@@ -5,16 +5,13 @@ Law: it is for what waits just now; what comes later waits again.
 
 import typer
 
-from fedns import config, values
+from fedns import config
 from fedns.cli import client, codes, output
-
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def given(settings: config.Config, loud: bool) -> None:
     """For all members."""
-    listen = settings.admin.listen
-    api = client.Client(str(values.Address(EVERYWHERE.get(listen.host, listen.host), listen.port)))
+    api = client.Client(client.at(settings))
     try:
         waiting = {one["member"] for one in api.get("/api/v1/copies", {"state": "held"})["items"]}
         for name in sorted(waiting):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import typer
 from msgspec import structs
 
-from fedns import config, schema
+from fedns import config, schema, values
 from fedns.cli import codes, output, rbac, register, request, summary
 from fedns.distribute import joining, leaving, refusal, registration, rights, token
 from fedns.distribute.refusal import Refusal
@@ -47,6 +47,8 @@ def _understood(told: request.Join) -> Task:
     seconds = _seconds("--duration", told.duration) if told.duration else 0.0
     if 0 < seconds < SHORTEST:
         raise typer.BadParameter(f"--duration: API servers give no token for less than {SHORTEST:.0f}s")
+    for taint in _several(told.taints):
+        _tainted(taint)
     where = register.at(told.kubeconfig, told.context)
     found = endpoint.read(where.kubeconfig, where.context)
     return Task(told._replace(name=name), register.loaded(told), where, found, seconds, patience)
@@ -57,6 +59,13 @@ def _seconds(option: str, text: str) -> float:
         return schema.seconds(text)
     except schema.Bad as error:
         raise typer.BadParameter(f"{option}: {error.what} ({error.hint})") from None
+
+
+def _tainted(text: str) -> None:
+    try:
+        values.taint(text, schema.Reader(""))
+    except schema.Bad as error:
+        raise typer.BadParameter(f"--taints: {error.what} ({error.hint})") from None
 
 
 async def _perform(task: Task) -> None:
@@ -138,11 +147,19 @@ def _wanted(task: Task, found: joining.Survey) -> registration.Member:
         ca=at.ca,
         server_name=at.name,
         region=told.region,
-        zones=tuple(zone.strip() for zone in told.zones.split(",") if zone.strip()),
+        zones=_several(told.zones),
+        gateway="" if told.gateway is request.Gateway.endpoints else told.gateway.value,
         selector=told.selector,
         namespaces=told.in_namespaces,
         exports=told.exports,
+        aliases=_several(told.aliases),
+        provider=told.provider,
+        taints=_several(told.taints),
     )
+
+
+def _several(text: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in text.split(",") if one.strip())
 
 
 async def _carry(step: _Step, wanted: registration.Member, book: register.Register) -> summary.Joined:
@@ -158,7 +175,9 @@ async def _carry(step: _Step, wanted: registration.Member, book: register.Regist
     with refusal.at(book.where):
         registered = await book.register(wanted, given.text)
     revoked = await _revoke(task, api, plan) if task.told.rotate or task.seconds else []
-    return summary.Joined(wanted, step.found, made, registered, revoked, given.until, book.byhand)
+    distributes = task.settings is None or task.settings.fleet.distribute
+    done = summary.Joined(wanted, step.found, made, registered, revoked, given.until, book.byhand)
+    return done._replace(distributes=distributes)
 
 
 async def _revoke(task: Task, api: client.Client, plan: joining.Plan) -> list[leaving.Left]:

@@ -1,18 +1,22 @@
 """`fedns drain | undrain | force`: the operator's word, which wins over all evidence until it expires."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from fedns import schema
-from fedns.cli import client, codes, output
+from fedns.cli import client, codes, farewell, output
 
 TargetArgument = Annotated[
     str, typer.Argument(help="MEMBER, MEMBER/NAMESPACE/NAME, region:REGION or zone:ZONE.")
 ]
 ForOption = Annotated[str, typer.Option("--for", help="How long: 30m, 2h, 1d; default: until taken back.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; shown by explain and status.")]
+WaitOption = Annotated[
+    bool, typer.Option("--wait", help="Until nobody is sent there any more, and no cache has its addresses.")
+]
 
 
 class Word(StrEnum):
@@ -26,9 +30,16 @@ def drain(
     target: TargetArgument,
     period: ForOption = "",
     reason: ReasonOption = "",
+    wait: WaitOption = False,
 ) -> None:
     """Take a member, shard, region or zone out of the answers while another can serve."""
-    _give(ask, {"target": target, "word": "drain", "seconds": _seconds(period), "reason": reason})
+    order = {"target": target, "word": "drain", "seconds": _seconds(period), "reason": reason}
+    if not wait:
+        return _give(ask, order)
+    given = ask.api.post("/api/v1/orders", order)
+    if not ask.json:
+        _tell(given)
+    farewell.wait(ask, given["target"])
 
 
 @client.command
@@ -70,6 +81,10 @@ def _give(ask: client.Ask, order: dict[str, Any]) -> None:
     given = ask.api.post("/api/v1/orders", order)
     if ask.json:
         output.emit(given)
-        return
+    else:
+        _tell(given)
+
+
+def _tell(given: Mapping[str, Any]) -> None:
     until = f"for {output.span(given['until'] - given['issued'])}" if given["until"] else "until taken back"
     output.out.print(f"{given['target']}: {given['word']} {until}", markup=False)

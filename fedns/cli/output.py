@@ -30,7 +30,14 @@ class Format(StrEnum):
     json = "json"
 
 
+class Colour(StrEnum):
+    auto = "auto"
+    always = "always"
+    never = "never"
+
+
 ConfigOption = Annotated[str, typer.Option("--config", "-c", help="The configuration file.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Warnings are reasons to fail, too.")]
 FormatOption = Annotated[Format, typer.Option("-o", "--output", help="text for people, json for programs.")]
 
 PIPED_WIDTH = 200
@@ -38,6 +45,8 @@ PIPED_WIDTH = 200
 
 
 WRAPPED = (
+    "POLICY",
+    "ELSE",
     "ZONES",
     "ADDRESSES",
     "STATE",
@@ -56,8 +65,20 @@ def _width() -> int | None:
     return None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
 
 
-out = Console(highlight=False, soft_wrap=True, width=_width())
+def _console(colour: Colour = Colour.auto) -> Console:
+    forced: dict[str, Any] = {"force_terminal": True, "color_system": "standard", "no_color": False}
+    told: dict[str, Any] = {"auto": {}, "always": forced, "never": {"no_color": True}}[colour]
+    return Console(highlight=False, soft_wrap=True, width=_width(), **told)
+
+
+out = _console()
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def paint(colour: Colour) -> None:
+    """Colour as somebody says, and not as the terminal and NO_COLOR do."""
+    global out
+    out = _console(colour)
 
 
 def table(title: str, *columns: str) -> Table:

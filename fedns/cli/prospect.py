@@ -7,20 +7,21 @@ that tells nothing: nothing is planned for it.
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import structs
 
 from fedns import config, fleet
-from fedns.cli import examine
+from fedns.cli import examine, tolls
 from fedns.control import doors, known, wallet
-from fedns.distribute import holdings
+from fedns.distribute import holding, holdings, joining, warrant
 from fedns.errors import Problem
 from fedns.kube import client
 from fedns.kube.failure import Failure
 from fedns.kube.resource import Resource
-from fedns.placement import item, matching, plan
+from fedns.model.propagation import Propagation
+from fedns.placement import item, matching, plan, pod
 from fedns.sources import fleet as fleets
 from fedns.sources import kubernetes, objects, overrides, templates, watch
 
@@ -32,19 +33,24 @@ NEEDED = (("v1", "ConfigMap"), ("v1", "Secret"), ("v1", "ServiceAccount"), ("v1"
 
 
 class Planned(NamedTuple):
-    """The plan, and the problems of what was read for it; some of them are doubts about what counts."""
+    """The plan, and the problems of what was read for it; some of them are doubts about what counts.
+    `kinds`: those that were looked at."""
 
     plan: plan.Plan
     problems: list[Problem]
+    members: Sequence[str]
+    kinds: Collection[str]
 
 
 class _Prospect(NamedTuple):
-    """`known`: the resources of members that are API servers."""
+    """`known`: the resources of members that are API servers; `places`: of policies."""
 
     world: plan.World
     problems: list[Problem]
     members: Sequence[fleet.Member]
     known: Mapping[str, Mapping[holdings.Version, Resource]]
+    places: Mapping[str, str]
+    kinds: Collection[holdings.Version]
 
 
 def planned(settings: config.Config, server: bool = False) -> Planned:
@@ -59,7 +65,15 @@ async def _planned(settings: config.Config, server: bool, folder: str) -> Planne
     members = [*settings.members, *await _registered(settings, problems, folder)]
     found = await _prospect(settings, members, problems)
     made = plan.made(found.world)
-    return Planned(await _rehearsed(found, made) if server else made, problems)
+    made = structs.replace(
+        made,
+        warnings=(*templates.located(made.warnings, found.places),),
+        errors=(*templates.located(made.errors, found.places),),
+    )
+    made = await tolls.told(settings, made, tolls.Ground(members, found.world.clusters))
+    made = await _rehearsed(found, made) if server else made
+    looked = {kind for _, kind in found.kinds}
+    return Planned(made, problems, [each.name for each in members], looked)
 
 
 async def _registered(settings: config.Config, problems: list[Problem], folder: str) -> list[fleet.Member]:
@@ -77,17 +91,27 @@ async def _registered(settings: config.Config, problems: list[Problem], folder: 
     return [home.member(each.told, each.credentials) for each in found]
 
 
+class _Found(NamedTuple):
+    """`problems` grow as members are read; `home`: the UID of the fleet's cluster, empty: it is in none."""
+
+    policies: Sequence[Propagation]
+    problems: list[Problem]
+    home: str
+
+
 async def _prospect(
     settings: config.Config, members: Sequence[fleet.Member], problems: list[Problem]
 ) -> _Prospect:
     gate = asyncio.Semaphore(client.AT_ONCE)
     told, asked = await _fleet(settings.fleet, gate)
+    told = structs.replace(told, policies=(*told.policies, *fleet.builtin(settings.fleet)))
     world = plan.World(told.items, told.policies, told.overrides, whole=told.whole, kinds=asked)
     problems.extend(told.problems)
-    kinds = _kinds(told)
-    clusters = await asyncio.gather(*(_cluster(each, kinds, problems, gate) for each in members))
+    kinds, found = _kinds(told), _Found(told.policies, problems, await _home(settings.fleet, gate))
+    clusters = await asyncio.gather(*(_cluster(each, kinds, found, gate) for each in members))
     world = structs.replace(world, clusters=[cluster for cluster, _ in clusters])
-    return _Prospect(world, problems, members, {each.member.name: served for each, served in clusters})
+    served = {each.member.name: known for each, known in clusters}
+    return _Prospect(world, problems, members, served, told.places, kinds)
 
 
 def _kinds(told: templates.Read) -> set[holdings.Version]:
@@ -96,7 +120,17 @@ def _kinds(told: templates.Read) -> set[holdings.Version]:
     selected = {(one.api_version, one.kind) for each in told.policies for one in each.resources}
     divisions = [each.placement.division for each in told.policies]
     by_room = any(each and (each.available or each.preference == "Aggregated") for each in divisions)
-    return {*named, *selected, *SCALERS, *(ROOM if by_room else ())}
+    scaled = any((version.rpartition("/")[0], kind) in pod.REPLICAS for version, kind in named | selected)
+    return {*named, *selected, *(SCALERS if scaled else ()), *(ROOM if by_room else ())}
+
+
+async def _home(told: fleet.Fleet, gate: asyncio.Semaphore) -> str:
+    """Which cluster the fleet's objects are in."""
+    where = fleet.where(told)
+    if where is None:
+        return ""
+    async with _talking(client.Client(where, gate)) as api:
+        return await joining.identity(api)
 
 
 async def _fleet(
@@ -109,7 +143,8 @@ async def _fleet(
     async with _talking(client.Client(where, gate)) as api:
         rules = await holdings.held(api, overrides.KINDS)
         found = templates.told(rules.items)
-        kinds = {(one.api_version, one.kind) for each in found.policies for one in each.resources}
+        policies = (*found.policies, *fleet.builtin(told))
+        kinds = {(one.api_version, one.kind) for each in policies for one in each.resources}
         if any(each.dependencies for each in found.policies):
             kinds |= set(NEEDED)
         held = await holdings.held(api, kinds)
@@ -127,13 +162,11 @@ Known = tuple[plan.Cluster, Mapping[holdings.Version, Resource]]
 async def _cluster(
     member: fleet.Member,
     kinds: Iterable[holdings.Version],
-    problems: list[Problem],
+    found: _Found,
     gate: asyncio.Semaphore,
 ) -> Known:
-    taints = tuple(matching.Taint(*each) for each in member.taints)
-    who = matching.Member(
-        member.name, member.aliases, member.labels, member.provider, member.region, member.zones, taints
-    )
+    problems = found.problems
+    who = fleet.seen(member)
     where = fleet.where(member)
     try:
         if where is None:
@@ -141,11 +174,15 @@ async def _cluster(
             problems.extend(told.problems)
             return plan.Cluster(_placed(who, told.items), _by_ref(told.items), told.whole), {}
         async with _talking(client.Client(where, gate)) as api:
+            who = fleet.seen(member, bool(found.home) and await joining.identity(api) == found.home)
             held = await holdings.held(api, kinds)
     except (OSError, Failure) as error:
         problems.append(Problem(f"member {member.name}", f"cannot be read: {error}"))
         return plan.Cluster(who), {}
-    problems.extend(Problem(f"member {member.name}", each) for each in held.refused.values())
+    if warrant.chooses(found.policies, who):  # others need not grant anything
+        problems.extend(
+            Problem(f"member {member.name}", each, holding.HINT) for each in held.refused.values()
+        )
     missing = held.missing.difference(SCALERS)
     whole = not held.refused.keys() - {*SCALERS, *ROOM}
     cluster = plan.Cluster(_placed(who, held.items), _by_ref(held.items), whole, missing)

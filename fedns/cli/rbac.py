@@ -1,24 +1,25 @@
 """`fedns rbac`: the least rights that every cluster has to grant, given what is configured.
 
-Law: nobody is asked; what is printed can be applied as it is. One cluster that is several things to us (the
-fleet and a member) grants the rights of all of them to one account.
+Law: nobody is asked, but for policies the fleet; what is printed can be applied as it is. One cluster that is
+several things to us (the fleet and a member) grants the rights of all of them to one account.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from msgspec import structs
 
 from fedns import config, fleet
-from fedns.cli import codes, output
+from fedns.cli import codes, output, request, wish
 from fedns.distribute import manifest, rights, warrant
-from fedns.placement import matching
-from fedns.sources import propagation, templates
+
+if TYPE_CHECKING:
+    from fedns.cli import claim
 
 FLEET = "fleet"
-GROUPS = propagation.GROUPS
 
 Objects = tuple[dict[str, Any], ...]
 
@@ -40,69 +41,112 @@ class Cluster(NamedTuple):
         return rights.ours(namespace) if self.needs.fleet else rights.reader(namespace)
 
 
-def rbac(
-    file: output.ConfigOption = config.DEFAULT_FILE,
-    member: Annotated[str, typer.Option("--member", help="Only this one; `fleet`: the fleet's.")] = "",
+class Wish(NamedTuple):
+    """What `fedns rbac` is told."""
+
+    file: output.ConfigOption = config.DEFAULT_FILE
+    member: Annotated[str, typer.Option("--member", help="Only this one; `fleet`: the fleet's.")] = ""
     policies: Annotated[
         list[str],
-        typer.Option("--for-policies", help="Instead, what it takes to distribute by the policies in here."),
-    ] = [],  # noqa: B006 - typer's
-    format: Annotated[Format, typer.Option("-o", "--output", help="yaml or json.")] = Format.yaml,
-) -> None:
+        typer.Option(
+            "--for-policies",
+            help="Beside that, what these take: `fleet`, those that it has; or a directory.",
+        ),
+    ] = []  # noqa: RUF012 - typer's
+    fleet_kubeconfig: request.FleetOption = ""
+    fleet_context: request.FleetContextOption = ""
+    format: Annotated[Format, typer.Option("-o", "--output", help="yaml or json.")] = Format.yaml
+
+
+def _rbac(told: Wish) -> None:
     """Print the least rights that the configured clusters have to grant, as objects to apply in each."""
-    loaded = config.load(file)
-    if loaded.config is None:
-        for problem in loaded.problems:
-            output.complain(str(problem))
-        raise typer.Exit(codes.PROBLEMS)
-    found = [one for one in clusters(loaded.config) if member in ("", *one.names)]
+    written = _written(told)
+    claimed = _claimed(written, told) if told.policies else None
+    settings = claimed.settings if claimed else written
+    found = [one for one in clusters(settings) if told.member in ("", *one.names)]
     if not found:
-        output.complain(_nothing(loaded.config, member, file))
+        output.complain(_nothing(settings, told.member, told.file))
         raise typer.Exit(codes.PROBLEMS)
-    asked = _asked(loaded.config, policies) if policies else None
-    rows = [(one, *_granted(one, loaded.config, asked)) for one in found]
+    rows = [(one, *_granted(one, claimed or settings)) for one in found]
     rows = [row for row in rows if row[2]]
-    if format is Format.json:
+    _warn(rows)
+    if not rows:
+        output.complain(f"{told.member or 'nobody'}: no policy takes more rights than `fedns rbac` prints")
+    if told.format is Format.json:
         output.emit({"clusters": [{"cluster": one.names, "objects": made} for one, made, _ in rows]})
         return
     typer.echo("---\n".join(_shown(one, made, given) for one, made, given in rows), nl=False)
 
 
-def _asked(settings: config.Config, paths: Iterable[str]) -> warrant.Told:
-    """The policies in files and directories."""
+rbac = wish.command(Wish, _rbac)
+
+
+def _written(told: Wish) -> config.Config:
+    """The configuration; where there is none here, what is known of one whose fleet is named."""
+    if told.fleet_kubeconfig and not os.path.exists(told.file):
+        place = os.path.expanduser(told.fleet_kubeconfig), told.fleet_context
+        at = fleet.Fleet(kubeconfig=place[0], context=place[1], namespace=fleet.NAMESPACE, distribute=True)
+        return config.Config("", "", fleet=at)
+    loaded = config.load(told.file)
+    if loaded.config is None:
+        for problem in loaded.problems:
+            output.complain(str(problem))
+        raise typer.Exit(codes.PROBLEMS)
+    return loaded.config
+
+
+def _claimed(settings: config.Config, told: Wish) -> "claim.Claim":
+    """The policies, and all members."""
+    from fedns.cli import claim, register  # HTTP and TLS: nobody else should wait for them to load
+    from fedns.kube.failure import Failure
+
+    place = fleet.where(settings.fleet)
+    if told.fleet_kubeconfig:
+        place = register.at(told.fleet_kubeconfig, told.fleet_context)
     try:
-        read = [templates.read(path) for path in paths]
+        found = claim.made(settings, told.policies, place)
     except OSError as error:
         output.complain(f"{error.filename}: cannot be read: {error.strerror}")
         raise typer.Exit(codes.PROBLEMS) from None
-    for problem in (each for one in read for each in one.problems):
+    except Failure as failure:
+        output.complain(f"the fleet cannot be asked: {failure}")
+        raise typer.Exit(codes.PROBLEMS) from None
+    for problem in found.problems:
         output.complain(str(problem))
-    found = [each for one in read for each in one.policies]
-    if not found:
-        output.complain(
-            f"{', '.join(paths)}: there is no propagation policy, so nobody has to grant anything"
-        )
+    if not found.told.policies:
+        where = ", ".join(told.policies)
+        output.complain(f"{where}: there is no propagation policy, so nobody has to grant anything")
         raise typer.Exit(codes.PROBLEMS)
-    return warrant.told(found, [each for one in read for each in one.items])
+    return found
 
 
 def _granted(
-    cluster: Cluster, settings: config.Config, asked: warrant.Told | None
+    cluster: Cluster, asked: "claim.Claim | config.Config"
 ) -> tuple[Objects, tuple[rights.Right, ...]]:
-    """The objects to be applied in a cluster, and the rights that they give."""
-    namespace = settings.fleet.namespace
-    if asked is None:
-        return objects(cluster, namespace), rights.rights(cluster.needs)
-    given: tuple[rights.Right, ...] = warrant.reader(asked, GROUPS) if FLEET in cluster.names else ()
+    """The objects to be applied in a cluster, and the rights that they give; for policies only those that are
+    not granted anyhow."""
+    if isinstance(asked, config.Config):
+        return objects(cluster, asked.fleet.namespace), rights.rights(cluster.needs)
+    settings, told = asked.settings, asked.told
+    namespace, here = settings.fleet.namespace, FLEET in cluster.names
+    found: tuple[rights.Right, ...] = warrant.reader(told, settings.fleet.status) if here else ()
     elects = fleet.where(settings.fleet) is None
     for one in settings.members:
-        if one.name in cluster.names:
-            who = matching.Member(one.name, labels=one.labels, region=one.region, zones=one.zones)
-            given += warrant.writer(asked, who, elects)
-    given = tuple(dict.fromkeys(given))
+        if one.name in cluster.names and not here:  # where the originals are no copies go
+            found += warrant.writer(told, fleet.seen(one), elects)
+    given = tuple(rights.beyond(found, rights.rights(cluster.needs)))
     account = cluster.account(namespace)
     role = rights.granted(warrant.account(account), given)
     return (rights.namespace(namespace), rights.account(account), *role), given
+
+
+def _warn(rows: Iterable[tuple[Cluster, Objects, tuple[rights.Right, ...]]]) -> None:
+    """Says aloud what is more than it looks."""
+    for cluster, _, given in rows:
+        if any(one.why == warrant.WARNS for one in given):
+            output.complain(
+                f"warning: {' and '.join(cluster.names)}: policies copy roles, so {warrant.WARNS}"
+            )
 
 
 def clusters(settings: config.Config) -> list[Cluster]:
@@ -115,6 +159,7 @@ def clusters(settings: config.Config) -> list[Cluster]:
             status=settings.fleet.status,
             gateway=settings.gateway.serves,
             imports=settings.clusterset.write,
+            distribute=settings.fleet.distribute,
         )
         found[place] = Cluster((FLEET,), str(place), needs)
     for member in settings.members:

@@ -36,6 +36,11 @@ class Format(StrEnum):
     json = "json"
 
 
+class Gateway(StrEnum):
+    endpoints = "endpoints"
+    addresses = "addresses"
+
+
 FormatOption = Annotated[Format, typer.Option("-o", "--output", help="text for people, json for programs.")]
 
 
@@ -51,9 +56,21 @@ class Join(NamedTuple):
     namespace: NamespaceOption = NAMESPACE
     region: Annotated[str, typer.Option(help="Default: what the labels of its nodes say.")] = ""
     zones: Annotated[str, typer.Option(help="As a,b; default: what the labels of its nodes say.")] = ""
+    gateway: Annotated[
+        Gateway,
+        typer.Option(help="Where gateways go: to its pods, or as across networks to what Services publish."),
+    ] = Gateway.endpoints
     selector: Annotated[str, typer.Option(help="Federate only services with these labels.")] = ""
     in_namespaces: Annotated[str, typer.Option(help="Only those in namespaces with these labels.")] = ""
     exports: Annotated[bool, typer.Option("--exports", help="Only those with a ServiceExport.")] = False
+    aliases: Annotated[
+        str, typer.Option(help="Other names by which policies may choose it, as a,b: an id.")
+    ] = ""
+    provider: Annotated[str, typer.Option(help="Whose cluster it is, for policies.")] = ""
+    taints: Annotated[
+        str,
+        typer.Option(help="As key=value:NoSchedule,key:NoExecute: policies that do not tolerate stay away."),
+    ] = ""
     server: Annotated[
         str, typer.Option(help="Its URL for fedns, where it is not that of the kubeconfig.")
     ] = ""

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import structs
 
-from fedns import config, fleet
+from fedns import config, fleet, schema, values
 from fedns.cli import entry
 from fedns.distribute import joining, leaving, registration
 from fedns.distribute.refusal import Refusal
@@ -110,9 +110,13 @@ class Settings:
                 token_file=self._file(wanted.name, "token"),
                 server_name=wanted.server_name,
             ),
+            gateway="addresses" if wanted.gateway == "addresses" else "endpoints",
             selector=wanted.selector,
             namespaces=wanted.namespaces,
             exports=wanted.exports,
+            aliases=wanted.aliases,
+            provider=wanted.provider,
+            taints=tuple(values.taint(one, schema.Reader("")) for one in wanted.taints),
         )
 
     def _says(self, text: str, members: tuple[fleet.Member, ...]) -> bool:
@@ -181,9 +185,13 @@ def _entry(wanted: registration.Member) -> dict[str, Any]:
         "region": wanted.region,
         "zones": list(wanted.zones),
         "api": {key: value for key, value in api.items() if value},
+        "gateway": wanted.gateway,
         "selector": wanted.selector,
         "namespaces": wanted.namespaces,
         "exports": wanted.exports,
+        "aliases": list(wanted.aliases),
+        "provider": wanted.provider,
+        "taints": list(wanted.taints),
     }
     return {key: value for key, value in told.items() if value}
 

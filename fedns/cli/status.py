@@ -1,6 +1,7 @@
 """`fedns status`: members, services and shards at a glance; `--watch` keeps it on the screen."""
 
 import contextlib
+import re
 import time
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -11,14 +12,18 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from fedns.cli import client, codes, copies, members, output
+from fedns.cli import client, codes, copies, farewell, members, output
 
 PERIOD = 1.0
 """How often `--watch` asks, seconds."""
 ROWS = 200
 """Shards shown at most; the ones that need attention come first."""
-COPIES = 100_000
+LIMIT = "100000"
+"""Copies."""
 ATTENTION = ("unhealthy", "draining", "degraded", "unknown", "healthy")
+
+ALIKE = 3
+"""Problems of which the same is said that are shown."""
 
 View = Mapping[str, Any]
 
@@ -26,11 +31,19 @@ View = Mapping[str, Any]
 @client.command
 def status(
     ask: client.Ask,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Of these objects of the fleet ([KIND/][NAMESPACE/]NAME) whether, and why, they are where."
+        ),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh until Ctrl-C.")] = False,
     everything: Annotated[bool, typer.Option("--all", "-a", help="Every member, every watch.")] = False,
 ) -> None:
     """Show members, shards with their verdicts, the table's generation and age; exit 1 if not ready."""
-    view = gather(ask.api)
+    if names:
+        _everywhere(ask, names)
+    view = gather(ask.api, everything)
     if ask.json:
         output.emit(view)
     elif watch:
@@ -41,14 +54,50 @@ def status(
         raise typer.Exit(codes.PROBLEMS)
 
 
-def gather(api: client.Client) -> dict[str, Any]:
-    """Everything the table shows, as the API gives it."""
+def _everywhere(ask: client.Ask, names: list[str]) -> None:
+    """Where objects are and why; exit 1 where one is meant that is not known, or a copy fails."""
+    answers = [ask.api.get("/api/v1/copies/whereabouts", {"name": name, "limit": LIMIT}) for name in names]
+    rows = [row for each in answers for row in each["items"]]
+    if ask.json:
+        output.emit({"copies": rows})
+    else:
+        for line in copies.everywhere(rows, _away(ask.api), answers[0]["at"]):
+            output.out.print(line)
+    unknown = [name for name, each in zip(names, answers, strict=True) if not each["items"]]
+    for name in unknown:
+        _unknown(ask.api, name)
+    ill = unknown or any(row["state"] == "failing" for row in rows)
+    raise typer.Exit(codes.PROBLEMS if ill else codes.OK)
+
+
+def _away(api: client.Client) -> dict[str, str]:
+    """Members whose API servers are not reached: what is known of their copies is of before."""
+    rows = api.get("/api/v1/members", {"limit": LIMIT})["items"]
+    found = ((one["name"], output.span(one["age"])) for one in rows if one["api"] == "unreachable")
+    return {name: f"{age} ago: its API server is out of reach since" for name, age in found}
+
+
+def _unknown(api: client.Client, name: str) -> None:
+    """Why nothing is known of an object, as far as problems tell."""
+    output.complain(f"{name}: neither the fleet nor a member has such an object of a kind that policies name")
+    own = name.rpartition("/")[2]
+    near = re.compile(rf"(?<![\w.-]){re.escape(own)}(?![\w.-])")
+    for one in api.get("/api/v1/problems", {"limit": LIMIT})["items"]:
+        if one["source"] == copies.SOURCE and near.search(one["what"]):
+            hint = f" ({one['hint']})" if one["hint"] else ""
+            output.complain(f"  {one['where']}: {one['what']}{hint}")
+    output.complain("  `fedns plan` lists what policies select, and what each of them lacks")
+
+
+def gather(api: client.Client, everything: bool = False) -> dict[str, Any]:
+    """All that the tables show, as the API gives it; `everything`: copies that are as they should be, too."""
     return {
         "status": api.get("/api/v1/status"),
         "members": api.get("/api/v1/members")["items"],
         "shards": _worst(api),
         "orders": api.get("/api/v1/orders")["items"],
-        "copies": api.get("/api/v1/copies", {"limit": str(COPIES)})["items"],
+        "policies": api.get("/api/v1/copies/policies", {"limit": LIMIT})["items"],
+        "copies": api.get(f"/api/v1/copies{'' if everything else '/ailing'}", {"limit": LIMIT})["items"],
         "signed": api.get("/api/v1/signed")["items"],
         "problems": api.get("/api/v1/problems")["items"],
     }
@@ -75,7 +124,7 @@ def _watch(api: client.Client, view: View, everything: bool) -> None:
             time.sleep(PERIOD)
             trouble = ""
             try:
-                view = gather(api)
+                view = gather(api, everything)
             except client.Unreachable as error:
                 trouble = str(error)
             shown = render(view, everything)
@@ -90,16 +139,16 @@ def render(view: View, everything: bool = False) -> Group:
         *members.tables(view["members"], everything, output.out.width),
         _shards(view["shards"], sum(view["status"]["shards"].values())),
     ]
-    if view["copies"]:
-        parts.append(copies.table(view["copies"], everything))
+    parts += copies.tables(view["policies"], view["copies"], view["status"]["at"])
     if view["signed"]:
         parts.append(_signed(view["signed"], view["status"]["at"]))
     if view["status"].get("secondaries"):
         parts.append(_secondaries(view["status"]["secondaries"]))
     if view["orders"]:
         parts.append(_orders(view["orders"], view["status"]["at"]))
-    if view["problems"]:
-        parts.append(_problems(view["problems"]))
+    problems = copies.untold(view["problems"], view["copies"])
+    if problems:
+        parts.append(_problems(problems))
     return Group(*parts)
 
 
@@ -128,6 +177,9 @@ def _writer(writer: View) -> Text:
     """Who writes the statuses of the fleet's objects."""
     if writer["off"]:
         return Text(f"statuses are not written: {writer['off']}", style="red")
+    if writer["trouble"] and not writer["held"]:
+        last = f" (last was {writer['holder']})" if writer["holder"] else ""
+        return Text(f"who writes statuses is not known: {writer['trouble']}{last}", style="red")
     who = f"this process ({writer['process']})" if writer["held"] else writer["holder"] or "nobody yet"
     told = f"statuses are written by {who}"
     return Text(f"{told}; {writer['trouble']}" if writer["trouble"] else told)
@@ -181,15 +233,35 @@ def _secondaries(copies: list[View]) -> Table:
 
 
 def _orders(orders: list[View], now: float) -> Table:
-    table = output.table("\nOrders", "TARGET", "WORD", "LEFT", "REASON")
+    table = output.table("\nOrders", "TARGET", "WORD", "LEFT", "REASON", "WHAT")
     for one in orders:
         left = output.span(one["until"] - now) if one["until"] else "until taken back"
-        table.add_row(one["target"], one["word"], left, Text(one["reason"]))
+        gone = farewell.words(one) if one.get("farewell") else ""
+        table.add_row(one["target"], one["word"], left, Text(one["reason"]), Text(gone))
     return table
 
 
 def _problems(problems: list[View]) -> Table:
+    """Of many objects of which the same is said, some."""
     table = output.table("\nProblems", "WHERE", "WHAT", "HINT")
+    rows: dict[tuple[str, ...], list[View]] = {}
     for one in problems:
-        table.add_row(Text(one["where"]), Text(one["what"], style="red"), Text(one["hint"]))
+        subject = one["where"].partition(": ")[0]
+        rows.setdefault((one["source"], subject, one["what"], one["hint"]), []).append(one)
+    for alike in rows.values():
+        few = alike if len(alike) <= ALIKE + 1 else alike[:ALIKE]
+        for one in few:
+            style = "yellow" if one.get("severity") == "warning" else "red"
+            table.add_row(Text(_where(one)), Text(one["what"], style=style), Text(one["hint"]))
+        if few is not alike:
+            table.add_row(
+                "", Text(f"and {len(alike) - ALIKE} more like these (-o json has all)", style="dim"), ""
+            )
     return table
+
+
+def _where(problem: View) -> str:
+    """With the member, where only its API server is named."""
+    kind, _, name = problem["source"].partition(":")
+    where: str = problem["where"]
+    return f"member {name}: {where}" if kind == "member" and name and name not in where else where

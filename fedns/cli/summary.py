@@ -21,7 +21,7 @@ UNSEEN = "(the UID of its namespace kube-system)"
 
 class Joined(NamedTuple):
     """What came of it. `until`: when the token ends (Unix seconds, 0: never); `byhand`: the entry that people
-    have to write."""
+    have to write. `distributes`: policies may have copies brought to it."""
 
     wanted: registration.Member
     found: joining.Survey
@@ -30,6 +30,7 @@ class Joined(NamedTuple):
     revoked: list[leaving.Left]
     until: float
     byhand: str
+    distributes: bool = False
 
 
 def planned(told: request.Join, plan: joining.Plan, entries: Iterable[Any], where: str) -> None:
@@ -72,7 +73,17 @@ def _next(told: request.Join, done: Joined) -> None:
     _print("Next: a running fedns takes it up by itself; `fedns status` tells how it fares.")
     if not (done.found.topology.regions or done.wanted.region):
         _print("No node tells a region: without --region it has global names only.")
+    if done.distributes:
+        _print(f"Policies may have copies brought to it; if they do, it grants that too: {grant(told)}")
     _print(f"To take it back: {undo(told)}")
+
+
+def grant(told: request.Join) -> str:
+    """The command that has it grant what policies take."""
+    words = ["fedns", "rbac", "--for-policies", "fleet", "--member", told.name, *_where(told)]
+    there = ["kubectl", "--kubeconfig", os.path.expanduser(told.kubeconfig)]
+    there += ["--context", told.context] if told.context else []
+    return f"{shlex.join(words)} | {shlex.join([*there, 'apply', '-f', '-'])}"
 
 
 def undo(told: request.Join) -> str:
@@ -80,10 +91,14 @@ def undo(told: request.Join) -> str:
     words = ["fedns", "unjoin", told.name, "--kubeconfig", os.path.expanduser(told.kubeconfig)]
     words += ["--context", told.context] if told.context else []
     words += ["--namespace", told.namespace] if told.namespace != request.NAMESPACE else []
-    words += ["--config", told.file] if told.file != config.DEFAULT_FILE else []
+    return shlex.join([*words, *_where(told)])
+
+
+def _where(told: request.Join) -> list[str]:
+    """Options by which the fleet is found."""
+    words = ["--config", told.file] if told.file != config.DEFAULT_FILE else []
     words += ["--fleet-kubeconfig", told.fleet_kubeconfig] if told.fleet_kubeconfig else []
-    words += ["--fleet-context", told.fleet_context] if told.fleet_context else []
-    return shlex.join(words)
+    return [*words, *(["--fleet-context", told.fleet_context] if told.fleet_context else [])]
 
 
 def _place(wanted: registration.Member, found: joining.Survey) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import yaml
+from msgspec import structs
 
 from fedns.errors import Problem
 
@@ -36,7 +37,8 @@ def _placed(problem: Problem, spot: Spot | None) -> Problem:
     if spot is None or not problem.where.startswith(CALLED):
         return problem
     line = next((at for key, at in spot.lines.items() if key in problem.what.split()), spot.line)
-    return Problem(f"{spot.path}:{line}", f"{problem.where}: {problem.what}", problem.hint)
+    what = f"{problem.where}: {problem.what}"
+    return structs.replace(problem, where=f"{spot.path}:{line}", what=what)
 
 
 def _spots(root: str) -> Iterator[tuple[str, Spot]]:

@@ -4,13 +4,13 @@ Law: workers read the files themselves and keep the last good ones; here they ar
 the same function, and what is found is a problem of source `tls`.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from cryptography import x509
 
+from fedns import beat
 from fedns.errors import Problem
 from fedns.servers import tls
 from fedns.sources import change
@@ -64,4 +64,4 @@ async def watch(chain: str, key: str, publish: Callable[[change.Change], None]) 
             if found != told:
                 publish(change.ProblemsChange(SOURCE, found))
                 told = found
-        await asyncio.sleep(LOOK)
+        await beat.sleep(LOOK)

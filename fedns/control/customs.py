@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from fedns import logs
+from fedns import beat, logs
 from fedns.control import offers, outpost, turn
 from fedns.distribute import docket, exports, imports, rights, shelf, spaces, statuses, stock, writer
 from fedns.errors import Problem
@@ -20,7 +20,7 @@ from fedns.servers import api as admin
 from fedns.sources import change
 
 SOURCE = "clusterset"
-LOOK = 0.5
+LOOK = 1.0
 """Seconds between two looks at who is a member, and at what is wrong."""
 HINT = "`fedns rbac` prints the rights it takes; leave `clusterset.write` out, and nothing is written"
 PACE = docket.Pace(hold=2.0)
@@ -165,7 +165,7 @@ class Customs:
                 for task in filter(asyncio.Task.done, tuple(self._tasks.values())):
                     task.result()
                 self._tell(publish)
-                await asyncio.sleep(LOOK)
+                await beat.sleep(LOOK)
         finally:
             await self._stop(tuple(self._posts))
 

@@ -17,10 +17,12 @@ from fedns.control import (
     customs,
     dispatch,
     doubts,
+    farewell,
     inquiry,
     keys,
     known,
     masterfile,
+    parting,
     roadmap,
     roster,
     scribe,
@@ -28,11 +30,12 @@ from fedns.control import (
     turn,
     views,
 )
-from fedns.dns import client, explain, explanation, names
+from fedns.dns import client, explain, explanation, federation, names
 from fedns.errors import FednsError, Problem
 from fedns.gateway import route
-from fedns.model import snapshot
+from fedns.model import exit, selection, snapshot
 from fedns.model.facts import Order
+from fedns.placement import naming
 from fedns.servers import api, geodata, itinerary, tally
 from fedns.sources import fleet, operator, probes
 
@@ -56,6 +59,7 @@ class Parts(Protocol):
     scribe: scribe.Scribe | None
     customs: customs.Customs | None
     dispatch: dispatch.Dispatch | None
+    farewell: farewell.Farewell
 
 
 class Desk:
@@ -110,13 +114,50 @@ class Desk:
         return views.problems(self._problems())
 
     def orders(self) -> Iterable[api.Order]:
-        return [views.order(one) for one in self._parts.operator.orders]
+        given = self._parts.operator.orders
+        scene = self._farewells() if given else None
+        for one in given:
+            taken = None if one.word == "up" or scene is None else self._parts.farewell.look(one, scene)
+            yield views.order(one, taken)
+
+    def _farewells(self) -> farewell.Scene:
+        """What there is for who leaves."""
+        parts, now, layout = self._parts, time.time(), self._parts.turn.layout
+        behind = tuple(farewell.behind(views.workers(self._counters()).generations, self._published(), now))
+        return farewell.Scene(parts.turn.snapshot, lambda each: federation.longest(each, layout), behind, now)
+
+    def left(self, member: str, key: str, since: float) -> parting.Left | None:
+        """How far clients have left a member's part of a service that is to go."""
+        service = self._parts.turn.snapshot.services.get(key)
+        if service is None or exit.since(service, member) == 0.0:
+            return None
+        if any(one.member == member for one in service.shards if one.verdict.state in selection.ABLE):
+            return parting.Left(None, True)
+        found = self._parts.farewell.look(Order(f"{member}/{key}", "drain", since), self._farewells())
+        return parting.Left(found.seconds, False, tuple(found.workers))
 
     def signed(self) -> Iterable[api.Signed]:
         return (signatures.told(name, each) for name, each in sorted(self._parts.keys.held.items()))
 
-    def copies(self) -> Iterable[api.Copy]:
-        return () if self._parts.dispatch is None else views.copies(self._parts.dispatch.rows())
+    def copies(self, ailing: bool) -> Iterable[api.Copy]:
+        made = self._parts.dispatch
+        if made is None:
+            return ()
+        if ailing:
+            return views.copies(made.census.ailing())
+        return views.copies(made.census.stand(member, row) for member, row in made.rows())
+
+    def portions(self) -> Iterable[api.Portion]:
+        made = self._parts.dispatch
+        return () if made is None else views.portions(made.census.policies)
+
+    def whereabouts(self, name: str) -> Iterable[api.Whereabouts]:
+        made = self._parts.dispatch
+        return (
+            ()
+            if made is None
+            else views.reasons(made.reasons(lambda what: naming.means(name, what)), made.place)
+        )
 
     def allow(self, member: str) -> int:
         if self._parts.dispatch is None or member not in self._parts.dispatch.posts:
@@ -212,8 +253,7 @@ class Desk:
             watches=tuple(views.watched(self._parts.roster.feeds, time.time())),
             writer=None if self._parts.scribe is None else _counted(self._parts.scribe.told()),
             imports={} if self._parts.customs is None else dict(_imported(self._parts.customs.told())),
-            copies={} if self._parts.dispatch is None else self._parts.dispatch.counted,
-            brought={} if self._parts.dispatch is None else self._parts.dispatch.outcomes,
+            **_copied(self._parts.dispatch),
             unreachable={
                 (key, member): seen.unreachable
                 for (member, key), seen in self._parts.known.passive.items()
@@ -298,6 +338,19 @@ class _From(client.Client):
 
     def address(self) -> bytes:
         return self._address
+
+
+def _copied(made: dispatch.Dispatch | None) -> dict[str, Mapping[tuple[str, ...], float]]:
+    """What is counted of copies."""
+    if made is None:
+        return {}
+    failing = made.census.failing(time.time())
+    return {
+        "copies": made.census.states,
+        "brought": made.outcomes,
+        "righted": made.righted,
+        "failing": failing,
+    }
 
 
 def _counted(writer: api.Writer) -> measures.Writer:

@@ -6,35 +6,36 @@ are remembered, so that none is left behind because nobody looks for it any more
 """
 
 import asyncio
-import contextlib
+import gc
 import logging
 import os
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 import msgspec
+from msgspec import structs
 
-from fedns import fleet, logs
-from fedns.control import outpost, post, reports
+from fedns import beat, fleet, logs
+from fedns.control import census, outpost, parting, post, reports, vacancy
 from fedns.distribute import holding, writer
 from fedns.errors import Problem
 from fedns.kube import client
 from fedns.model import facts
-from fedns.placement import assignment, item, matching, union
-from fedns.sources import change, originals
+from fedns.placement import assignment, item, matching, schedule, union
+from fedns.sources import change, originals, templates
 
 SOURCE = "distribution"
-LOOK = 0.1
-"""Seconds between two looks at what moved, and at who is a member."""
-COUNT = 20
-"""So many looks for a count of all."""
-WHOLE = 10.0
-"""Seconds for which only what differs is assigned anew, so warnings may be so old."""
-TELL = 5
-"""So many looks for one at what is wrong."""
+LOOK = 1.0
+"""Seconds between two looks at who is a member; what the fleet has is heard at once."""
+COUNT = 3
+"""So many looks for a count of all, and for one at what is wrong."""
+SLICE = 0.005
+"""Seconds after which everything else in this process has its turn."""
+MOVED = 1000
+"""So many copies stand otherwise until they are set apart from what is looked through for garbage."""
 FILE = "distribution.json"
+UNKEPT = "make it writable: after a restart, copies of kinds that no policy names any more would stay"
 
 log = logging.getLogger("fedns.control.dispatch")
 _kept = msgspec.json.Decoder(dict[str, list[tuple[str, str]]])
@@ -48,32 +49,50 @@ class Source(Protocol):
     async def run(self, publish: originals.Publish) -> None: ...
 
 
+class Parts(outpost.Parts, Protocol):
+    """What is needed of the control process."""
+
+    @property
+    def served(self) -> frozenset[str] | None:
+        """Ingresses that the gateway serves; None: nobody knows yet."""
+
+
 class Dispatch:
     """All of them. `held`: the fleet's Lease; None: each member has one of its own."""
 
     def __init__(
         self,
-        parts: outpost.Parts,
+        parts: Parts,
         source: Source,
         held: writer.Held | None,
         fleet_api: client.Client | None = None,
     ) -> None:
         self._parts, self._source, self._held = parts, source, held
-        self._path = os.path.join(parts.config.state, FILE)
+        self._path, self._unkept = os.path.join(parts.config.state, FILE), ""
         self._kinds = self._restored()
-        self._told = originals.Originals(whole=False)
+        self._relics: frozenset[originals.Kind] = frozenset()
+        """Kinds of which members had copies already."""
+        self._heard: frozenset[originals.Kind] | None = frozenset()
+        """Those that the assignment knows of; None: all."""
+        self._builtin = fleet.builtin(parts.config.fleet)
+        self._told, self._news = originals.Originals(whole=False), asyncio.Event()
         self._members: tuple[matching.Member, ...] = ()
-        self._stale, self._partly, self._whole = False, False, 0.0
+        self._loads: assignment.Loads = {}
+        self._moved: set[item.Ref] = set()
+        """Those of which members may have more, or less, than `_loads` says."""
+        self._stale, self._number, self._frozen = False, 0, 0
         self.assignment = assignment.Assignment(assignment.Fleet(whole=False), (), {})
         self.posts: dict[str, post.Post] = {}
+        self._vacancies: dict[str, vacancy.Vacancy] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._problems: tuple[Problem, ...] | None = None
         self._reports: reports.Reports | None = None
         if held is not None and fleet_api is not None:
             self._reports = reports.Reports(fleet_api, held, lambda: self.assignment, self._said)
-        self._counted: dict[str, tuple[int, Counter[str]]] = {}
-        self.counted: Mapping[tuple[str, ...], float] = {}
-        """(member, state) -> copies."""
+            self._reports.served = self._fronted
+        self.census = census.Census()
+        self.left: parting.Look | None = None
+        """Who knows how far clients have left what is to go; None: nobody does."""
 
     @property
     def outcomes(self) -> Mapping[tuple[str, ...], float]:
@@ -81,10 +100,31 @@ class Dispatch:
         posts = dict(self.posts)
         return {(name, how): n for name, one in posts.items() for how, n in one.writer.outcomes.items()}
 
+    @property
+    def righted(self) -> Mapping[tuple[str, ...], float]:
+        """(member,) -> copies that were put right."""
+        return {(name,): one.righted for name, one in dict(self.posts).items()}
+
+    def reasons(self, means: Callable[[item.Ref], bool]) -> Iterator[census.Reason]:
+        """Of every object that is meant, whether and why it is in each member, or not."""
+        return self.census.reasons(self.assignment, self._places, means)
+
+    def place(self, policy: str) -> str:
+        """The file:line of a policy; empty: it is of an API server."""
+        return self._told.places.get(policy, "")
+
     def rows(self) -> Iterator[tuple[str, holding.Row]]:
         """How each copy stands, by member."""
-        for name in sorted(self.posts):
-            yield from ((name, row) for row in self.posts[name].rows())
+        for name, one in sorted(self._places.items()):
+            yield from ((name, row) for row in one.rows())
+
+    @property
+    def _places(self) -> dict[str, census.Post]:
+        """The members' posts, and those who have none."""
+        found: dict[str, census.Post] = {}
+        found.update(self._vacancies)
+        found.update(self.posts)
+        return found
 
     def allow(self, member: str) -> int:
         """What waits to be removed from a member may go; how many that are. KeyError: no such member."""
@@ -93,21 +133,24 @@ class Dispatch:
     async def run(self, publish: change.Publish) -> None:
         """Until cancelled; the first bug ends all."""
         always, look = [asyncio.create_task(self._source.run(self._hear))], 0
+        always.append(asyncio.create_task(self._deal()))
         if self._reports is not None:
             always.append(asyncio.create_task(self._reports.run()))
-        self._source.also(frozenset(kind for rows in self._kinds.values() for kind in rows))
+        self._source.also(self._known())
         try:
             while True:
                 self._follow()
+                await _patiently(self._part())
+                self._recall()
                 for task in filter(asyncio.Task.done, (*always, *self._tasks.values())):
                     task.result()
-                if look % TELL == 0:
+                if look % COUNT == 0:
                     self._remember()
                     self._tell(publish)
-                if look % COUNT == 0:
-                    self._count()
+                    await _patiently(self.census.looks(self._places, time.time()))
+                self._keep()
                 look += 1
-                await asyncio.sleep(LOOK)
+                await beat.sleep(LOOK)
         finally:
             for task in always:
                 task.cancel()
@@ -115,34 +158,53 @@ class Dispatch:
                 self._end(name)
             await asyncio.gather(*always, return_exceptions=True)
 
+    def _part(self) -> Iterator[None]:
+        """Who leaves first, member by member."""
+        for one in tuple(self.posts.values()):
+            one.part()
+            yield
+
     def _hear(self, told: originals.Originals) -> None:
         self._told, self._stale = told, True
+        self._news.set()
 
     def _follow(self) -> None:
-        """Takes up who is a member by now, and what the fleet has by now."""
-        wanted = outpost.reached(self._parts.roster)
+        """Takes up who is a member by now."""
+        wanted = outpost.apart(self._parts.roster)
         for name in [name for name, one in self.posts.items() if wanted.get(name) != one.outpost.where]:
             self._end(name)
         for name in wanted.keys() - self.posts.keys():
             self._begin(name)
+        for name, one in self.posts.items():
+            if name in self._parts.known.members:
+                one.reach(self._parts.known.members[name].api)
+            one.attend()
         members = tuple(sorted(self._seen(), key=lambda each: each.name))
-        late = self._partly and time.monotonic() - self._whole > WHOLE
-        if self._stale or late or members != self._members:
-            self._stale, self._members = False, members
-            self._assign()
+        if members != self._members:
+            self._stale, self._members = True, members
+            self._news.set()
+
+        self._vacancies = {
+            name: self._vacant(name) for name in self._parts.roster.members.keys() - self.posts
+        }
+
+    def _vacant(self, name: str) -> vacancy.Vacancy:
+        reached = fleet.where(self._parts.roster.members[name]) is not None
+        made = self._vacancies.get(name)
+        if made is None or made.reached != reached:
+            made = vacancy.Vacancy(name, lambda: vacancy.Decided(self.assignment, self._number), reached)
+        return made
 
     def _begin(self, name: str) -> None:
         log.info("copies are brought to a member", extra=logs.fields(member=name))
-        made = post.Post(self._parts, name, self._held)
+        made = post.Post(self._parts, name, self._held, self.left)
         made.remember(self._kinds.get(name, ()))
-        if self._reports is not None:
-            told = self._reports
-            made.news = lambda what: told.touch((what,))
-        made.assign(self.assignment)
+        made.news = self._moves
         self.posts[name], self._tasks[name] = made, asyncio.ensure_future(made.run())
+        self._news.set()
 
     def _end(self, name: str) -> None:
-        del self.posts[name]
+        self._moved |= self.posts.pop(name).counts().keys()
         self._tasks.pop(name).cancel()
 
     def _seen(self) -> Iterator[matching.Member]:
@@ -150,35 +212,67 @@ class Dispatch:
         for name, told in self._parts.roster.members.items():
             says: facts.MemberFacts | None = self._parts.known.members.get(name)
             region, zones = (says.region, says.zones) if says is not None else ("", ())
-            yield matching.Member(
-                name, labels=told.labels, region=told.region or region, zones=told.zones or zones
-            )
+            one = fleet.seen(told, outpost.home(self._parts, name))
+            yield structs.replace(one, region=one.region or region, zones=one.zones or zones)
 
-    def _assign(self) -> None:
+    def _moves(self, what: item.Ref) -> None:
+        """A member has more of it, or less, or other."""
+        self._moved.add(what)
+        if self._reports is not None:
+            self._reports.touch((what,))
+
+    async def _deal(self) -> None:
+        """Decides what the fleet has by now, and tells all posts; until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            if self._stale:
+                self._stale = False
+                await self._assign()
+            for one in tuple(self.posts.values()):
+                await _patiently(one.taking(self.assignment, self._number))
+            self._recall()
+            self._remember()
+
+    async def _assign(self) -> None:
         told = self._told
-        there = {name: one.counts() for name, one in self.posts.items()}
         said = assignment.Fleet(
             {item.ref(each): each for each in told.items},
-            told.policies,
+            (*told.policies, *self._builtin),
             told.overrides,
             frozenset((version.rpartition("/")[0], kind) for version, kind in told.unheard),
             told.whole,
         )
-        now = time.monotonic()
-        before = self.assignment if now - self._whole < WHOLE else None
-        self._partly, self._whole = before is not None, now if before is None else self._whole
-        self.assignment = assignment.Assignment(said, self._members, assignment.loads(there), before)
-        for one in self.posts.values():
-            one.assign(self.assignment)
+        before = self.assignment if self._number else None
+        made = assignment.Assignment(said, self._members, self._weighed(), before, at_once=False)
+        await _patiently(made.steps())
+        self.assignment, self._number, self._heard = made, self._number + 1, told.looked
         if self._reports is not None:
             self._reports.follow()
-        self._remember()
+
+    def _weighed(self) -> assignment.Loads:
+        """What members have; only what moved is looked at."""
+        moved, self._moved = self._moved, set()
+        fresh = assignment.loads({name: one.counts(moved) for name, one in self.posts.items()})
+        if moved:
+            kept = {what: load for what, load in self._loads.items() if what not in moved}
+            self._loads = {
+                **kept,
+                **{what: _same(self._loads.get(what), load) for what, load in fresh.items()},
+            }
+        return self._loads
 
     def _said(self, what: item.Ref) -> Iterator[union.Told]:
         """What the members that get an object say of it."""
         for name in sorted(self.assignment.goes(what)):
             one = self.posts.get(name)
-            yield union.Told(name, None if one is None else one.status(what))
+            heard = one is None or one.heard(what)
+            yield union.Told(name, None if one is None else one.status(what), heard)
+
+    def _fronted(self, name: str) -> bool:
+        """Whether an Ingress is the gateway's, or may be."""
+        served = self._parts.served
+        return self._parts.config.gateway.serves and (served is None or name in served)
 
     def _restored(self) -> dict[str, list[originals.Kind]]:
         try:
@@ -187,41 +281,80 @@ class Dispatch:
         except (OSError, msgspec.MsgspecError):
             return {}
 
+    def _known(self) -> frozenset[originals.Kind]:
+        """Kinds of which there may be copies, whatever policies say."""
+        asked = ((one.api_version, one.kind) for each in self._builtin for one in each.resources)
+        return frozenset((*asked, *self._relics, *(kind for rows in self._kinds.values() for kind in rows)))
+
     def _remember(self) -> None:
         """Keeps on disk of which kinds members have copies; those of members that left stay."""
         found = {**self._kinds, **{name: sorted(one.kinds()) for name, one in self.posts.items()}}
         found = {name: kinds for name, kinds in found.items() if kinds}
-        if found == self._kinds:
+        if found == self._kinds and not self._unkept:
             return
         self._kinds = found
-        self._source.also(frozenset(kind for rows in found.values() for kind in rows))
-        with contextlib.suppress(OSError):
+        self._source.also(self._known())
+        try:
             with open(f"{self._path}.new", "wb") as file:
                 file.write(msgspec.json.encode(found))
             os.replace(f"{self._path}.new", self._path)
+            self._unkept = ""
+        except OSError as error:
+            self._unkept = str(error)
+
+    def _recall(self) -> None:
+        """Takes up copies of before, of kinds that nobody names; not before what the fleet has of them is
+        asked for, or they would count as gone from there."""
+        found = {name: one.relics.kinds for name, one in self.posts.items() if one.relics is not None}
+        relics = frozenset(kind for kinds in found.values() for kind in kinds)
+        if not relics <= self._relics:
+            self._relics |= relics
+            self._source.also(self._known())
+        for name, kinds in found.items():
+            self.posts[name].remember(kinds if self._heard is None else kinds & self._heard)
+
+    def _keep(self) -> None:
+        """What came to stay is no longer looked through for garbage: of 50,000 copies that takes a quarter of
+        a second. None of it is in a ring, so it goes all the same when it is replaced."""
+        moves = sum(one.moves for one in self.posts.values())
+        if abs(moves - self._frozen) > MOVED:
+            gc.collect(1)
+            gc.freeze()
+            self._frozen = moves
 
     def _tell(self, publish: change.Publish) -> None:
-        found = tuple(sorted({*self._told.problems, *self.assignment.problems, *self._found()}))
+        if self._reports is not None:
+            self._reports.look([name for name, one in self.posts.items() if not one.heard()])
+        planned = templates.located((*self.assignment.problems, *self.census.problems()), self._told.places)
+        found = tuple(sorted({*self._told.problems, *planned, *self._found()}))
         if found != self._problems:
             self._problems = found
             publish(change.ProblemsChange(SOURCE, found))
 
-    def _count(self) -> None:
-        """Counts anew where something moved."""
-        for name, one in self.posts.items():
-            if self._counted.get(name, (0,))[0] != one.moves:
-                self._counted[name] = one.moves, Counter(row.state for row in one.rows())
-        for name in self._counted.keys() - self.posts.keys():
-            del self._counted[name]
-        rows = ((name, counts) for name, (_, counts) in sorted(self._counted.items()))
-        self.counted = {(name, state): count for name, counts in rows for state, count in counts.items()}
-
     def _found(self) -> Iterator[Problem]:
+        if self._unkept:
+            yield Problem(
+                self._path, f"of which kinds members have copies is not kept: {self._unkept}", UNKEPT
+            )
         for one in self.posts.values():
             yield from one.problems()
         if self._reports is not None:
             yield from self._reports.problems()
         for name, told in self._parts.roster.members.items():
-            if fleet.where(told) is None and self.assignment.copies(name):
+            if fleet.where(told) is None and self.assignment.gives(name):
                 hint = "write where its API server is"
-                yield Problem(f"member {name}", "it is a directory, so no copies are brought there", hint)
+                yield Problem(f"member {name}", vacancy.DIRECTORY, hint)
+
+
+def _same(before: schedule.Load | None, now: schedule.Load) -> schedule.Load:
+    """The value that was there, where it is equal."""
+    return before if before == now and before is not None else now
+
+
+async def _patiently(steps: Iterator[None]) -> None:
+    """Takes the steps, and lets everything else have its turn in between."""
+    until = time.monotonic() + SLICE
+    for _ in steps:
+        if time.monotonic() > until:
+            await asyncio.sleep(0)
+            until = time.monotonic() + SLICE

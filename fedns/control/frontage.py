@@ -4,7 +4,6 @@ load balancer of a Service was given.
 Law: a Service that cannot be read leaves what was known; while nothing is known nothing is written.
 """
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -12,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from fedns import logs, portal
+from fedns import beat, logs, portal
 from fedns.errors import Problem
 from fedns.kube import client
 from fedns.kube.failure import Failure
@@ -52,7 +51,7 @@ class Frontage:
                 await self._look(api)
             except Failure as failure:
                 self._failed(str(failure))
-            await asyncio.sleep(LOOK)
+            await beat.sleep(LOOK)
 
     async def _look(self, api: client.Client) -> None:
         found: Any = client.decoded(_whole, await api.get(SERVICES.path(self._namespace, self._name)))

@@ -1,7 +1,8 @@
 """A member's cluster as one of many that are written to, and what writers need of the control process for it.
 
-Law: nothing is written without a Lease, nor to a cluster that is not the one its name has always meant. Where
-no Lease of the fleet is there, each kind of writer has its own in the member, so that none waits for another.
+Law: nothing is written without a Lease, nor to a cluster that is not the one its name has always meant: each
+client sees for itself, since each reads its kubeconfig anew at a time of its own. Where no Lease of the fleet
+is there, each kind of writer has its own in the member, so that none waits for another.
 """
 
 import asyncio
@@ -14,6 +15,10 @@ from fedns.distribute import writer
 from fedns.errors import Problem
 from fedns.kube import access, client, election, lease
 from fedns.sources import identity
+
+STRANGER = "nothing is brought there before its API server has said which cluster it is"
+FOREIGN = "this is another cluster than its name has always meant: nothing is brought there"
+FOLLOWS = "this process does not hold the Lease, and writes nothing"
 
 
 class Asked(Protocol):
@@ -29,6 +34,9 @@ class Roster(Protocol):
     members: dict[str, fleet.Member]
 
     def source(self, name: str) -> Asked | None: ...
+
+    @property
+    def home(self) -> str | None: ...
 
 
 class Parts(Protocol):
@@ -47,6 +55,24 @@ def reached(roster: Roster) -> Mapping[str, access.Where]:
     return {name: where for name, where in found if where is not None}
 
 
+def home(parts: Parts, name: str) -> bool:
+    """Whether a member is the fleet's own cluster, as far as anybody knows."""
+    where, uid = fleet.where(parts.roster.members[name]), _uid(parts.roster, name)
+    same = where is not None and where == fleet.where(parts.config.fleet)
+    return same or bool(uid and uid == parts.roster.home)
+
+
+def apart(roster: Roster) -> Mapping[str, access.Where]:
+    """The members that are API servers, and known to be other clusters than the fleet's."""
+    uids = {name: _uid(roster, name) for name in roster.members}
+    found = reached(roster)
+    if roster.home is None:
+        return found
+    return {
+        name: where for name, where in found.items() if uids[name] and roster.home not in ("", uids[name])
+    }
+
+
 class Held:
     """A Lease, for one member."""
 
@@ -55,9 +81,23 @@ class Held:
 
     @property
     def held(self) -> bool:
+        return not self.lacks
+
+    @property
+    def lacks(self) -> str:
+        """Why nothing is written; empty: it may be."""
         source = self._roster.source(self._member)
-        known = source is not None and bool(source.identity.uid) and not source.identity.foreign
-        return known and self._held.held
+        if source is None or not source.identity.uid:
+            return STRANGER
+        if source.identity.foreign:
+            return FOREIGN
+        return "" if self._held.held else FOLLOWS
+
+
+def _uid(roster: Roster, member: str) -> str:
+    """Of the cluster that a member has always been."""
+    source = roster.source(member)
+    return source.identity.uid if source is not None else ""
 
 
 class Outpost:
@@ -67,11 +107,17 @@ class Outpost:
     def __init__(self, parts: Parts, member: str, held: writer.Held | None, name: str) -> None:
         self.member, self.where = member, reached(parts.roster)[member]
         self.api = client.Client(self.where, asyncio.Semaphore(client.AT_ONCE))
+        self.api.cluster = lambda: _uid(parts.roster, member)
         self.own: lease.Lease | None = None
         if held is None:
             me = election.Election(lease.identity())
             self.own = held = lease.Lease(self.api, parts.config.fleet.namespace, name, me)
         self.lease = Held(held, parts.roster, member)
+
+    @property
+    def asked(self) -> bool:
+        """Whether it may be asked what it has: by who writes, or may do so."""
+        return self.lease.held or (self.own is not None and self.lease.lacks == FOLLOWS)
 
     async def run(self, task: writer.Writer) -> None:
         """Until cancelled."""

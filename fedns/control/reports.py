@@ -1,10 +1,14 @@
 """How copies fare, told to the fleet's objects: the statuses of all members as one.
 
 Law: as the scribe's. A member that gets an object and tells nothing of it counts as such; one that does not
-get it counts for nothing. Only kinds whose statuses have a sum, and only where the fleet is an API server.
+get it counts for nothing. One that has not been heard yet is waited for, and no way into it is taken away
+however long that is. Only kinds whose statuses have a sum, and only where the fleet is an API server; an
+Ingress that the gateway serves has the gateway's addresses.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import datetime
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from fedns.distribute import docket, shelf, statuses, warrant, writer
@@ -13,7 +17,11 @@ from fedns.kube import client, kinds
 from fedns.placement import assignment, item, union
 
 PACE = docket.Pace(hold=2.0)
-HINT = "`fedns rbac --for-policies` prints the rights it takes"
+HINT = "`fedns rbac --for-policies fleet` prints the rights it takes"
+
+PATIENCE = 120.0
+"""Seconds for which a member that is not heard keeps sums from being written; then it counts as silent."""
+INGRESS = ("networking.k8s.io", "Ingress")
 
 Assigned = Callable[[], assignment.Assignment]
 Statuses = Callable[[item.Ref], Iterable[union.Told]]
@@ -23,7 +31,12 @@ class Reports:
     """`assigned`: what goes where just now; `said`: what the members that get an object say of it."""
 
     def __init__(self, api: client.Client, held: writer.Held, assigned: Assigned, said: Statuses) -> None:
-        self._api, self._assigned, self._said = api, assigned, said
+        self._api, self._held, self._assigned, self._said = api, held, assigned, said
+        self.served: Callable[[str], bool] = lambda _: False
+        """Whether an Ingress is the gateway's, or may be."""
+        self._unheard: dict[str, tuple[float, str]] = {}
+        """Members that are not heard: since when, for us and for people."""
+        self._lost: frozenset[str] = frozenset()
         self._kinds: dict[assignment.Kind, shelf.Shelf] = {}
         self._shelves: list[writer.Shelf] = []
         self.writer = writer.Writer(api, held, self._shelves)
@@ -37,23 +50,38 @@ class Reports:
     def follow(self) -> None:
         """Takes up which kinds there are by now."""
         told = self._assigned()
-        for what in told.refs():
+        moved = told.refs() if told.changed is None else told.changed
+        for what in moved:
             kind = (what.group, what.kind)
             template = told.fleet.templates.get(what)
             if kind in warrant.TOLD and kind not in self._kinds and template is not None:
                 self._open(kind, str(template.get("apiVersion")))
-        self.touch(told.refs())
+        self.touch(moved)
+
+    def look(self, unheard: Collection[str]) -> None:
+        """Takes note of which members are not heard."""
+        now, wall = time.monotonic(), f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
+        before = self._unheard
+        names = unheard if self._held.held else ()
+        self._unheard = {name: before.get(name, (now, wall)) for name in names}
+        lost = frozenset(name for name, (at, _) in self._unheard.items() if now - at >= PATIENCE)
+        if (before.keys(), self._lost) != (self._unheard.keys(), lost):
+            self._lost = lost
+            self.touch(self._assigned().refs())
 
     def touch(self, objects: Iterable[item.Ref]) -> None:
         """They may fare otherwise."""
         for what in objects:
             one = self._kinds.get((what.group, what.kind))
             if one is not None:
-                one.touch((f"{what.namespace}/{what.name}" if what.namespace else what.name,))
+                one.touch((_called(what),))
         self.writer.news.set()
 
     def problems(self) -> Iterator[Problem]:
         yield from self.writer.problems()
+        for name in sorted(self._lost):
+            what = f"how its copies fare is not known since {self._unheard[name][1]}"
+            yield Problem(f"member {name}", what, "statuses in the fleet keep the ways into it")
 
     def _open(self, kind: assignment.Kind, version: str) -> None:
         def judge(name: str, live: statuses.Live) -> statuses.Verdict | None:
@@ -71,11 +99,21 @@ class Reports:
         template = told.fleet.templates.get(what)
         if template is None or not told.goes(what):
             return None
+        rows = tuple(self._said(what))
+        waits = any(not each.heard and each.member not in self._lost for each in rows)
+        kind = (what.group, what.kind)
+        if (waits and kind not in union.BALANCED) or (kind == INGRESS and self.served(_called(what))):
+            return None
         before = {**live.fields, **({"conditions": list(live.conditions)} if live.conditions else {})}
-        found = union.status({**template, "status": before}, self._said(what))
+        found = union.status({**template, "status": before}, rows)
         if found == before:
             return None
-        return statuses.Verdict(*_verdict((what.group, what.kind), found, live.fields))
+        conditions, fields = _verdict(kind, found, live.fields)
+        return statuses.Verdict(conditions, fields, plain=True)
+
+
+def _called(what: item.Ref) -> str:
+    return f"{what.namespace}/{what.name}" if what.namespace else what.name
 
 
 def _verdict(
@@ -86,5 +124,5 @@ def _verdict(
         statuses.Condition(row["type"], row["status"], row.get("reason", ""), row.get("message", ""))
         for row in found.get("conditions") or ()
     )
-    none = {name: 0 for name in union.SUMMED.get(kind, ()) if name in there}
+    none = {name: value for name, value in union.empty(kind).items() if there.get(name)}
     return tuple(rows), {**none, **{name: value for name, value in found.items() if name != "conditions"}}

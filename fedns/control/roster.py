@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from msgspec import structs
 
-from fedns import config, fleet, logs
+from fedns import beat, config, fleet, logs
 from fedns.control import doors, known, turn, views, wallet
 from fedns.errors import Problem
 from fedns.model.facts import ShardFacts
@@ -87,6 +87,11 @@ class Roster:
         """That of a member that has an API server."""
         seat = self._seats.get(name)
         return seat.door if seat is not None and isinstance(seat.door, kubernetes.Member) else None
+
+    @property
+    def home(self) -> str | None:
+        """Which cluster the fleet's objects are in: its UID, empty: not seen yet; None: they are in none."""
+        return self.fleet.identity.uid if isinstance(self.fleet, fleets.Fleet) else None
 
     @property
     def _asked(self) -> Mapping[str, kubernetes.Member]:
@@ -229,7 +234,7 @@ class Roster:
     async def _again(self) -> None:
         """Tries once more what could not be written."""
         while True:
-            await asyncio.sleep(RETRY)
+            await beat.sleep(RETRY)
             if self._unkept:
                 self._follow()
 
@@ -242,8 +247,9 @@ def twice(registered: Iterable[str], own: Mapping[str, fleet.Member]) -> Iterato
 
 def _source(told: fleet.Member) -> fleet.Member:
     """What a source is made of. Where its clients are is none of its business, but whether there are any: who
-    is inside is told of more."""
-    return structs.replace(told, clients=told.clients and ("0.0.0.0/0",))
+    is inside is told of more; nor is what only policies choose it by."""
+    inside = told.clients and ("0.0.0.0/0",)
+    return structs.replace(told, clients=inside, aliases=(), provider="", taints=())
 
 
 def _shards(parts: Parts) -> dict[str, dict[str, ShardFacts]]:

@@ -7,6 +7,7 @@ SIGTERM the Lease is let go, so that another process writes at once.
 import asyncio
 from collections.abc import Iterable, Iterator
 
+from fedns import beat
 from fedns.control import frontage
 from fedns.distribute import rights, shelf, writer
 from fedns.errors import Problem
@@ -14,7 +15,7 @@ from fedns.kube import client, election, lease
 from fedns.servers import api as admin
 from fedns.sources.change import ProblemsChange, Publish
 
-LOOK = 0.5
+LOOK = 1.0
 """Seconds between two looks at what is wrong."""
 SOURCE = "writer"
 
@@ -70,7 +71,7 @@ class Scribe:
             if found != self._problems:
                 self._problems = found
                 publish(ProblemsChange(SOURCE, found))
-            await asyncio.sleep(LOOK)
+            await beat.sleep(LOOK)
 
     def _found(self) -> Iterator[Problem]:
         if self.lease.refused:

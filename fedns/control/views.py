@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from msgspec import structs
 
 from fedns import metrics, traffic
-from fedns.distribute import holding
+from fedns.control import census
+from fedns.distribute import advice
 from fedns.dns import explanation, journal, node, zones
 from fedns.errors import Problem
 from fedns.kube import informer
 from fedns.model import facts, snapshot
+from fedns.placement import item
 from fedns.servers import api, copied, counters, tally
 
 Probes = Mapping[tuple[str, str], facts.ProbeCount]
@@ -176,11 +178,11 @@ def states(snap: snapshot.Snapshot) -> dict[str, int]:
 def problems(by_source: Mapping[str, Iterable[Problem]]) -> Iterator[api.Problem]:
     for source in sorted(by_source):
         for one in sorted(by_source[source]):
-            yield api.Problem(source, one.where, one.what, one.hint)
+            yield api.Problem(source, one.where, one.what, one.hint, one.severity)
 
 
-def order(value: facts.Order) -> api.Order:
-    return api.Order(value.target, value.word, value.issued, value.until, value.reason)
+def order(value: facts.Order, farewell: api.Farewell | None = None) -> api.Order:
+    return api.Order(value.target, value.word, value.issued, value.until, value.reason, farewell)
 
 
 def shard_states(snap: snapshot.Snapshot) -> Iterator[metrics.ShardState]:
@@ -212,7 +214,7 @@ def watched(feeds: Feeds, now: float) -> Iterator[metrics.Watch]:
         for feed in each:
             resource = feed.name
             heard = now - feed.heard_at if feed.heard_at else None
-            synced = bool(feed.synced_at) and not feed.off
+            synced = feed.known
             yield metrics.Watch(name, resource, len(feed), synced, heard, feed.lists, feed.errors)
 
 
@@ -274,8 +276,31 @@ def _labels(row: tally.Traffic) -> tuple[str, str, str]:
     return row.rule.decode("latin-1"), row.member, str(row.status)
 
 
-def copies(rows: Iterable[tuple[str, holding.Row]]) -> Iterator[api.Copy]:
+def copies(stands: Iterable[census.Stand]) -> Iterator[api.Copy]:
     """How each copy in each member stands."""
-    for member, row in rows:
-        space = f"{row.what.namespace}/" if row.what.namespace else ""
-        yield api.Copy(member, row.what.kind, f"{space}{row.what.name}", row.policy, row.state, row.words)
+    for member, row, since in stands:
+        name = _named(row.what)
+        hint = advice.of(row.words)
+        yield api.Copy(member, row.what.kind, name, row.policy, row.state, row.words, since, hint)
+
+
+def reasons(rows: Iterable[census.Reason], place: Callable[[str], str]) -> Iterator[api.Whereabouts]:
+    """Whether and why objects are in each member, or not."""
+    for what, member, policy, why, stand in rows:
+        row = (what.kind, _named(what), member, policy, place(policy), list(why))
+        if stand is None:
+            yield api.Whereabouts(*row, state="", what="", since=None)
+        else:
+            state, words = stand.row.state, stand.row.words
+            yield api.Whereabouts(*row, state, words, stand.since, advice.of(words))
+
+
+def portions(rows: Iterable[tuple[str, str, Mapping[str, int]]]) -> Iterator[api.Portion]:
+    """By policy and member."""
+    for policy, member, states in rows:
+        desired = sum(n for state, n in states.items() if state not in ("removing", "leaving", "held"))
+        yield api.Portion(policy, member, desired, dict(states))
+
+
+def _named(what: item.Ref) -> str:
+    return f"{what.namespace}/{what.name}" if what.namespace else what.name

@@ -76,6 +76,10 @@ class Wallet:
             namespaces=told.namespaces,
             exports=told.exports,
             clients=told.clients,
+            aliases=told.aliases,
+            provider=told.provider,
+            taints=told.taints,
+            gateway=told.gateway,
         )
 
     def _read(self, name: str) -> Registered:

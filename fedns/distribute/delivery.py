@@ -2,14 +2,15 @@
 
 Law: what is not marked as ours changes only where it is equal already, or where it may be overwritten; then
 what it was is in the log first. Without force: a field that somebody else has set since is taken back only on
-a copy that was as it should be (that is drift), and never from who applies it on purpose. Replicas that an
+a copy that was as it should be (that is drift), one that they set before we applied it follows the fleet, and
+none is taken from who applies it on purpose. Replicas that an
 autoscaler is to have are handed over before they are no longer sent, or they would fall to one. What is
 removed is the very object that was looked at.
 """
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,16 +19,23 @@ from fedns import logs
 from fedns.kube import apply, client
 from fedns.kube.failure import ApiError, Failure
 from fedns.kube.resource import Resource
-from fedns.placement import assignment, item, marks, merging, pod, retention
+from fedns.placement import assignment, copies, item, marks, pod, retention, template
 
 HANDOVER = apply.Way("fedns-handover", force=True)
 TAKEN = "it is there already, other than it is to be, and not ours"
 HINT = "conflictResolution: Overwrite takes it"
 RIVALS = re.compile(r'conflicts? with "([^"]+)"')
+RIGHT = re.compile(r'User "[^"]*" cannot ')
+"""In what is said of a right that is missing."""
+ADMISSION = re.compile(r"denied (the )?request")
+"""In what admission says, with the same status; any words may follow."""
 MERGE = "application/merge-patch+json"
 JSON = "application/json"
 EMPTY: list[dict[str, Any]] = [{}]
 """As the API has it: nobody owns anything."""
+
+Rows = Sequence[Mapping[str, Any]]
+"""Of `managedFields`."""
 
 log = logging.getLogger("fedns.distribute.delivery")
 _whole = msgspec.json.Decoder(dict[str, Any])
@@ -41,7 +49,8 @@ class Refused(Failure):
 
 class Delivery(NamedTuple):
     """`copy` None: it goes, or (`release`) stays as nobody's. `known`: the watch has shown it as ours;
-    `scaled`: an autoscaler has its replicas; `drifted`: fields that others took may be taken back."""
+    `scaled`: an autoscaler has its replicas; `drifted`: fields that others took may be taken back. `parting`:
+    it only says since when clients are to leave it (empty: no more); None: it is not about that."""
 
     resource: Resource
     namespace: str
@@ -51,18 +60,22 @@ class Delivery(NamedTuple):
     known: bool = False
     scaled: bool = False
     drifted: bool = False
+    parting: str | None = None
 
     @property
     def removes(self) -> bool:
-        return self.copy is None and not self.release
+        return self.copy is None and not self.release and self.parting is None
 
     async def run(self, api: client.Client) -> Any:
         """What is there now; None: nothing. Failure."""
-        if self.copy is not None:
+        if self.copy is not None and self.parting is None:
             return await self._put(api, self.copy)
         there = await self._look(api)
-        if there is None or not ours(there):
+        if there is None or not marks.ours(there):
             return there
+        if self.parting is not None:
+            meta = {"annotations": {marks.PARTING: self.parting or None}}
+            return await self._say(api, there, meta, "fedns-parting")
         return await (self._release(api, there) if self.release else self._remove(api, there))
 
     @property
@@ -82,7 +95,9 @@ class Delivery(NamedTuple):
         sent, force = copy.item, False
         if not self.known or self.scaled:
             there = await self._look(api)
-            if there is not None and not ours(there):
+            if there is not None and not marks.ours(there) and copy.along:
+                return there
+            if there is not None and not marks.ours(there):
                 force = self._taking(there, copy)
             elif there is not None and self.scaled:
                 sent = await self._handed(api, there, copy)
@@ -95,7 +110,7 @@ class Delivery(NamedTuple):
             log.warning("what somebody else made is overwritten", extra=told)
             return True
         wanted = retention.kept(marks.unmarked(copy.item), there)
-        if merging.tidy(merging.merged(there, wanted)) != merging.tidy(there):
+        if not copies.equal(there, wanted):
             raise Refused(f"{TAKEN} ({HINT})")
         return False
 
@@ -128,11 +143,14 @@ class Delivery(NamedTuple):
         rivals = set(RIVALS.findall(str(conflict))) - {HANDOVER.manager}
         if not rivals:
             return HANDOVER.manager in str(conflict)
-        there = await self._look(api) if self.drifted else None
+        there = await self._look(api)
         if there is None:
             return False
         rows = item.several(there, "metadata", "managedFields")
-        return not any(row.get("manager") in rivals and row.get("operation") == "Apply" for row in rows)
+        theirs = [row for row in rows if row.get("manager") in rivals]
+        if any(row.get("operation") == "Apply" for row in theirs):
+            return False
+        return self.drifted or _older(theirs, [row for row in rows if row.get("manager") == apply.MANAGER])
 
     async def _remove(self, api: client.Client, there: Mapping[str, Any]) -> None:
         meta = item.metadata(there)
@@ -149,28 +167,42 @@ class Delivery(NamedTuple):
         rows = item.several(there, "metadata", "managedFields")
         left = [row for row in rows if row.get("manager") not in (apply.MANAGER, HANDOVER.manager)]
         meta = {
-            "resourceVersion": item.metadata(there).get("resourceVersion"),
             "labels": {marks.LABEL: None},
             "annotations": dict.fromkeys(marks.NOTES),
             **({"managedFields": left or EMPTY} if rows else {}),
         }
-        body = msgspec.json.encode({"metadata": meta})
-        found = await api.send("PATCH", self._path, body, MERGE, {"fieldManager": "fedns-release"})
+        return await self._say(api, there, meta, "fedns-release")
+
+    async def _say(
+        self, api: client.Client, there: Mapping[str, Any], meta: Mapping[str, Any], manager: str
+    ) -> Any:
+        """The very object that was looked at, with other metadata."""
+        seen = {"resourceVersion": item.metadata(there).get("resourceVersion")}
+        body = msgspec.json.encode({"metadata": {**seen, **meta}})
+        found = await api.send("PATCH", self._path, body, MERGE, {"fieldManager": manager})
         return client.decoded(_whole, found)
 
 
-def ours(there: item.Item) -> bool:
-    """Whether a copy is one of ours: it says so, and we are among those who wrote it, if that is told."""
-    rows = item.several(there, "metadata", "managedFields")
-    wrote = any(row.get("manager") == apply.MANAGER for row in rows)
-    return marks.ours(there) and (wrote or not rows)
+def alone(error: ApiError) -> bool:
+    """Whether it is about this one object, not about our rights on its kind."""
+    if error.status != 403:
+        return error.status == 404
+    return bool(ADMISSION.search(str(error))) or not RIGHT.search(str(error))
 
 
 def _shown(there: item.Item) -> item.Item:
     """As it may stand in a log: nothing secret."""
     if item.ref(there)[:2] != ("", "Secret"):
         return there
-    return {name: value for name, value in there.items() if name not in ("data", "stringData")}
+    made = item.own({name: value for name, value in there.items() if name not in ("data", "stringData")})
+    item.drop(made, "metadata", "annotations", template.APPLIED)
+    return made
+
+
+def _older(theirs: Rows, ours: Rows) -> bool:
+    """Whether what they own is what they set before we applied it last: it has been ours since."""
+    since = max((str(row.get("time") or "") for row in ours), default="")
+    return bool(theirs) and all("" < str(row.get("time") or "") < since for row in theirs)
 
 
 def _owns(there: item.Item, field: str) -> bool:

@@ -1,7 +1,8 @@
 """One write to an API server: an object applied, or a part of it, or an object removed.
 
-Law: what is removed is the very object that was seen: its UID is a condition, so that one of the same name
-that somebody else made in the meantime stays. One that is gone already was removed.
+Law: what is removed is the very object that was seen, as it was seen: its UID and its version (where they are
+told) are conditions, so that one of the same name that somebody else made or took in the meantime stays. One
+that is gone already was removed.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from fedns.kube import apply, client
+from fedns.kube import apply, client, informer
 from fedns.kube.failure import ApiError
 from fedns.kube.resource import Resource
 
@@ -45,10 +46,18 @@ class Errand(NamedTuple):
         if self.wanted is not None:
             return await apply.apply(api, self.resource, self.wanted, self.way, self.part)
         path = self.resource.path(self.meta.get("namespace", ""), self.meta["name"])
-        body = msgspec.json.encode({"preconditions": {"uid": self.meta["uid"]}})
+        seen = {name: self.meta[name] for name in ("uid", "resourceVersion") if name in self.meta}
+        body = msgspec.json.encode({"preconditions": seen})
         try:
             await api.send("DELETE", path, body, JSON)
         except ApiError as error:
             if error.status != 404:
                 raise
         return None
+
+
+def overtaken(feed: informer.Informer | None, key: informer.Key, left: Mapping[str, Any]) -> bool:
+    """Whether what a write left is older than what was heard of it: the reply came after the news."""
+    heard = "" if feed is None else feed.version(key)
+    told = str((left.get("metadata") or {}).get("resourceVersion", ""))
+    return heard.isdigit() and told.isdigit() and int(heard) > int(told)

@@ -36,7 +36,7 @@ class Holding(NamedTuple):
 async def held(api: client.Client, kinds: Iterable[Version]) -> Holding:
     """All objects of these kinds. Failure."""
     wanted = sorted(set(kinds))
-    known = await _resources(api, wanted)
+    known = await served(api, wanted)
     refused: dict[Version, str] = {}
     made = Holding([], frozenset(wanted) - known.keys(), refused, known)
     for version, resource in known.items():
@@ -60,21 +60,21 @@ async def dry(
     return found
 
 
-async def _resources(api: client.Client, wanted: Iterable[Version]) -> dict[Version, Resource]:
+async def served(api: client.Client, kinds: Iterable[Version]) -> dict[Version, Resource]:
+    """The resources of these kinds, as far as there are such. Failure."""
+    wanted = sorted(set(kinds))
     versions = sorted({version for version, _ in wanted})
-    served = dict(
-        zip(versions, await asyncio.gather(*(_served(api, each) for each in versions)), strict=True)
-    )
+    rows = dict(zip(versions, await asyncio.gather(*(_rows(api, each) for each in versions)), strict=True))
     found = {}
     for version, kind in wanted:
-        row = served[version].get(kind)
+        row = rows[version].get(kind)
         if row is not None:
             group, _, number = version.rpartition("/")
             found[version, kind] = Resource(group, number, row["name"], kind, bool(row.get("namespaced")))
     return found
 
 
-async def _served(api: client.Client, version: str) -> dict[str, Any]:
+async def _rows(api: client.Client, version: str) -> dict[str, Any]:
     """The rows of what is served in a version, by kind."""
     root = f"/apis/{version}" if "/" in version else f"/api/{version}"
     try:

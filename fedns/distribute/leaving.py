@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from fedns.distribute import errand, imports, joining, permission, rights, token
+from fedns.distribute import errand, imports, joining, permission, rights, token, warrant
 from fedns.distribute.joining import Object
 from fedns.kube import client
 from fedns.kube.failure import ApiError
@@ -93,7 +93,8 @@ async def leave(api: client.Client, plan: joining.Plan) -> list[Left]:
         unseen.append(Left(f"tokens of {joining.told(rights.account(plan.account))}", str(error)))
     held = [token.secret(plan.account, name) for name in names]
     others = reversed(plan._replace(secret="").objects()[1:])
-    outcome = [*unseen, *[await remove(api, one) for one in (*held, *others)], *await imported(api)]
+    writes = [one for one in warrant.roles(plan.account) if await _there(api, one)]
+    outcome = [*unseen, *[await remove(api, one) for one in (*held, *writes, *others)], *await imported(api)]
     space = rights.namespace(plan.account.namespace)
     return [*outcome, await _emptied(api, space)]
 
@@ -111,6 +112,14 @@ async def remove(api: client.Client, one: Object) -> Left:
     except ApiError as error:
         return Left(what, "" if error.status == 404 else str(error))
     return Left(what)
+
+
+async def _there(api: client.Client, one: Object) -> bool:
+    """Whether it is there, or nobody tells us. Failure where the server is out of reach."""
+    try:
+        return await joining.present(api, one) is not None
+    except ApiError:
+        return True
 
 
 async def _emptied(api: client.Client, space: Object) -> Left:

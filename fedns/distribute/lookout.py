@@ -20,7 +20,7 @@ class Lookout:
         self._plural, self._hint = plural, hint
         self._feed: informer.Informer | None = None
 
-    def due(self, now: float) -> Iterator[docket.Due]:
+    def due(self, now: float) -> docket.Looks:
         return iter(())
 
     def errand(self, key: informer.Key) -> errand.Task | None:

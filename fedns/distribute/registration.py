@@ -30,9 +30,13 @@ class Member(Struct, frozen=True):
     server_name: str = ""
     region: str = ""
     zones: tuple[str, ...] = ()
+    gateway: str = ""
     selector: str = ""
     namespaces: str = ""
     exports: bool = False
+    aliases: tuple[str, ...] = ()
+    provider: str = ""
+    taints: tuple[str, ...] = ()
 
 
 def with_ca(member: Member, ca: str) -> Member:
@@ -52,9 +56,13 @@ def member_cluster(member: Member) -> dict[str, Any]:
         "secretRef": {"name": secret_name(member.name)},
         "region": member.region,
         "zones": list(member.zones),
+        "gateway": member.gateway,
         "selector": member.selector,
         "namespaces": member.namespaces,
         "exports": member.exports,
+        "aliases": list(member.aliases),
+        "provider": member.provider,
+        "taints": list(member.taints),
     }
     meta = {"name": member.name, "annotations": {IDENTITY: member.identity}}
     return {**_head(MEMBERS), "metadata": meta, "spec": {key: value for key, value in spec.items() if value}}

@@ -4,6 +4,8 @@ Law: one cluster has one name, and one name one cluster; who that is, the UID of
 is in the way is a `Refusal` before anything is written.
 """
 
+import asyncio
+import time
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,6 +17,10 @@ from fedns.kube import apply, client
 from fedns.kube.failure import ApiError
 
 FORCED = apply.Way(force=True)
+BUSY = 429
+"""So an API server answers for a kind that was defined a moment ago."""
+DEFINED, AGAIN = 30.0, 1.0
+"""Seconds in which it knows it at the latest, and until it is asked again where it does not say."""
 
 
 class Known(NamedTuple):
@@ -66,14 +72,20 @@ class Registry:
 
     async def look(self) -> tuple[Known, ...]:
         """All members. Failure, Refusal."""
-        try:
-            data = await self._api.get(registration.MEMBERS.path())
-        except ApiError as error:
-            if error.status != 404:
-                raise
-            what = "knows no MemberCluster: the CRD is not there"
-            raise Refusal(self.where, what, "kubectl apply -k deploy/crds, in the fleet's cluster") from None
-        return tuple(map(_known, client.decoded(_members, data).items or ()))
+        until = time.monotonic() + DEFINED
+        while True:
+            try:
+                data = await self._api.get(registration.MEMBERS.path())
+            except ApiError as error:
+                if error.status == 404:
+                    what = "knows no MemberCluster: the CRD is not there"
+                    hint = "kubectl apply -k deploy/crds, in the fleet's cluster"
+                    raise Refusal(self.where, what, hint) from None
+                if error.status != BUSY or time.monotonic() > until:
+                    raise
+                await asyncio.sleep(error.retry_after or AGAIN)
+            else:
+                return tuple(map(_known, client.decoded(_members, data).items or ()))
 
     async def check(self, wanted: registration.Member) -> None:
         """Refusal, where the cluster has another name, the name another cluster, or we may not write."""

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from fedns.model import propagation
+
 READ = ("list", "watch")
 """What a watch is made of; whoever may list everything may as well get one, but nobody here does."""
 LEASE = "fedns"
@@ -41,7 +43,8 @@ class Needs(Struct, frozen=True):
     `namespaces`: those in namespaces with certain labels; `legacy`: it has no EndpointSlices, `clusterset`:
     it is one of a cluster set. `fleet`: it has the fleet-wide objects; `status`: how they fare is written
     back to them; `gateway`: HTTP is served as its Ingresses say. `imports`: those of the cluster set are made
-    in members, `slices`: with endpoints; `elects`: who does that is found out in the member itself."""
+    in members, `slices`: with endpoints; `elects`: who does that is found out in the member itself.
+    `distribute`: policies of the fleet are followed."""
 
     member: bool = False
     exports: bool = False
@@ -54,6 +57,7 @@ class Needs(Struct, frozen=True):
     imports: bool = False
     slices: bool = False
     elects: bool = False
+    distribute: bool = False
 
 
 class Account(NamedTuple):
@@ -84,6 +88,13 @@ MAKE = ("create", "patch", "delete")
 LEASES = Right("coordination.k8s.io", "leases", ("create",), "one replica writes at a time", local=True)
 LEASED = LEASES._replace(verbs=("get", "update"), names=(LEASE,))
 LEASED_COPIES = LEASED._replace(names=(COPIES,))
+PLURALS = ("propagationpolicies", "clusterpropagationpolicies", "overridepolicies", "clusteroverridepolicies")
+POLICIES = tuple(
+    Right(group, plural, READ, "which objects go to which members, and how they differ there")
+    for group in propagation.GROUPS
+    for plural in PLURALS
+)
+"""Of groups that a cluster does not know, too: only who may ask is told that there are none."""
 
 TABLE: tuple[tuple[tuple[str, ...], Right], ...] = (
     (("member",), IDENTITY),
@@ -137,6 +148,7 @@ TABLE: tuple[tuple[tuple[str, ...], Right], ...] = (
     (("fleet", "status"), LEASED),
     (("fleet", "imports"), LEASES),
     (("fleet", "imports"), LEASED),
+    *((("fleet", "distribute"), each) for each in (*POLICIES, LEASES, LEASED)),
 )
 """What must be true of a cluster (fields of `Needs`), and the right that follows."""
 
@@ -146,6 +158,16 @@ def rights(needs: Needs) -> tuple[Right, ...]:
     return tuple(
         dict.fromkeys(right for fields, right in TABLE if all(getattr(needs, field) for field in fields))
     )
+
+
+def beyond(given: Iterable[Right], before: Iterable[Right]) -> Iterator[Right]:
+    """What of these rights is not granted by others already."""
+    had = grants(before)
+    for right in dict.fromkeys(given):
+        verbs = (verb for verb in right.verbs if not grants([right._replace(verbs=(verb,))]) <= had)
+        left = right._replace(verbs=tuple(verbs))
+        if left.verbs:
+            yield left
 
 
 def rule(right: Right) -> dict[str, Any]:

@@ -48,6 +48,8 @@ class Scalers(lookout.Lookout):
             news()
 
         async def admit() -> None:
+            if feed.known:
+                return
             found = await shelf.served(api, SCALERS) or SCALERS[-1]
             feed.subject = feed.subject._replace(resource=found)
 

@@ -1,25 +1,28 @@
 """The objects of one kind in the fleet: as they are, what their statuses shall be, when each may be written.
 
 Law: what is there is watched, so that only what differs is due. After a write an object rests for a while,
-unless a condition flips; how it goes on after a failure or a refusal says `docket`.
+unless a condition flips; how it goes on after a failure or a refusal says `docket`. What the watch shows is
+newer than a reply that comes later. What somebody else sets back again and again is left to them, and told.
 """
 
 import asyncio
 import contextlib
 import datetime
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from fedns.distribute import docket, errand, statuses
+from fedns.distribute import docket, errand, feud, statuses
 from fedns.errors import Problem
 from fedns.kube import apply, client, informer
 from fedns.kube.failure import Failure
 from fedns.kube.resource import Resource
 
 HINT = "no status is written; `fedns rbac` prints the rights it takes, `fleet: {status: false}` needs none"
+RIVALS = "let one of both write it: nothing that runs workloads or load balancers runs in the fleet's cluster"
 WAY = apply.OWN._replace(force=True)
 """Statuses of the fleet's objects are ours: whoever else wrote them was mistaken."""
 
@@ -44,6 +47,7 @@ class Chapter(NamedTuple):
 class _Managed(Struct, gc=False):
     manager: str = ""
     subresource: str = ""
+    time: str = ""
     fieldsV1: Any = None
 
 
@@ -60,6 +64,7 @@ class _Object(Struct, gc=False):
     status: Any = None
 
 
+_NOBODY = _Managed()
 _object = msgspec.json.Decoder(_Object)
 
 
@@ -71,8 +76,13 @@ class Shelf:
         self.book = docket.Docket(pace)
         self._live: dict[informer.Key, statuses.Live] = {}
         self._sent: dict[informer.Key, statuses.Verdict] = {}
+        self._wrote: dict[informer.Key, dict[str, Any]] = {}
+        """What a write left: its version."""
+        self._flying: dict[informer.Key, statuses.Verdict] = {}
+        """What is on its way: the watch may show it before the reply."""
         self._suspects: set[informer.Key] = set()
         """Those that may differ, where `touch` tells."""
+        self._feuds: feud.Feuds[informer.Key] = feud.Feuds()
         self._feed: informer.Informer | None = None
 
     def open(self, api: client.Client, news: Callable[[], None]) -> informer.Informer:
@@ -86,6 +96,8 @@ class Shelf:
 
         async def admit() -> None:
             await asyncio.sleep(0)
+            if feed.known:
+                return
             self.resource = await served(api, self._chapter.versions) or self.resource
             feed.subject = feed.subject._replace(resource=self.resource)
 
@@ -100,7 +112,10 @@ class Shelf:
         self._feed = None
         self._live.clear()
         self._sent.clear()
+        self._flying.clear()
+        self._wrote.clear()
         self._suspects.clear()
+        self._feuds.clear()
         self.book.clear()
 
     def touch(self, names: Iterable[str]) -> None:
@@ -111,16 +126,17 @@ class Shelf:
             if key in self._live:
                 self._suspects.add(key)
 
-    def due(self, now: float) -> Iterator[docket.Due]:
+    def due(self, now: float) -> docket.Looks:
         if self._feed is None or not self._feed.synced_at or self.book.closed(now):
             return iter(())
         return self.book.picked(self._due(now))
 
     def errand(self, key: informer.Key) -> errand.Task | None:
         """What to write of an object."""
-        change = self.difference(key)
-        if change is None:
+        change, verdict = self.difference(key), self._verdict(key)
+        if change is None or verdict is None:
             return None
+        self._flying[key] = verdict
         meta = {"name": key[2], **({"namespace": key[1]} if key[1] else {})}
         wanted = {"metadata": meta, "status": change.status}
         return errand.Errand(self.resource, meta, wanted, "status", self._chapter.way)
@@ -131,16 +147,22 @@ class Shelf:
 
     def wrote(self, key: informer.Key, there: Any) -> None:
         """`there`: the object as the server has it now."""
-        verdict, live = self._verdict(key), self._live.get(key)
+        verdict, live = self._flying.pop(key, None), self._live.get(key)
         self.book.wrote(key)
         if verdict is None or live is None:
             self.book.forget(key)
             return
         self._sent[key] = verdict
+        self._feuds.wrote(key)
+        self._wrote[key] = {"metadata": {"resourceVersion": there["metadata"].get("resourceVersion", "")}}
+        if errand.overtaken(self._feed, key, there):
+            self._undone(key, live)
+            return
         with contextlib.suppress(msgspec.ValidationError):  # then the watch will tell
             self._live[key] = _live(msgspec.convert(there, _Object), live.trouble)
 
     def failed(self, key: informer.Key, failure: Failure) -> None:
+        self._flying.pop(key, None)
         if key in self._live:
             self.book.failed(key, failure)
 
@@ -152,18 +174,22 @@ class Shelf:
             return
         if self._feed is not None and self._feed.off.startswith("403"):
             yield Problem(where, f"{plural}: {self._feed.off}", self._chapter.hint)
+        for key, rival in self._feuds.told():
+            what = f"{rival} sets its status back again and again, so it is left as it is"
+            yield Problem(f"{where}: {key[0]} {docket.called(key)}", what, RIVALS)
         for key, what in self.book.lasting():
             yield Problem(f"{where}: {key[0]} {docket.called(key)}", f"its status is not written: {what}")
 
-    def _due(self, now: float) -> Iterator[docket.Due]:
+    def _due(self, now: float) -> docket.Looks:
         for key in tuple(self._suspects if self._chapter.told else self._live):
             change = self.difference(key)
             if change is None:
                 self._suspects.discard(key)
+                yield None
                 continue
             moved = change.moved and not self.book.failing(key)
             flips = moved and self._verdict(key) != self._sent.get(key)
-            if self.book.ready(key, now, flips):
+            if self.book.ready(key, now, flips) and not self._feuds.rests(key, now):
                 yield docket.Due(not flips, key)
 
     def _verdict(self, key: informer.Key) -> statuses.Verdict | None:
@@ -174,11 +200,22 @@ class Shelf:
         if value is not None:
             self._live[key] = value
             self._suspects.add(key)
+            self._undone(key, value)
             return
         self._live.pop(key, None)
         self._sent.pop(key, None)
+        self._wrote.pop(key, None)
         self._suspects.discard(key)
+        self._feuds.forget(key)
         self.book.forget(key)
+
+    def _undone(self, key: informer.Key, live: statuses.Live) -> None:
+        sent, wrote = self._sent.get(key), self._wrote.get(key, {})
+        if sent is None or not errand.overtaken(self._feed, key, wrote) or not statuses.undone(live, sent):
+            return
+        change = self.difference(key)
+        if change is not None:
+            self._feuds.undone(key, statuses.rival(live, change), time.monotonic())
 
     def _decode(self, data: informer.Data) -> informer.Item:
         found = client.decoded(_object, data)
@@ -200,7 +237,22 @@ def _live(found: _Object, trouble: str) -> statuses.Live:
     conditions = tuple(row for row in rows if isinstance(row, dict)) if isinstance(rows, list) else ()
     fields = {name: value for name, value in status.items() if name != "conditions"}
     ours = any(_addressed(each) for each in found.metadata.managedFields or ())
-    return statuses.Live(found.metadata.generation, trouble, conditions, fields, ours)
+    others = dict(_written(found.metadata.managedFields or ()))
+    last = max(filter(_theirs, found.metadata.managedFields or ()), key=lambda one: one.time, default=_NOBODY)
+    generation = found.metadata.generation
+    return statuses.Live(generation, trouble, conditions, fields, ours, others, last.manager)
+
+
+def _theirs(one: _Managed) -> bool:
+    return one.manager != apply.MANAGER and one.subresource == "status"
+
+
+def _written(rows: Iterable[_Managed]) -> Iterator[tuple[str, str]]:
+    """The fields of the status that others wrote, and who."""
+    for one in rows:
+        told = one.fieldsV1.get("f:status") if isinstance(one.fieldsV1, dict) else None
+        if one.manager != apply.MANAGER and isinstance(told, dict):
+            yield from ((name.removeprefix("f:"), one.manager) for name in told)
 
 
 def _addressed(one: _Managed) -> bool:

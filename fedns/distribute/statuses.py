@@ -25,21 +25,26 @@ class Condition(Struct, frozen=True):
 
 
 class Verdict(Struct, frozen=True):
-    """What an object's status shall say. `fields` beside the conditions; None: not known."""
+    """What an object's status shall say. `fields` beside the conditions; None: not known. `plain`: the
+    conditions of its kind tell no generation."""
 
     conditions: tuple[Condition, ...]
     fields: Mapping[str, Any] = {}
+    plain: bool = False
 
 
 class Live(Struct, frozen=True):
     """An object as it is: its generation, why it cannot be read (if so), and the status it has. Conditions
-    are kept as the API has them. `ours`: its addresses are those that we wrote."""
+    are kept as the API has them. `ours`: its addresses are those that we wrote; `others`: which other manager
+    wrote a field of the status, `last`: who did so last (empty: nobody whose word is left)."""
 
     generation: int = 0
     trouble: str = ""
     conditions: tuple[Mapping[str, Any], ...] = ()
     fields: Mapping[str, Any] = {}
     ours: bool = False
+    others: Mapping[str, str] = {}
+    last: str = ""
 
 
 class Change(NamedTuple):
@@ -103,7 +108,8 @@ def ingress(live: Live, served: bool, addresses: tuple[Mapping[str, str], ...]) 
 def difference(live: Live, verdict: Verdict, now: str) -> Change | None:
     """The status to write, whole; None where all of it is there already. `now` as RFC 3339."""
     before = {str(row.get("type")): row for row in live.conditions}
-    rows = [_row(one, before.get(one.type, {}), live.generation, now) for one in verdict.conditions]
+    seen = {} if verdict.plain else {"observedGeneration": live.generation}
+    rows = [_row(one, before.get(one.type, {}), seen, now) for one in verdict.conditions]
     known = {name: value for name, value in verdict.fields.items() if value is not None}
     kept = {name: live.fields[name] for name in verdict.fields.keys() - known.keys() & live.fields.keys()}
     fields = {**kept, **known}
@@ -113,12 +119,30 @@ def difference(live: Live, verdict: Verdict, now: str) -> Change | None:
     return Change({**({"conditions": rows} if rows else {}), **fields}, moved)
 
 
-def _row(one: Condition, before: Mapping[str, Any], generation: int, now: str) -> dict[str, Any]:
+def rival(live: Live, change: Change) -> str:
+    """Who wrote otherwise what a change would write. Who leaves out what is nothing is not named by it."""
+    there = {**live.fields, "conditions": list(live.conditions)}
+    differ = (name for name, value in change.status.items() if there.get(name) != value)
+    found = (live.others[name] for name in differ if name in live.others)
+    return next(found, "") or live.last or "somebody else"
+
+
+def undone(live: Live, sent: Verdict) -> bool:
+    """Whether what was written is not there any more; another generation undoes nothing."""
+    rows = {
+        row.get("type"): (row.get("status"), row.get("reason"), row.get("message")) for row in live.conditions
+    }
+    said = ((each.type, (each.status, each.reason, each.message[:LONGEST])) for each in sent.conditions)
+    known = {name: value for name, value in sent.fields.items() if value is not None}
+    return any(rows.get(name) != row for name, row in said) or not _equal(known, live.fields)
+
+
+def _row(one: Condition, before: Mapping[str, Any], seen: Mapping[str, int], now: str) -> dict[str, Any]:
     since = before.get("lastTransitionTime") if before.get("status") == one.status else None
     return {
         "type": one.type,
         "status": one.status,
-        "observedGeneration": generation,
+        **seen,
         "lastTransitionTime": since or now,
         "reason": one.reason,
         "message": one.message[:LONGEST],

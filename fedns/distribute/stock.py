@@ -44,12 +44,13 @@ class Kind(NamedTuple):
 
 
 class _There(NamedTuple):
-    """An object as it is; `content` as a digest. `going`: it is being removed, and waits for somebody."""
+    """An object as it is; `content` as a digest. `seen`: its UID and its version. `going`: it is being
+    removed, and waits for somebody."""
 
     service: str
     sources: tuple[str, ...]
     content: bytes
-    uid: str
+    seen: tuple[str, str]
     ours: bool
     going: bool
 
@@ -69,6 +70,8 @@ class Stock:
         """Services whose objects may differ, those first that waited longest."""
         self._stubborn: dict[informer.Key, tuple[bytes, bytes]] = {}
         """What was written, and what is there all the same."""
+        self._flying: dict[informer.Key, bool] = {}
+        """What is on its way, and whether the watch has told meanwhile that it is gone."""
         self._foreign: set[informer.Key] = set()
         self._whose: dict[informer.Key, str] = {}
         """The services of what was due."""
@@ -87,6 +90,8 @@ class Stock:
 
         async def admit() -> None:
             await asyncio.sleep(0)
+            if feed.known:
+                return
             self.resource = await shelf.served(api, self._kind.versions) or self.resource
             feed.subject = feed.subject._replace(resource=self.resource)
 
@@ -102,6 +107,7 @@ class Stock:
         self._there.clear()
         self._of.clear()
         self._stubborn.clear()
+        self._flying.clear()
         self._foreign.clear()
         self._whose.clear()
         self.book.clear()
@@ -115,7 +121,7 @@ class Stock:
         found = self._there.get((self.resource.kind, space, name))
         return found is not None and found.ours
 
-    def due(self, now: float) -> Iterator[docket.Due]:
+    def due(self, now: float) -> docket.Looks:
         if self._feed is None or not self._feed.synced_at or self.book.closed(now):
             return iter(())
         return self.book.picked(self._due(now))
@@ -125,23 +131,29 @@ class Stock:
         if there is not None and not there.ours:
             return None
         if wanted is not None:
+            self._flying[key] = False
             return errand.Errand(self.resource, wanted["metadata"], wanted)
         if there is None:
             return None
-        return errand.Errand(self.resource, {"namespace": key[1], "name": key[2], "uid": there.uid}, None)
+        uid, version = there.seen
+        meta = {"namespace": key[1], "name": key[2], "uid": uid, "resourceVersion": version}
+        return errand.Errand(self.resource, meta, None)
 
     def wrote(self, key: informer.Key, there: Any) -> None:
         """`there`: the object as the server has it now; None: it is gone."""
         self.book.wrote(key)
-        if there is None:  # or it waits for somebody, then the watch will tell
+        gone = self._flying.pop(key, False) and self._feed is not None and not self._feed.version(key)
+        if there is None or gone:  # or it waits for somebody, then the watch will tell
             self._drop(key)
             return
         found, wanted = self._read(there), self._wanted(key)
-        self._put(key, found)
+        if not errand.overtaken(self._feed, key, there):
+            self._put(key, found)
         if wanted is not None and (told := self._digest(wanted)) != found.content:
             self._stubborn[key] = (told, found.content)
 
     def failed(self, key: informer.Key, failure: Failure) -> None:
+        self._flying.pop(key, None)
         self.book.failed(key, failure)
 
     def problems(self, where: str) -> Iterator[Problem]:
@@ -159,7 +171,7 @@ class Stock:
         for key, what in self.book.lasting():
             yield Problem(f"{where}: {key[0]} {docket.called(key)}", f"it is not written: {what}")
 
-    def _due(self, now: float) -> Iterator[docket.Due]:
+    def _due(self, now: float) -> docket.Looks:
         part = tuple(islice(self._suspects, PART))
         if len(part) < len(self._suspects) and self._news is not None:
             self._news()  # the rest is looked at next
@@ -218,8 +230,8 @@ class Stock:
         meta = one.get("metadata") or {}
         ours = rights.MANAGED.items() <= (meta.get("labels") or {}).items()
         service, sources = self._kind.service(one)
-        going = "deletionTimestamp" in meta
-        return _There(service, sources, self._digest(one), str(meta.get("uid", "")), ours, going)
+        seen = str(meta.get("uid", "")), str(meta.get("resourceVersion", ""))
+        return _There(service, sources, self._digest(one), seen, ours, "deletionTimestamp" in meta)
 
     def _decode(self, data: informer.Data) -> informer.Item:
         found = client.decoded(_whole, data)
@@ -229,6 +241,8 @@ class Stock:
 
     def _take(self, key: informer.Key, value: _There | None) -> None:
         if value is None:
+            if key in self._flying:
+                self._flying[key] = True
             self._drop(key)
         else:
             self._put(key, value)

@@ -1,7 +1,8 @@
 """What is written to one API server, by the one process that holds the Lease: what is due, at a pace.
 
 Law: each write asks for the Lease just before it goes out, and is over before another process could hold it.
-A write that fails keeps only its own object waiting. Nothing here holds up anybody else.
+A write that fails keeps only its own object waiting, unless the server asks to be left alone. Nothing here
+holds up anybody else.
 """
 
 import asyncio
@@ -13,11 +14,20 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
-from fedns import logs
+from fedns import beat, logs
 from fedns.distribute import docket, errand
 from fedns.errors import Problem
 from fedns.kube import client, informer
-from fedns.kube.failure import Failure, Unreachable
+from fedns.kube.failure import ApiError, Failure, Unreachable
+
+BUSY = (429, 503)
+"""With Retry-After: the server speaks for itself, not for one object."""
+ALONE = 60.0
+"""Seconds for which it is left alone at most, whatever it asks for."""
+FOLLOW = 0.5
+"""Seconds between two looks at a Lease that another process holds."""
+SLICE = 0.005
+"""Seconds of looking for what is due, after which everything else has its turn."""
 
 log = logging.getLogger("fedns.distribute.writer")
 
@@ -51,7 +61,7 @@ class Shelf(Protocol):
 
     def close(self) -> None: ...
 
-    def due(self, now: float) -> Iterator[docket.Due]: ...
+    def due(self, now: float) -> docket.Looks: ...
 
     def errand(self, key: informer.Key) -> errand.Task | None: ...
 
@@ -73,13 +83,15 @@ class Writer:
         self.outcomes: Counter[str] = Counter()
         self._api, self._lease, self._shelves, self._pace = api, lease, shelves, pace or Pace()
         """`shelves` may change at any time."""
+        self._alone = 0.0
+        """Until when the server asked to be left alone."""
 
     async def run(self) -> None:
         """Until cancelled; idle while another process holds the Lease."""
         while True:
             if self._lease.held:
                 await self._term()
-            await asyncio.sleep(self._pace.settle)
+            await asyncio.sleep(FOLLOW)
 
     def problems(self) -> Iterator[Problem]:
         """What keeps it from writing, as far as this process tried."""
@@ -112,23 +124,32 @@ class Writer:
                 open[each] = asyncio.ensure_future(each.open(self._api, self.news.set).run())
 
     async def _look(self) -> None:
-        """Waits for news, and until it has settled; writes what is due."""
+        """Waits for news, and until it has settled; writes what is due. Without any, what time made due."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._pace.sweep):
+            async with beat.timeout(self._pace.sweep):
                 await self.news.wait()
-        self.news.clear()
-        await asyncio.sleep(self._pace.settle)
-        await self._pass()
-        await asyncio.sleep(self._pace.look)
+        heard = self.news.is_set()
+        if heard:
+            self.news.clear()
+            await asyncio.sleep(self._pace.settle)
+        if await self._pass() or heard:
+            await asyncio.sleep(self._pace.look)
 
-    async def _pass(self) -> None:
-        """Writes what is due: what flipped first, some at once."""
-        now = time.monotonic()
-        due = [(one.late, each, one.key) for each in self._shelves for one in each.due(now)]
+    async def _pass(self) -> bool:
+        """Writes what is due: what flipped first, some at once. Whether there was anything."""
+        due, until = [], time.monotonic() + SLICE
+        for each in tuple(self._shelves):
+            for one in each.due(time.monotonic()):
+                if one is not None:
+                    due.append((one.late, each, one.key))
+                if time.monotonic() > until:
+                    await asyncio.sleep(0)
+                    until = time.monotonic() + SLICE
         waiting = iter(sorted(due, key=lambda row: row[0]))
-        while batch := tuple(islice(waiting, self._pace.at_once)):
+        while time.monotonic() >= self._alone and (batch := tuple(islice(waiting, self._pace.at_once))):
             await asyncio.gather(*(self._write(each, key) for _, each, key in batch))
             await asyncio.sleep(len(batch) / self._pace.rate)
+        return bool(due)
 
     async def _write(self, where: Shelf, key: informer.Key) -> None:
         told = where.errand(key)
@@ -147,6 +168,8 @@ class Writer:
 
     def _failed(self, where: Shelf, key: informer.Key, failure: Failure) -> None:
         self.outcomes["failed"] += 1
+        if isinstance(failure, ApiError) and failure.status in BUSY:
+            self._alone = time.monotonic() + min(failure.retry_after, ALONE)
         where.failed(key, failure)
         told = logs.fields(at=str(self._api.where), object="/".join(filter(None, key)), error=str(failure))
         level = logging.DEBUG if where.book.refused else logging.WARNING

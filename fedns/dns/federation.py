@@ -86,6 +86,11 @@ def time_to_live(service: model.Service, layout: names.Layout, now: float) -> in
     return V1_TTL if layout.settings.compat == "v1" else selection.ttl(service, now)
 
 
+def longest(service: model.Service, layout: names.Layout) -> int:
+    """Seconds for which caches may keep what they were told of a service."""
+    return V1_TTL if layout.settings.compat == "v1" else service.policy.ttl.max
+
+
 def ttl_why(service: model.Service, layout: names.Layout) -> str:
     """How the TTL came about (health law, rule 7)."""
     if layout.settings.compat == "v1":

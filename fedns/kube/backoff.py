@@ -4,6 +4,7 @@ Law: full jitter (a uniform share of a bound that doubles), so that a hundred wa
 do not return at one moment. A time without failures forgets those of before.
 """
 
+import math
 import random
 from typing import NamedTuple
 
@@ -24,11 +25,12 @@ class Backoff:
         self._count = 0
         self._next = 0.0
 
-    def failed(self, now: float, least: float = 0.0) -> float:
-        """Seconds to wait after a failure at `now` (monotonic); `least`: what the server asked for."""
+    def failed(self, now: float, least: float = 0.0, most: float = math.inf) -> float:
+        """Seconds to wait after a failure at `now` (monotonic); `least`: what the server asked for, `most`: a
+        bound before the last one."""
         if now - self._next > self._bounds.healthy:
             self._count = 0
-        bound = min(self._bounds.most, self._bounds.first * 2.0 ** min(self._count, 32))
+        bound = min(self._bounds.most, most, self._bounds.first * 2.0 ** min(self._count, 32))
         self._count += 1
         wait = max(random.uniform(0.0, bound), min(least, self._bounds.most))
         self._next = now + wait

@@ -11,13 +11,14 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 import aiohttp
 import msgspec
 from msgspec import Struct
 
+from fedns import connector
 from fedns.kube import access
 from fedns.kube.failure import ApiError, Failure, Unreachable
 from fedns.kube.resource import Resource
@@ -32,6 +33,8 @@ AT_ONCE = 20
 """Lists in flight at start, over all clusters."""
 KEEPALIVE = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
 AGENT = "fedns"
+SYSTEM = "/api/v1/namespaces/kube-system"
+"""Its UID is that of the cluster."""
 
 Query = Mapping[str, str]
 NOTHING: Query = {}
@@ -51,6 +54,14 @@ class _Resources(Struct, gc=False):
     resources: list[_Named] = []
 
 
+class _Meta(Struct, gc=False):
+    uid: str = ""
+
+
+class _Object(Struct, gc=False):
+    metadata: _Meta
+
+
 class _Version(Struct, gc=False):
     gitVersion: str = ""
 
@@ -58,6 +69,7 @@ class _Version(Struct, gc=False):
 _status = msgspec.json.Decoder(_Status)
 _resources = msgspec.json.Decoder(_Resources)
 _version = msgspec.json.Decoder(_Version)
+_object = msgspec.json.Decoder(_Object)
 
 
 class Client:
@@ -67,6 +79,10 @@ class Client:
     def __init__(self, where: access.Where, gate: asyncio.Semaphore) -> None:
         self.where, self.gate = where, gate
         self.streams = True
+        self.cluster: Callable[[], str] | None = None
+        """Tells the UID of the cluster that it must be: asked before anything else, whenever what is known of
+        where it is and who we are to it was read anew; None: any will do."""
+        self._recognized: access.Access | None = None
         self._keeper = access.Keeper(where)
         self._session: aiohttp.ClientSession | None = None
 
@@ -119,6 +135,7 @@ class Client:
         self._keeper.look()
 
     async def close(self) -> None:
+        """No connection is left, whether or not the server still answers."""
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -130,11 +147,13 @@ class Client:
         """A reply that is no error, its body unread."""
         limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=patience)
         found = await self._keeper.get()
+        await self._recognize(found)
         options = {"params": query, "timeout": limits, **more}
         response = await self._request(found, method, path, options)
         try:
             if response.status == 401 and (newer := await self._keeper.renewed(found)) is not found:
                 response.release()
+                await self._recognize(newer)
                 response = await self._request(newer, method, path, options)
             if response.status >= 300:
                 raise _error(response, await response.read())
@@ -142,13 +161,31 @@ class Client:
         finally:
             response.release()
 
+    async def _recognize(self, found: access.Access) -> None:
+        """Failure: it is not the cluster that it must be, or that cannot be told."""
+        if self.cluster is None or found is self._recognized:
+            return
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=ANSWER)
+        response = await self._request(found, "GET", SYSTEM, {"timeout": limits})
+        try:
+            if response.status >= 300:
+                raise _error(response, await response.read())
+            uid = decoded(_object, await response.read()).metadata.uid
+        finally:
+            response.release()
+        wanted = self.cluster()
+        if uid != wanted:
+            told = f"another cluster: kube-system has the UID {uid}, and had {wanted}"
+            raise Unreachable(told if wanted else "which cluster this is is not known yet")
+        self._recognized = found
+
     async def _request(
         self, found: access.Access, method: str, path: str, options: Mapping[str, Any]
     ) -> aiohttp.ClientResponse:
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=0, socket_factory=_socket)
+            ways = connector.Connector(socket_factory=_socket)
             self._session = aiohttp.ClientSession(
-                connector=connector, headers={"User-Agent": AGENT}, read_bufsize=1 << 18, trust_env=False
+                connector=ways, headers={"User-Agent": AGENT}, read_bufsize=1 << 18, trust_env=False
             )
         headers = {**found.headers, **options.get("headers", {})}
         return await self._session.request(

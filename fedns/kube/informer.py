@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from fedns import beat
 from fedns.kube import backoff, client, envelope, gate
 from fedns.kube.failure import ApiError, Failure, Unreachable
 from fedns.kube.resource import Resource
@@ -98,26 +99,22 @@ class Informer:
         self.subject = subject
         self.synced_at = self.heard_at = 0.0
         """Unix seconds of the last whole list, and of the last word from the server; 0: never."""
-        self.lists = 0
+        self.lists = self._refusals = 0
         self.errors: Counter[str] = Counter()
-        self.trouble = ""
-        """Why it does not go on at the moment."""
-        self.off = ""
-        """The refusal that switched it off."""
+        self.trouble = self.off = ""
+        """Why it does not go on at the moment; the refusal that switched it off."""
         self.troubles: dict[Key, str] = {}
         """Objects that cannot be read; what was known of them stays."""
         self._api, self._ears, self._pace = api, ears, pace or Pace()
         self._backoff = backoff.Backoff(self._pace.bounds)
         self._asked_at = 0.0
         """Unix seconds since when a list is read; 0: none is, or it waits for its turn."""
-        self._broke = False
-        self._cache: dict[Key, Any] = {}
-        self._versions: dict[Key, str] = {}
+        self._cache, self._versions = dict[Key, Any](), dict[Key, str]()
         self._found: dict[Key, Item] | None = None
         self._version = ""
-        self._refusals = 0
         self._turn: asyncio.Task[None] | None = None
-        self._again, self._hurry = False, asyncio.Event()
+        self._broke = self._again = False
+        self._hurry = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._cache)
@@ -130,6 +127,11 @@ class Informer:
     def name(self) -> str:
         """As people are told of it."""
         return self.subject.name or self.subject.resource.plural
+
+    @property
+    def known(self) -> bool:
+        """Whether what is served is known: there was a whole list, and no refusal since."""
+        return bool(self.synced_at) and not self.off
 
     @property
     def settled(self) -> bool:
@@ -178,7 +180,7 @@ class Informer:
                 least, self._broke = self._failed(failure), True
             away = self._backoff.failed(time.monotonic(), least) if least >= 0 else -least
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(away):
+                async with beat.timeout(away):
                     await self._hurry.wait()
             self._hurry.clear()
 

@@ -317,7 +317,7 @@ def _shard(turn: _Turn, key: str, member: _Member, case: _Case) -> tuple[Shard, 
     target = (seen.name, key)
     probe = world.probes.get(target) if policy.probe is not None else None
     passive = world.passive.get(target) if world.passive else None
-    order = health.order_for(turn.orders, seen.name, seen.region, seen.zones, key)
+    order = health.order(turn.orders, seen, key, case.facts.parting)
     evidence = health.Input(
         case.facts.readiness, policy.min_ready, probe, passive, member.nodes, order, seen.read_at
     )

@@ -101,7 +101,8 @@ class ShardFacts(Struct, frozen=True, gc=False):
     `addresses` are IP literals (IPv4 and IPv6 mixed) and `hostnames` load-balancer names still
     to be resolved. `readiness` is None when no EndpointSlice or Endpoints object was seen.
     `endpoints` are told only where a gateway goes to them (None: it goes to the addresses), `inside` only
-    where somebody is answered as pods are.
+    where somebody is answered as pods are. `parting`: since when it is to be left (Unix seconds;
+    0: it stays).
     """
 
     addresses: tuple[str, ...] = ()
@@ -110,6 +111,7 @@ class ShardFacts(Struct, frozen=True, gc=False):
     readiness: tuple[ZoneReadiness, ...] | None = None
     endpoints: tuple[Endpoint, ...] | None = None
     inside: Inside | None = None
+    parting: float = 0.0
 
 
 class NodeZone(Struct, frozen=True, order=True, gc=False):

@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 
 from fedns.model.facts import NodeZone, Order, Passive, ProbeCount, Word, ZoneReadiness
 from fedns.model.policy import HealthSettings, ProbeSpec
-from fedns.model.snapshot import Evidence, Says, State, Verdict
+from fedns.model.snapshot import Evidence, Member, Says, State, Verdict
 
 NEW = Verdict()
 """What is known before the first judgement."""
@@ -23,6 +23,7 @@ MILD: frozenset[State] = frozenset(("unknown", "healthy", "degraded"))
 """Changes among these take nobody in or out: endpoints that come and go shall not delay bad news."""
 NODES_DEGRADED_BELOW = 0.5
 """Share of Ready nodes. Nodes never bring a shard down: a kubelet that is silent is no dead pod."""
+PARTING = "its copy, or what is behind it, is to go from there: clients leave first"
 MAX_DOUBLINGS = 30
 """Of the hold time; far past any `hold_max`, and the power stays a small number."""
 
@@ -187,6 +188,8 @@ def _readiness(
 
 
 def _order(order: Order) -> Evidence:
+    if order.reason == PARTING:
+        return Evidence("operator", _SAYS[order.word], PARTING, order.issued)
     why = f": {order.reason}" if order.reason else ""
     return Evidence(
         "operator", _SAYS[order.word], f"operator says {order.word} of {order.target}{why}", order.issued
@@ -274,6 +277,14 @@ def index(orders: Iterable[Order], now: float) -> Index:
 def _newness(order: Order) -> tuple[float, int, float, str]:
     caution = ("up", "drain", "down").index(order.word)
     return order.issued, caution, float("inf") if order.until is None else order.until, order.reason
+
+
+def order(orders: Index, member: Member, key: str, parting: float) -> Order | None:
+    """The order that rules one shard; without any, one that is parting (since then) is drained by it."""
+    found = order_for(orders, member.name, member.region, member.zones, key)
+    if found is None and parting:
+        return Order(f"{member.name}/{key}", "drain", parting, None, PARTING)
+    return found
 
 
 def order_for(orders: Index, member: str, region: str, zones: tuple[str, ...], key: str) -> Order | None:

@@ -8,10 +8,15 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+GROUPS = ("policy.karmada.io", "one.alibabacloud.com", "policy.one.alibabacloud.com")
+"""In which policies are written, one after the other in the course of time."""
 Operator = Literal["In", "NotIn", "Exists", "DoesNotExist"]
 Change = Literal["add", "replace", "remove"]
 Component = Literal["Registry", "Repository", "Tag"]
 Preference = Literal["Aggregated", "Weighted"]
+
+SYSTEM = ("kube-system", "kube-public", "kube-node-lease")
+"""Namespaces of which nothing is propagated: they are each cluster's own."""
 
 
 class Requirement(Struct, frozen=True, gc=False):
@@ -94,7 +99,9 @@ class Propagation(Struct, frozen=True, gc=False):
 
     `overwrite`: what stands in a member already becomes ours. `preserve`: copies stay where the template, or
     the member's choice, is gone. `prune`: copies go with the policy. `suspended` are members to which nothing
-    new goes; None are all. `doubts` are words about what was written."""
+    new goes; None are all. `needs` are override policies without which it does nothing, `lacks` those of them
+    that are not there. `doubts` are words about what was written. `builtin`: nobody wrote it; `name` says
+    what it is."""
 
     name: str
     namespace: str = ""
@@ -106,10 +113,19 @@ class Propagation(Struct, frozen=True, gc=False):
     preserve: bool = False
     prune: bool = False
     suspended: tuple[str, ...] | None = ()
+    needs: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    builtin: bool = False
+
+    def suspends(self, names: tuple[str, ...]) -> bool:
+        """Whether nothing new goes to the member of these names."""
+        return self.suspended is None or any(name in self.suspended for name in names)
 
     @property
     def title(self) -> str:
+        if self.builtin:
+            return self.name
         return (
             f"PropagationPolicy {self.namespace}/{self.name}"
             if self.namespace

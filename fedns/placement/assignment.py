@@ -5,7 +5,8 @@ a member has, but for who has which object and how many replicas of it (`loads`)
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,13 +16,18 @@ from fedns.errors import Problem
 from fedns.model.propagation import Override, Propagation
 from fedns.placement import (
     changes,
+    chart,
     choice,
     copies,
+    defaults,
+    elsewhere,
     fate,
+    homes,
     item,
     marks,
     matching,
     pod,
+    rulings,
     schedule,
     targets,
 )
@@ -29,6 +35,7 @@ from fedns.placement import (
 Kind = tuple[str, str]
 """Group and kind."""
 Loads = Mapping[item.Ref, schedule.Load]
+UNHEARD = "not every Namespace of the fleet can be read: it may have one of this name"
 
 
 class Fleet(Struct, frozen=True):
@@ -44,7 +51,8 @@ class Fleet(Struct, frozen=True):
 
 class Copy(Struct, frozen=True, gc=False):
     """One object for a member. `digest` is empty where it is not to be touched, for the reason `stopped`;
-    `overwrite`: what stands there already is taken over. `generation` is the template's."""
+    `overwrite`: what stands there already is taken over; `along`: it is used as it is, and this one is made
+    only where there is none. `generation` is the template's."""
 
     item: Mapping[str, Any]
     digest: bytes
@@ -53,6 +61,7 @@ class Copy(Struct, frozen=True, gc=False):
     why: tuple[str, ...] = ()
     stopped: str = ""
     generation: int = 0
+    along: bool = False
 
 
 class Assignment:
@@ -64,41 +73,84 @@ class Assignment:
         members: Sequence[matching.Member],
         loads: Loads,
         before: "Assignment | None" = None,
+        at_once: bool = True,
     ) -> None:
-        """`before`: what of it still holds is not decided again (its warnings stand for a while longer)."""
-        self.fleet, self._members, self._loads = fleet, {each.name: each for each in members}, loads
-        self.changed = None if before is None else before._other(self)
+        """`before`: what of it still holds is not decided again. Unless `at_once`, `steps` are to be done."""
+        self.fleet, self._members = fleet, {each.name: each for each in members}
+        self._policies = choice.awaited(defaults.sure(fleet.policies, fleet.whole), fleet.overrides)
+        self.changed: frozenset[item.Ref] | None = None
         """Templates that go elsewhere or otherwise than `before`; None: any may."""
-        if before is None or self.changed is None:
-            self._found = targets.found(fleet.templates, fleet.policies, tuple(members), loads)
-        else:
-            self._found = before._renewed(self, self.changed)
-        known = {name for each in members for name in each.names}
-        self._overrides = sorted(fleet.overrides, key=lambda each: each.title)
-        wrong = [(each, targets.unknown(each, known)) for each in self._overrides]
-        self._doubtful = tuple(each for each, problems in wrong if problems)
-        self.problems: tuple[Problem, ...] = tuple(
-            sorted({*self._found.errors, *self._found.warnings, *(one for _, rows in wrong for one in rows)})
-        )
+        known = before if before is not None and before._members == self._members else None
+        said = chart.Said(fleet.templates, self._policies, tuple(members), loads)
+        self._before = known
+        self._found: chart.Chart = chart.Chart(said, None if known is None else known._found)
+        self._rulings = rulings.Rulings(fleet.overrides, tuple(members))
+        self._homes: dict[item.Ref, targets.Spread] = {}
+        self._lonely: dict[item.Ref, frozenset[str]] = {}
+        self._spreads: dict[item.Ref, targets.Spread] = {}
+        self.problems: tuple[Problem, ...] = ()
         self._made: dict[item.Ref, dict[Any, Copy]] = {}
-        self._chosen: dict[item.Ref, tuple[Override, ...]] = {}
-        if before is not None and self.changed is not None:
-            kept = before._made.keys() - self.changed
-            self._made = {what: before._made[what] for what in kept}
-            self._chosen = {what: before._chosen[what] for what in before._chosen.keys() - self.changed}
+        if at_once:
+            deque(self.steps(), 0)
+
+    def steps(self) -> Iterator[None]:
+        """Decides it, object by object."""
+        moved = yield from self._found.steps()
+        told = (*self._found.errors, *self._found.warnings, *self._rulings.problems)
+        self.problems = tuple(sorted(set(told)))
+        before, self._before = self._before, None
+        if before is None:
+            self._homes, self._lonely = self._housed(None), self._left(None)
+            self._spreads = {**self._found.spreads, **self._homes}
+            return
+        old, new = before.fleet, self.fleet
+        other = {what for what, each in new.templates.items() if old.templates.get(what) is not each}
+        moved |= other | (old.templates.keys() - new.templates.keys())
+        moved |= self._follow(before, {what.namespace or what.name for what in moved})
+        every = {**{what: homes.bare(what.name) for what in self._homes}, **new.templates}
+        changed = frozenset(moved | self._rulings.follow(before._rulings, every))
+        self._made = {what: made for what, made in before._made.items() if what not in changed}
+        self._rulings.keep(before._rulings, changed)
+        if (old.whole, old.unheard) == (new.whole, new.unheard):
+            self.changed = changed
+
+    def _follow(self, before: "Assignment", spaces: set[str]) -> set[item.Ref]:
+        """What namespaces go along, and which Services are alone, where something moved in these; what of
+        that is otherwise than before."""
+        near, lone = self._housed(spaces), self._left(spaces)
+        self._homes = {what: each for what, each in before._homes.items() if what.name not in spaces} | near
+        kept = {what: each for what, each in before._lonely.items() if what.namespace not in spaces}
+        self._lonely = kept | lone
+        self._spreads = {**self._found.spreads, **self._homes}
+        moved = {what for what in map(homes.home, spaces) if before._homes.get(what) != near.get(what)}
+        both = before._lonely.keys() | lone.keys()
+        return moved | {what for what in both if before._lonely.get(what) != self._lonely.get(what)}
+
+    def _housed(self, only: Collection[str] | None) -> dict[item.Ref, targets.Spread]:
+        """The namespaces (`only` these) that go along."""
+        members = self._members.values()
+        return homes.found(self._found.spreads, self._policies, self.fleet.templates, members, only)
+
+    def _left(self, only: Collection[str] | None) -> dict[item.Ref, frozenset[str]]:
+        """The Services (in `only` these namespaces) that go where none of their workloads does."""
+        return elsewhere.found(self._found.spreads, self.fleet.templates, only)
 
     def refs(self) -> Collection[item.Ref]:
         """Templates that a policy selects, or that another one needs."""
-        return self._found.spreads.keys()
+        return self._spreads.keys()
 
     def policy(self, what: item.Ref) -> str:
-        spread = self._found.spreads.get(what)
+        spread = self._spreads.get(what)
         return spread.policy if spread else ""
 
     def goes(self, what: item.Ref) -> Collection[str]:
         """The members that get an object."""
-        spread = self._found.spreads.get(what)
+        spread = self._spreads.get(what)
         return spread.targets.keys() if spread else ()
+
+    def gives(self, member: str) -> bool:
+        """Whether a member gets anything."""
+        return any(member in spread.targets for spread in self._spreads.values())
 
     def copies(self, member: str) -> dict[item.Ref, Copy]:
         """All that a member is to have."""
@@ -107,16 +159,31 @@ class Assignment:
             return {}
         return {
             what: self._copy(what, spread, who)
-            for what, spread in self._found.spreads.items()
+            for what, spread in self._spreads.items()
             if member in spread.targets
         }
 
     def copy(self, what: item.Ref, member: str) -> Copy | None:
         """One of them."""
-        spread, who = self._found.spreads.get(what), self._members.get(member)
+        spread, who = self._spreads.get(what), self._members.get(member)
         if spread is None or who is None or member not in spread.targets:
             return None
         return self._copy(what, spread, who)
+
+    @property
+    def members(self) -> Collection[str]:
+        return self._members.keys()
+
+    def why(self, what: item.Ref, member: str) -> tuple[str, ...]:
+        """Why a member gets an object, or the first condition that stopped it."""
+        copy, spread = self.copy(what, member), self._spreads.get(what)
+        if copy is not None:
+            return copy.why
+        if spread is None:
+            gone = "no policy selects it" if what in self.fleet.templates else "the fleet has it no more"
+            return (gone,)
+        known = (spread.frozen, spread.stopped.get(member, ""))
+        return tuple(filter(None, known)) or ("it does not go there",)
 
     def fate(self, what: item.Ref, told: marks.Told, member: str) -> fate.Fate:
         """What becomes of a copy that a member has and is not to have."""
@@ -125,47 +192,30 @@ class Assignment:
             return fate.Fate("refuse", ("not all policies can be read",))
         if what not in fleet.templates and (what.group, what.kind) in fleet.unheard:
             return fate.Fate("refuse", (f"not every {what.kind} of the fleet can be read",))
-        return fate.of(what, told, fleet.templates, self._found.spreads.get(what), member)
+        return fate.of(what, told, fleet.templates, self._spreads.get(what), member)
 
     def _copy(self, what: item.Ref, spread: targets.Spread, member: matching.Member) -> Copy:
         target = spread.targets[member.name]
-        policy, suspended = target.policy, target.policy.suspended
-        if suspended is None or not set(suspended).isdisjoint(member.names):
+        policy = target.policy
+        if policy.suspends(member.names):
             return Copy({}, b"", policy.title, why=target.why, stopped=f"{policy.title} is suspended")
-        overrides = self._chosen.get(what)
-        if overrides is None:
-            found = choice.overrides(self.fleet.templates[what], self._overrides)
-            overrides = self._chosen[what] = tuple(found)
-        for each in overrides:
-            if each in self._doubtful:
-                stopped = f"{each.title} names a member that is not known"
-                return Copy({}, b"", policy.title, why=target.why, stopped=stopped)
-        ruled = tuple(_ruling(overrides, member))
+        if homes.along(policy) and homes.KIND in self.fleet.unheard:
+            return Copy({}, b"", policy.title, why=target.why, stopped=UNHEARD, along=True)
+        ruling = self._rulings.of(what, homes.template(what, self.fleet.templates))
+        if ruling.stopped:
+            return Copy({}, b"", policy.title, why=target.why, stopped=ruling.stopped)
         own = member.name if what.kind == "Job" else ""
-        key = (target.replicas, policy.title, own, ruled)
+        key = (
+            target.replicas,
+            policy.title,
+            own,
+            ruling.rules(member),
+            member.name in self._lonely.get(what, ()),
+        )
         made = self._made.setdefault(what, {})
         if key not in made:
-            made[key] = self._make(what, spread, member, overrides)
+            made[key] = self._make(what, spread, member, ruling.overrides)
         return made[key]
-
-    def _other(self, now: "Assignment") -> frozenset[item.Ref] | None:
-        """The templates of `now` that are others, or held by others; None: more than that differs."""
-        old, new = self.fleet, now.fleet
-        rules = (old.policies, old.overrides, old.whole, old.unheard) == (
-            new.policies, new.overrides, new.whole, new.unheard
-        )  # fmt: skip
-        if not rules or self._members != now._members or any(one.dependencies for one in new.policies):
-            return None
-        both = old.templates.keys() & new.templates.keys()
-        other = {what for what in both if old.templates[what] is not new.templates[what]}
-        held = {what for what in both if self._loads.get(what) != now._loads.get(what)}
-        return frozenset(other | held | (old.templates.keys() ^ new.templates.keys()))
-
-    def _renewed(self, now: "Assignment", changed: frozenset[item.Ref]) -> targets.Found:
-        fresh = {what: now.fleet.templates[what] for what in changed & now.fleet.templates.keys()}
-        found = targets.found(fresh, now.fleet.policies, tuple(now._members.values()), now._loads)
-        kept = {what: spread for what, spread in self._found.spreads.items() if what not in changed}
-        return targets.Found({**kept, **found.spreads}, self._found.warnings, self._found.errors)
 
     def _make(
         self,
@@ -174,7 +224,11 @@ class Assignment:
         member: matching.Member,
         overrides: Sequence[Override],
     ) -> Copy:
-        target, template = spread.targets[member.name], self.fleet.templates[what]
+        target = spread.targets[member.name]
+        template = homes.template(what, self.fleet.templates)
+        lonely = member.name in self._lonely.get(what, ())
+        if lonely:
+            template = elsewhere.marked(template)
         counts = {name: each.replicas for name, each in spread.targets.items()}
         total = {name: count for name, count in counts.items() if count is not None}
         wanted = copies.Wanted(template, target.policy, target.replicas, total)
@@ -185,20 +239,14 @@ class Assignment:
             return Copy({}, b"", title, why=target.why, stopped=str(error))
         sent = marks.marked(changed.item, target.policy)
         generation = item.metadata(template).get("generation") or 0
-        why = (*target.why, *(f"{name} changes it" for name in dict.fromkeys(changed.applied)))
-        return Copy(sent, digest(sent), title, copies.overwrites(wanted), why, generation=generation)
+        told = (*target.why, *((elsewhere.WHY,) if lonely else ()))
+        why = (*told, *(f"{name} changes it" for name in dict.fromkeys(changed.applied)))
+        along, overwrite = homes.along(target.policy), copies.overwrites(wanted)
+        return Copy(sent, digest(sent), title, overwrite, why, generation=generation, along=along)
 
 
 def digest(found: item.Item) -> bytes:
     return hashlib.blake2b(msgspec.json.encode(found, order="deterministic"), digest_size=16).digest()
-
-
-def _ruling(overrides: Iterable[Override], member: matching.Member) -> Iterator[tuple[str, int]]:
-    """The rules that are for a member."""
-    for each in overrides:
-        for at, rule in enumerate(each.rules):
-            if matching.selects(member, rule.clusters):
-                yield each.title, at
 
 
 def loads(there: Mapping[str, Mapping[item.Ref, int | None]]) -> dict[item.Ref, schedule.Load]:

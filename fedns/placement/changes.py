@@ -4,14 +4,11 @@ Law: pure. Who an object is never changes. One change that cannot be made makes 
 for that member, and for no other.
 """
 
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-import yaml
-
 from fedns.model.propagation import ImageChange, ListChange, MapChange, Override, Patch, Rule, TextChange
-from fedns.placement import image, item, matching, patches, pod
+from fedns.placement import image, item, matching, patches, pod, texts
 
 IDENTITY = ("apiVersion", "kind", "name", "namespace")
 
@@ -21,18 +18,22 @@ class Impossible(ValueError):
 
 
 class Changed(NamedTuple):
-    """The object, `applied`: the keys of policies by rule, and `doubts` about them."""
+    """The object, `applied`: the keys of policies by rule, and `doubts` about them. `scaler`: the policy that
+    changed its replicas last."""
 
     item: dict[str, Any]
     applied: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    scaler: str = ""
 
 
 def overridden(found: item.Item, overrides: Iterable[Override], member: matching.Member) -> Changed:
     """With the overrides (in their order) that are for a member. Impossible."""
     made, applied = item.own(found), []
     doubts: list[str] = []
+    scaler = ""
     for override in overrides:
+        before, known = pod.replicas(made), len(doubts)
         for rule in override.rules:
             if not matching.selects(member, rule.clusters):
                 continue
@@ -42,7 +43,17 @@ def overridden(found: item.Item, overrides: Iterable[Override], member: matching
                 raise Impossible(f"{override.title}: {error}") from None
             _same(found, made, override)
             applied.append(override.key)
-    return Changed(made, tuple(applied), tuple(dict.fromkeys(doubts)))
+        doubts[known:] = [f"{override.title}: {each}" for each in doubts[known:]]
+        scaler = override.title if pod.replicas(made) != before else scaler
+    return Changed(made, tuple(applied), tuple(dict.fromkeys(doubts)), scaler)
+
+
+def ruling(overrides: Iterable[Override], member: matching.Member) -> Iterator[tuple[str, int]]:
+    """The rules that are for a member."""
+    for each in overrides:
+        for at, rule in enumerate(each.rules):
+            if matching.selects(member, rule.clusters):
+                yield each.title, at
 
 
 def _same(before: item.Item, after: item.Item, override: Override) -> None:
@@ -117,43 +128,17 @@ def _texted(made: dict[str, Any], change: TextChange) -> dict[str, Any]:
     before = patches.looked(made, change.path)
     if not isinstance(before, str):
         raise patches.Refused(f"{change.path} is no text")
-    read, write = SYNTAXES[change.syntax]
+    if not change.patches or (not before and change.syntax == "json"):
+        return made  # there is nothing to be changed, or nothing in it
     try:
-        document = read(before)
-    except (ValueError, yaml.YAMLError, RecursionError) as error:
-        raise patches.Refused(f"{change.path} is no {change.syntax.upper()}: {error}") from None
-    text = write(patches.applied(document, change.patches))
+        found = texts.read(before, change.syntax)
+    except texts.Unreadable as error:
+        raise patches.Refused(f"{change.path} is {error}") from None
+    if not isinstance(found, dict | list | None):
+        raise patches.Refused(f"{change.path} is neither a map nor a list")
+    after = patches.applied(found, change.patches)
+    if not isinstance(after, dict | list):
+        raise patches.Refused(f"what is left at {change.path} is neither a map nor a list")
+    text = texts.written(after, change.syntax)
     patched: dict[str, Any] = patches.applied(made, (Patch("replace", change.path, text),))
     return patched
-
-
-class _Dumper(yaml.SafeDumper):
-    """Words that need quotes get double ones, as Go's YAML writes them."""
-
-    def analyze_scalar(self, scalar: str) -> Any:
-        found = super().analyze_scalar(scalar)
-        found.allow_single_quoted = False
-        return found
-
-    def represent_str(self, data: str) -> Any:
-        return self.represent_scalar("tag:yaml.org,2002:str", data, style='"' if data in BOOLEAN else None)
-
-
-BOOLEAN = ("y", "Y", "n", "N")
-"""Words that are true or false to some readers of YAML 1.1; all others are quoted by the library."""
-_Dumper.add_representer(str, _Dumper.represent_str)
-
-
-def _written(document: Any) -> str:
-    text = yaml.dump(document, Dumper=_Dumper, sort_keys=True, allow_unicode=True, width=1 << 20)
-    return str(text)
-
-
-def _compact(document: Any) -> str:
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
-
-
-SYNTAXES: dict[str, tuple[Callable[[str], Any], Callable[[Any], str]]] = {
-    "json": (json.loads, _compact),
-    "yaml": (yaml.safe_load, _written),
-}

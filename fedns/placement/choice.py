@@ -2,27 +2,27 @@
 
 Law: pure, and without memory: the same objects and policies give the same choice, whatever was there before.
 (Karmada keeps the first policy until a better one preempts it; here every better one does.) A policy of the
-object's namespace comes before all of the cluster's; then priority, explicitness, name.
+object's namespace comes before all of the cluster's; then priority, explicitness, name; what nobody wrote
+(`defaults`) comes last.
 """
 
 from collections.abc import Iterable
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from fedns.model.propagation import Override, Propagation
-from fedns.placement import item, matching
+from fedns.model.propagation import SYSTEM, Override, Propagation
+from fedns.placement import defaults, item, matching
 
-SYSTEM = ("kube-system", "kube-public", "kube-node-lease")
-"""Namespaces of which nothing is propagated: they are each cluster's own."""
+SHOWN = 3
+"""Policies that are told of an object which none selects."""
 RANKS = ("not at all", "by kind", "by labels", "by name")
 
 
 class Chosen(Struct, frozen=True, gc=False):
-    """`why` in words; `rivals` are the policies that select the object too."""
+    """`why` in words, with the first of the policies that select the object too."""
 
     policy: Propagation
     why: str
-    rivals: tuple[str, ...] = ()
 
 
 def policy(found: item.Item, policies: Iterable[Propagation]) -> Chosen | None:
@@ -35,20 +35,52 @@ def policy(found: item.Item, policies: Iterable[Propagation]) -> Chosen | None:
     if not best:
         return None
     (_, winner, rank), *others = best
+    if winner.builtin:
+        return Chosen(winner, defaults.WHY)
     why = f"{winner.title} selects it {RANKS[rank]}" + (
         f", priority {winner.priority}" if winner.priority else ""
     )
-    return Chosen(winner, why, tuple(each.title for _, each, _ in others))
+    rivals = [f"{each.title} ({RANKS[rank]})" for _, each, rank in others if not each.builtin]
+    if rivals:
+        more = f" and {len(rivals) - 1} more" if len(rivals) > 1 else ""
+        why += f", which comes before {rivals[0]}{more}"
+    return Chosen(winner, why)
+
+
+def awaited(policies: Iterable[Propagation], overrides: Iterable[Override]) -> list[Propagation]:
+    """The same, each told which of the override policies that it needs are not there."""
+    there = {(each.namespace, each.name) for each in overrides}
+    lacks = ((each, tuple(name for name in each.needs if (each.namespace, name) not in there))
+             for each in policies)  # fmt: skip
+    return [structs.replace(each, lacks=names) if names else each for each, names in lacks]
+
+
+def missed(found: item.Item, policies: Iterable[Propagation]) -> str:
+    """Why none selects an object: the first condition of those that come nearest."""
+    what = item.ref(found)
+    if what.namespace in SYSTEM or (what.kind == "Namespace" and what.name in SYSTEM):
+        return "it is each cluster's own: nothing of its namespace is distributed"
+    near: list[str] = []
+    for each in sorted(policies, key=lambda each: each.title):
+        kinds = [one for one in each.resources if one.kind.lower() == what.kind.lower()]
+        if each.namespace and each.namespace != what.namespace:
+            near += [f"{each.title} is for its own namespace" for _ in kinds[:1]]
+        else:
+            near += [f"{each.title} wants {matching.lacks(found, one)}" for one in kinds[:1]]
+    told = "; ".join(near[:SHOWN]) + (f"; and {len(near) - SHOWN} more" if len(near) > SHOWN else "")
+    return f"no policy selects it: {told}" if near else f"no policy selects any {what.kind}"
 
 
 def _rank(found: item.Item, each: Propagation, namespace: str) -> int:
+    if each.builtin and not defaults.takes(each, found):
+        return matching.NONE
     if each.namespace and each.namespace != namespace:
         return matching.NONE
     return matching.explicitness(found, each.resources)
 
 
-def _order(each: Propagation, rank: int) -> tuple[bool, int, int, str]:
-    return not each.namespace, -each.priority, -rank, each.name
+def _order(each: Propagation, rank: int) -> tuple[bool, bool, int, int, str]:
+    return each.builtin, not each.namespace, -each.priority, -rank, each.name
 
 
 def overrides(found: item.Item, policies: Iterable[Override]) -> list[Override]:

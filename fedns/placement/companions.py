@@ -41,7 +41,7 @@ def of(found: item.Item) -> list[Companion]:
         ]
     if kind == ("networking.k8s.io", "Ingress"):
         named = (("Secret", item.at(each, "secretName")) for each in item.several(found, "spec", "tls"))
-    elif kind in pod.DEPENDENT:
+    elif kind in pod.SPECS:
         named = (row for row in _named(pod.spec(found), found))
     else:
         return []
@@ -84,6 +84,7 @@ def _volume(volume: Any, own: list[Any]) -> Iterator[tuple[str, Any]]:
 SECRETS = (
     ("azureFile", "secretName"),
     ("cephfs", "secretRef", "name"),
+    ("cinder", "secretRef", "name"),
     ("csi", "nodePublishSecretRef", "name"),
     ("flexVolume", "secretRef", "name"),
     ("iscsi", "secretRef", "name"),

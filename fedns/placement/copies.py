@@ -4,7 +4,7 @@ Law: pure. What is not marked as ours changes only by leave: where it is equal a
 overwrites. What cannot be done is refused, and the object there stays as it is.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from fedns.model.propagation import Override, Propagation
@@ -27,15 +27,23 @@ class Wanted(NamedTuple):
     total: Mapping[str, int] = {}
 
 
+class Beaten(NamedTuple):
+    """The override policy that has a say about replicas which were scheduled otherwise, and which."""
+
+    policy: str
+    what: str
+
+
 class Made(NamedTuple):
     """The step to be taken: `after` is the object as it will be, and `why` tells of each change; `doubts`
-    are for people. `sent` is what is applied for it."""
+    are for people, and `beaten` too. `sent` is what is applied for it."""
 
     action: Action
     after: dict[str, Any] | None
     why: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     sent: dict[str, Any] | None = None
+    beaten: Beaten | None = None
 
 
 def made(
@@ -51,12 +59,13 @@ def made(
         changed = changes.overridden(copy, overrides, member)
     except changes.Impossible as error:
         return Made("refuse", None, (str(error),), (f"{error}: {_stays(there)}",))
-    doubts = [*changed.doubts, *_beaten(wanted, changed.item)]
-    why = [f"{name} changes it" for name in dict.fromkeys(changed.applied)]
+    doubts, beaten = changed.doubts, _beaten(wanted, changed)
+    titles = {each.key: each.title for each in overrides}
+    why = [f"{titles[name]} changes it" for name in dict.fromkeys(changed.applied)]
     sent = changed.item
     if there is None:
         sent = marks.marked(sent, wanted.policy)
-        return Made("create", sent, tuple(why), tuple(doubts), sent)
+        return Made("create", sent, tuple(why), doubts, sent, beaten)
     if scaled and _replicas(there) is not None:
         sent = pod.revised(sent, _replicas(there) or 0)
         why.append("its replicas are its autoscaler's")
@@ -65,15 +74,22 @@ def made(
         return Made("refuse", None, (*why, fixed), (fixed,))
     sent = retention.kept(sent, there)
     now = merging.tidy(there)
-    if not marks.ours(there) and not overwrites(wanted) and merging.tidy(merging.merged(there, sent)) != now:
+    if not marks.ours(there) and not overwrites(wanted) and not equal(there, sent):
         taken = "it is there already, other than it is to be, and not ours"
         return Made("refuse", None, (*why, taken), (f"{taken} (conflictResolution: Overwrite takes it)",))
     sent = marks.marked(sent, wanted.policy)
     after: dict[str, Any] = merging.tidy(merging.merged(_fresh(there), sent))
     if after == now:
-        return Made("keep", after, tuple(why), tuple(doubts))
+        return Made("keep", after, tuple(why), doubts, beaten=beaten)
     adopted = () if marks.ours(there) else ("it is there already, and becomes ours",)
-    return Made("update", after, (*why, *adopted), tuple(doubts), sent)
+    return Made("update", after, (*why, *adopted), doubts, sent, beaten)
+
+
+def equal(there: item.Item, sent: item.Item) -> bool:
+    """Whether what is there is what is `sent` (unmarked) already: nothing of it would change but our marks,
+    which it may have lost in part."""
+    after = marks.unmarked(merging.merged(there, sent))
+    return bool(merging.tidy(after) == merging.tidy(marks.unmarked(there)))
 
 
 def _fresh(there: item.Item) -> item.Item:
@@ -98,11 +114,12 @@ def revised(wanted: Wanted, member: matching.Member) -> dict[str, Any]:
     return copy
 
 
-def _beaten(wanted: Wanted, changed: item.Item) -> Iterator[str]:
+def _beaten(wanted: Wanted, changed: changes.Changed) -> Beaten | None:
     """An override of the replicas: allowed, and rarely meant."""
-    after = pod.replicas(changed)
-    if wanted.replicas is not None and after != wanted.replicas:
-        yield f"an override makes its replicas {after}, {wanted.replicas} were scheduled"
+    after = pod.replicas(changed.item)
+    if wanted.replicas is None or after == wanted.replicas:
+        return None
+    return Beaten(changed.scaler, f"an override makes its replicas {after}, {wanted.replicas} were scheduled")
 
 
 def _replicas(there: item.Item) -> int | None:

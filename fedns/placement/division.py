@@ -87,13 +87,16 @@ def _available(load: Load, members: Sequence[matching.Member]) -> Divided:
 def _packed(load: Load, members: Sequence[matching.Member]) -> Divided:
     """Into as few members as can take them, those first that have some, then those with most room."""
     room = {each.name: load.room.get(each.name, load.total) for each in members}
-    order = sorted(room, key=lambda name: (-load.before.get(name, 0), -room[name], name))
-    few: list[str] = []
+    before = _kept(load, room)
+    more = load.total - sum(before.values())
+    votes = room if more >= 0 else before
+    order = sorted(votes, key=lambda name: (not before[name], -votes[name], name))
+    few: dict[str, int] = {}
     for name in order:
-        if few and sum(room[each] for each in few) >= load.total:
+        if few and sum(few.values()) >= (more if more >= 0 else load.total):
             break
-        few.append(name)
-    replicas = dict.fromkeys(room, 0) | _steady(load, {name: room[name] for name in few})
+        few[name] = votes[name]
+    replicas = _steady(load, room, few)
     why = {name: f"{count} of {load.total} replicas (Aggregated)" for name, count in replicas.items()}
     unknown = [name for name in room if name not in load.room]
     doubt = f"what {', '.join(unknown)} can take is not known: taken as enough" if unknown else ""
@@ -101,15 +104,21 @@ def _packed(load: Load, members: Sequence[matching.Member]) -> Divided:
     return Divided(replicas, why, doubt or tight, bool(tight))
 
 
-def _steady(load: Load, votes: Mapping[str, int]) -> dict[str, int]:
-    """Members keep what they have; only the difference is divided."""
-    before = {name: load.before.get(name, 0) for name in votes}
-    have = sum(before.values())
-    if have > load.total:
-        return shares.divided(load.total, before, load.uid)
-    if not any(votes.values()):
-        votes = dict.fromkeys(votes, 1)
-    return shares.divided(load.total - have, votes, load.uid, before)
+def _kept(load: Load, members: Iterable[str]) -> dict[str, int]:
+    return {name: load.before.get(name, 0) for name in members}
+
+
+def _steady(load: Load, room: Mapping[str, int], few: Mapping[str, int] | None = None) -> dict[str, int]:
+    """Members keep what they have: what comes is divided by their room, and goes by what they have; `few`:
+    among them only, by what is told there."""
+    before = _kept(load, room)
+    more = load.total - sum(before.values())
+    if more < 0:
+        return dict.fromkeys(room, 0) | shares.divided(load.total, before if few is None else few, load.uid)
+    votes = room if few is None else few
+    votes = votes if any(votes.values()) else dict.fromkeys(votes, 1)
+    added = shares.divided(more, votes, load.uid)
+    return {name: count + added.get(name, 0) for name, count in before.items()}
 
 
 def _tight(load: Load, replicas: Mapping[str, int]) -> str:

@@ -1,14 +1,26 @@
 """The name of a container image, taken apart: registry, repository, tag, digest.
 
-Law: pure. The first part is a registry if it has a dot or a port, or is `localhost` (as Docker reads it).
-Digest and tag are one component to who changes it; who changes another keeps both.
+Law: pure, by the grammar of the distribution project. The first part is a registry if it has a dot or a port,
+or is `localhost`. Digest and tag are one component to who changes it; who changes another keeps both.
 """
+
+import re
 
 from msgspec import Struct, structs
 
 from fedns.model.propagation import ImageChange
 
-DIGEST = "sha256:"
+_WORD = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_HOST = rf"(?:{_WORD}(?:\.{_WORD})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_STEP = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_TAG = r"\w[\w.-]{0,127}"
+_DIGEST = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
+_NAME = rf"(?:{_HOST}/)?(?P<path>{_STEP}(?:/{_STEP})*)"
+_IMAGE = re.compile(rf"(?P<name>{_NAME})(?::(?P<tag>{_TAG}))?(?:@(?P<digest>{_DIGEST}))?", re.ASCII)
+_TAGS, _DIGESTS = re.compile(_TAG, re.ASCII), re.compile(_DIGEST, re.ASCII)
+HASHES = {"sha256": 64, "sha384": 96, "sha512": 128}
+"""Digits of the digests that there are."""
+LONGEST = 255
 
 
 class Unusable(ValueError):
@@ -28,15 +40,20 @@ class Image(Struct, frozen=True, gc=False):
 
 def parsed(text: str) -> Image:
     """Unusable."""
-    name, _, digest = text.partition("@")
-    first, slash, rest = name.partition("/")
-    registry = first if slash and (first == "localhost" or "." in first or ":" in first) else ""
-    repository, colon, tag = (rest if registry else name).partition(":")
-    if not repository or (colon and not tag):
-        raise Unusable(f"{text!r} is no image")
-    if repository != repository.lower():
+    found = _IMAGE.fullmatch(text)
+    if found is None and _IMAGE.fullmatch(text.lower()):
         raise Unusable(f"image {text!r}: repository name must be lowercase")
-    return Image(registry, repository, tag, digest)
+    if found is None or len(found["path"]) > LONGEST or not _sound(found["digest"] or ""):
+        raise Unusable(f"{text!r} is no image")
+    first, slash, rest = found["name"].partition("/")
+    registry = first if slash and (first == "localhost" or "." in first or ":" in first) else ""
+    return Image(registry, rest if registry else found["name"], found["tag"] or "", found["digest"] or "")
+
+
+def _sound(digest: str) -> bool:
+    """Whether a digest, if it is there, is of a known hash."""
+    kind, _, digits = digest.partition(":")
+    return not digest or (HASHES.get(kind) == len(digits) and digits == digits.lower())
 
 
 def changed(text: str, change: ImageChange) -> str:
@@ -53,22 +70,22 @@ def changed(text: str, change: ImageChange) -> str:
 
 
 def _tag(found: Image, change: ImageChange) -> Image:
+    """What is neither a tag nor a digest changes nothing."""
     bare = structs.replace(found, tag="", digest="")
     if change.operator == "remove":
         return bare
-    if change.operator == "add":
-        return structs.replace(bare, tag=found.tag + change.value) if found.tag else found
-    digest = change.value.startswith(DIGEST)
-    return structs.replace(bare, **{"digest" if digest else "tag": change.value})
+    after = (found.tag or found.digest if change.operator == "add" else "") + change.value
+    if _TAGS.fullmatch(after):
+        return structs.replace(bare, tag=after)
+    return structs.replace(bare, digest=after) if _DIGESTS.fullmatch(after) else found
 
 
 def doubt(text: str, change: ImageChange) -> str:
     """What may not be meant by a change; empty: nothing."""
-    found = parsed(text)
-    if change.operator != "add":
-        return ""
-    if change.component == "Registry" and found.registry:
-        return f"`Registry add` to {text}, which has a registry, makes {changed(text, change)}"
-    if change.component == "Tag" and not found.tag:
-        return f"`Tag add` does nothing to {text}, which has no tag"
-    return ""
+    found, made = parsed(text), changed(text, change)
+    what = f"`{change.component} {change.operator}`"
+    if change.operator == "add" and change.component == "Registry" and found.registry:
+        return f"{what} to {text}, which has a registry, makes {made}"
+    if change.value and made == text and change.value not in (found.registry, found.tag, found.digest):
+        return f"{what} does nothing to {text}: {change.value!r} makes no tag of it"
+    return "" if _IMAGE.fullmatch(made) else f"{what} makes {made} of {text}, which is no image"

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 Item = Mapping[str, Any]
 
+MANAGER = "fedns"
+"""As whom we write, in `managedFields`."""
+
 CLUSTER_WIDE = frozenset(
     (
         "APIService",

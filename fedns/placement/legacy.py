@@ -4,11 +4,13 @@ Law: pure. Names win over labels; where neither is said, nobody is meant.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from fedns.placement import item, matching
 
+Meaning = Callable[[str | None, Sequence[Any]], bool]
 SELECTOR = "federation.alpha.kubernetes.io/cluster-selector"
 
 
@@ -44,19 +46,41 @@ def annotated(member: matching.Member, text: str) -> bool:
 
 def _meets(value: str | None, wanted: Mapping[str, Any]) -> bool:
     operator, values = str(wanted["operator"]).lower(), list(wanted.get("values") or ())
-    if operator in ("exists", "!"):
-        return (value is not None) == (operator == "exists")
-    if operator == "doesnotexist":
-        return value is None
-    if operator in ("in", "=", "=="):
-        return value in values
-    if operator in ("notin", "!="):
-        return value not in values
-    if operator in ("gt", ">", "lt", "<"):
-        above = (
-            int(value or "") > int(values[0])
-            if operator in ("gt", ">")
-            else int(value or "") < int(values[0])
-        )
-        return value is not None and above
-    raise ValueError(f"operator {operator!r} is not known")
+    if operator not in MEANINGS:
+        raise ValueError(f"operator {operator!r} is not known")
+    least, most, meets = MEANINGS[operator]
+    if not least <= len(values) <= most:
+        raise ValueError(f"operator {operator!r} goes with {least if least == most else 'some'} values")
+    return meets(value, values)
+
+
+def _compared(sign: int) -> Meaning:
+    """Above or below; a member whose label is no number is neither."""
+
+    def meets(value: str | None, values: Sequence[Any]) -> bool:
+        bound = int(values[0])
+        return bool(value and re.fullmatch(r"[-+]?[0-9]+", value) and sign * int(value) > sign * bound)
+
+    return meets
+
+
+def _one_of(value: str | None, values: Sequence[Any]) -> bool:
+    return value in values
+
+
+def _none_of(value: str | None, values: Sequence[Any]) -> bool:
+    return value not in values
+
+
+ANY = 1 << 30
+MEANINGS: dict[str, tuple[int, int, Meaning]] = {
+    "in": (1, ANY, _one_of),
+    "notin": (1, ANY, _none_of),
+    **dict.fromkeys(("=", "=="), (1, 1, _one_of)),
+    "!=": (1, 1, _none_of),
+    "exists": (0, 0, lambda value, _: value is not None),
+    **dict.fromkeys(("!", "doesnotexist"), (0, 0, lambda value, _: value is None)),
+    **dict.fromkeys(("gt", ">"), (1, 1, _compared(1))),
+    **dict.fromkeys(("lt", "<"), (1, 1, _compared(-1))),
+}
+"""By operator: how many values it goes with, as Kubernetes has it, and what it means."""

@@ -12,7 +12,9 @@ LABEL = "fedns.io/propagated"
 POLICY = "fedns.io/policy"
 PRESERVE = "fedns.io/preserve"
 PRUNE = "fedns.io/prune"
-NOTES = (POLICY, PRESERVE, PRUNE)
+PARTING = "fedns.io/parting"
+"""Since when clients of a Service are sent to others: it goes from there, or what is behind it does."""
+NOTES = (POLICY, PRESERVE, PRUNE, PARTING)
 
 
 class Told(NamedTuple):
@@ -21,14 +23,18 @@ class Told(NamedTuple):
     policy: str = ""
     preserve: bool = False
     prune: bool = False
+    parting: str = ""
 
 
 def told(found: item.Item) -> Told:
-    return Told(policy(found), preserved(found), pruned(found))
+    return Told(policy(found), preserved(found), pruned(found), item.annotations(found).get(PARTING, ""))
 
 
 def ours(found: item.Item) -> bool:
-    return item.labels(found).get(LABEL) == "true"
+    """Whether a copy is one of ours: it says so, and we are among those who wrote it, if that is told."""
+    rows = item.several(found, "metadata", "managedFields")
+    wrote = any(row.get("manager") == item.MANAGER for row in rows)
+    return item.labels(found).get(LABEL) == "true" and (wrote or not rows)
 
 
 def preserved(found: item.Item) -> bool:

@@ -67,6 +67,21 @@ def rank(found: item.Item, selector: Resources) -> int:
     return LABELS if labelled(item.labels(found), selector.labels) else NONE
 
 
+def lacks(found: item.Item, selector: Resources) -> str:
+    """The first thing that a selector wants and an object has not."""
+    what = item.ref(found)
+    if selector.kind != what.kind:
+        return f"kind {selector.kind}"
+    if selector.api_version != found.get("apiVersion"):
+        return f"apiVersion {selector.api_version}"
+    if selector.namespace and selector.namespace != what.namespace:
+        return f"namespace {selector.namespace}"
+    if selector.name:
+        return f"the name {selector.name}"
+    unmet = (each for each in selector.labels or () if not labelled(item.labels(found), (each,)))
+    return "a label: " + next(map(shown, unmet), "")
+
+
 def explicitness(found: item.Item, selectors: Iterable[Resources]) -> int:
     """How explicitly the best of several selectors does."""
     return max((rank(found, each) for each in selectors), default=NONE)

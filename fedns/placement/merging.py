@@ -8,9 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fedns.placement import item
+from fedns.placement import item, quantity
 
-MANAGER = "fedns"
 KEYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "containers": (("name",),),
     "initContainers": (("name",),),
@@ -61,8 +60,8 @@ def merged(there: item.Item, sent: item.Item) -> dict[str, Any]:
     known = item.ref(sent).group
     keyed = KEYS if "." not in known or known.endswith(".k8s.io") else {}
     managers = item.several(there, "metadata", "managedFields")
-    own = [each.get("fieldsV1") for each in managers if each.get("manager") == MANAGER]
-    others = [each.get("fieldsV1") for each in managers if each.get("manager") != MANAGER]
+    own = [each.get("fieldsV1") for each in managers if each.get("manager") == item.MANAGER]
+    others = [each.get("fieldsV1") for each in managers if each.get("manager") != item.MANAGER]
     made = item.own(there)
     for fields in own:
         _release(made, sent, fields, others)
@@ -74,12 +73,18 @@ def _over(there: Any, sent: Any, keyed: Mapping[str, Any], field: str) -> Any:
     if isinstance(there, dict) and isinstance(sent, Mapping):
         made = dict(there)
         for key, value in sent.items():
-            made[key] = _over(there[key], value, keyed, key) if key in there else value
+            if not keyed or not _spelt(field, key) or not quantity.same(there.get(key), value):
+                made[key] = _over(there[key], value, keyed, key) if key in there else value
         return made
     if isinstance(there, list) and isinstance(sent, list) and field in keyed:
         key = next((row for row in keyed[field] if _has(there, row) and _has(sent, row)), None)
         return sent if key is None else _list(there, sent, key, keyed)
     return sent
+
+
+def _spelt(field: str, key: str) -> bool:
+    """Whether what stands there is an amount: a server keeps it in a spelling of its own."""
+    return field in quantity.MAPS or (key in quantity.FIELDS and field not in PLAIN)
 
 
 def _list(there: list[Any], sent: list[Any], key: tuple[str, ...], keyed: Mapping[str, Any]) -> list[Any]:

@@ -4,13 +4,29 @@ Law: pure. The same objects, policies and members give the same plan, in whichev
 planned from what is not known: a member that tells nothing, or not all, loses nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 
 from fedns.errors import Problem
 from fedns.model.propagation import Override, Propagation
-from fedns.placement import choice, copies, fate, item, marks, matching, pod, room, schedule, targets
+from fedns.placement import (
+    changes,
+    choice,
+    copies,
+    defaults,
+    elsewhere,
+    fate,
+    homes,
+    item,
+    marks,
+    matching,
+    pod,
+    room,
+    schedule,
+    targets,
+)
 
 
 class Cluster(Struct, frozen=True):
@@ -55,7 +71,7 @@ class Step(Struct, frozen=True):
 
 
 class Absence(Struct, frozen=True):
-    """An object that does not go to a member, and the first condition that stopped it."""
+    """An object that does not go to a member (empty: to none), and the first condition that stopped it."""
 
     member: str
     ref: item.Ref
@@ -93,6 +109,9 @@ class Plan(Struct, frozen=True):
         return tuple(each for each in self.steps if each.action not in ("keep", "refuse"))
 
 
+STOPS = "correct the policy; other objects and members go on"
+REPLICAS = "if that is not meant, take the replicas out of the override"
+USED = "it is there already, and is used as it is"
 UNREAD = "not all of the fleet can be read: it may be there"
 FIRST = (("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition"))
 """What other objects need to be there before them; removed last."""
@@ -105,7 +124,12 @@ def made(world: World) -> Plan:
     members = [each.member for each in clusters]
     nodes = {each.member.name: room.free((each.items or {}).values()) for each in clusters}
     loads = {what: _load(each, clusters, nodes) for what, each in templates.items()}
-    found = targets.found(templates, _sorted(world.policies), members, loads)
+    written = [each for each in world.policies if not each.builtin]
+    policies = choice.awaited(defaults.sure(_sorted(world.policies), world.whole), world.overrides)
+    found = targets.found(templates, policies, members, loads)
+    housed = homes.found(found.spreads, policies, templates, members)
+    found.spreads.update(housed)
+    templates |= {what: homes.bare(what.name) for what in housed if what not in templates}
     known = {name for each in members for name in each.names}
     wrong = [(each, targets.unknown(each, known)) for each in world.overrides]
     errors = [*found.errors, *(problem for _, problems in wrong for problem in problems)]
@@ -113,15 +137,13 @@ def made(world: World) -> Plan:
         *found.warnings,
         *_idle(world.overrides, templates.values()),
         *_twice([*world.policies, *world.overrides]),
+        *_paused(world),
     ]
     making = _Making(world, templates, found.spreads, [each for each, problems in wrong if problems])
     for cluster in clusters:
         making.cluster(cluster)
-    absences = [
-        Absence(name, what, spread.policy, why)
-        for what, spread in found.spreads.items()
-        for name, why in spread.stopped.items()
-    ]
+    absences = [*_absent(found.spreads), *_unselected(templates, found.spreads, written)]
+    absences += making.used
     return Plan(
         tuple(sorted(making.steps, key=_order)),
         tuple(sorted(absences, key=lambda each: (each.ref, each.member))),
@@ -129,6 +151,28 @@ def made(world: World) -> Plan:
         tuple(sorted({*warnings, *making.warnings})),
         tuple(sorted({*errors})),
     )
+
+
+def _absent(spreads: Mapping[item.Ref, targets.Spread]) -> Iterator[Absence]:
+    for what, spread in spreads.items():
+        yield from (Absence(name, what, spread.policy, why) for name, why in spread.stopped.items())
+        if spread.frozen and not spread.targets:
+            yield Absence("", what, spread.policy, spread.frozen)
+
+
+def _unselected(
+    templates: Mapping[item.Ref, item.Item], selected: Container[item.Ref], policies: Sequence[Propagation]
+) -> Iterator[Absence]:
+    for what, each in templates.items():
+        if what not in selected:
+            yield Absence("", what, "", choice.missed(each, policies))
+
+
+def _doubt(where: str, doubt: str, overrides: Iterable[Override]) -> Problem:
+    """About an object in a member; of the policy that it names."""
+    title, _, what = doubt.partition(": ")
+    ours = any(each.title == title for each in overrides)
+    return Problem.warning(f"{title}: {where}", what, STOPS) if ours else Problem.warning(where, doubt)
 
 
 def _sorted(policies: Iterable[Propagation]) -> list[Propagation]:
@@ -140,7 +184,14 @@ def _sorted(policies: Iterable[Propagation]) -> list[Propagation]:
 def _twice(policies: Iterable[Propagation | Override]) -> Iterator[Problem]:
     titles = [each.title for each in policies]
     for title in sorted({each for each in titles if titles.count(each) > 1}):
-        yield Problem(title, "there is more than one of that name; one of them is used", "rename the others")
+        yield Problem.warning(
+            title, "there is more than one of that name; one of them is used", "rename the others"
+        )
+
+
+def _paused(world: World) -> Iterator[Problem]:
+    if not world.whole and defaults.SERVICES in world.policies:
+        yield Problem.warning(defaults.SERVICES.title, "not all policies can be read, so it takes nothing")
 
 
 def _named(each: item.Item) -> tuple[item.Ref, str]:
@@ -162,7 +213,7 @@ def _idle(overrides: Iterable[Override], templates: Iterable[item.Item]) -> Iter
     known = list(templates)
     for each in overrides:
         if not any(choice.overrides(template, (each,)) for template in known):
-            yield Problem(each.title, "it selects nothing")
+            yield Problem.warning(each.title, "it selects nothing", targets.NOTHING)
 
 
 def _order(step: Step) -> tuple[str, bool, int, item.Ref]:
@@ -170,6 +221,15 @@ def _order(step: Step) -> tuple[str, bool, int, item.Ref]:
     early = FIRST.index((step.ref.group, step.ref.kind)) if (step.ref.group, step.ref.kind) in FIRST else 9
     gone = step.action == "delete"
     return step.member, gone, -early if gone else early, step.ref
+
+
+def _lives(what: item.Ref, cluster: Cluster) -> bool:
+    """Whether a namespace is there, and not ours: then it is used as it is."""
+    items = cluster.items or {}
+    there = items.get(what)
+    if there is not None:
+        return not marks.ours(there)
+    return any(each.namespace == what.name for each in items)
 
 
 class _Making:
@@ -183,14 +243,21 @@ class _Making:
         doubtful: Sequence[Override],
     ) -> None:
         self._world, self._templates, self._spreads, self._doubtful = world, templates, spreads, doubtful
+        self._made: dict[tuple[Any, ...], copies.Made] = {}
+        self._totals: dict[item.Ref, dict[str, int]] = {}
+        self._chosen: dict[item.Ref, list[Override]] = {}
+        self._lonely = elsewhere.found(spreads, templates)
         self.steps: list[Step] = []
+        self.used: list[Absence] = []
         self.warnings: list[Problem] = []
         self.losses: list[Loss] = []
 
     def cluster(self, cluster: Cluster) -> None:
         name, before = cluster.member.name, len(self.steps)
         if cluster.items is None:
-            self.warnings.append(Problem(f"member {name}", "what it has is not known: nothing is planned"))
+            self.warnings.append(
+                Problem.warning(f"member {name}", "what it has is not known: nothing is planned")
+            )
             return
         scaled = copies.scaled(cluster.items)
         for what, spread in self._spreads.items():
@@ -208,33 +275,66 @@ class _Making:
             if known is None or name not in known.targets:
                 self._leave(cluster, what, there, known)
         gone = sum(each.action == "delete" for each in self.steps[before:])
-        self.losses.append(Loss(name, gone, len(ours)))
+        had = sum(not homes.made(marks.policy(each)) for each in ours.values())
+        self.losses.append(Loss(name, gone, had))
 
     def _put(self, cluster: Cluster, what: item.Ref, target: targets.Target, scaled: bool) -> None:
         name, there = cluster.member.name, (cluster.items or {}).get(what)
         title = target.policy.title
+        if homes.along(target.policy) and _lives(what, cluster):
+            self.used.append(Absence(name, what, title, USED))
+            return
         stopped = self._stopped(what, target, cluster)
         if stopped:
             self.steps.append(Step(name, what, "refuse", title, (*target.why, stopped), there, there))
             return
-        total = {
-            member: each.replicas or 0
-            for member, each in self._spreads[what].targets.items()
-            if each.replicas is not None
-        }
-        wanted = copies.Wanted(self._templates[what], target.policy, target.replicas, total)
-        overrides = choice.overrides(wanted.found, self._world.overrides)
-        made = copies.made(wanted, cluster.member, overrides, there, scaled)
+        lonely = name in self._lonely.get(what, ())
+        template = elsewhere.marked(self._templates[what]) if lonely else self._templates[what]
+        wanted = copies.Wanted(template, target.policy, target.replicas, self._total(what))
+        overrides = self._overrides(what)
+        if there is None:
+            made = self._fresh(what, wanted, cluster.member, overrides)
+        else:
+            made = copies.made(wanted, cluster.member, overrides, there, scaled)
         where = f"{what} in {name}"
-        self.warnings.extend(Problem(where, doubt) for doubt in made.doubts)
+        if made.beaten:
+            self.warnings.append(
+                Problem.warning(f"{made.beaten.policy}: {where}", made.beaten.what, REPLICAS)
+            )
+        self.warnings.extend(_doubt(where, doubt, overrides) for doubt in made.doubts)
         after = there if made.action == "refuse" else made.after
-        why, force = (*target.why, *made.why), copies.overwrites(wanted)
+        told = (*target.why, *((elsewhere.WHY,) if lonely else ()))
+        why, force = (*told, *made.why), copies.overwrites(wanted)
         self.steps.append(Step(name, what, made.action, title, why, there, after, made.sent, force))
+
+    def _fresh(
+        self, what: item.Ref, wanted: copies.Wanted, member: matching.Member, overrides: Sequence[Override]
+    ) -> copies.Made:
+        """One that is not there yet: many members get the same."""
+        own = member.name if what.kind == "Job" else ""
+        lonely = wanted.found is not self._templates[what]
+        key = (what, wanted.replicas, wanted.policy.title, own, lonely, *changes.ruling(overrides, member))
+        if key not in self._made:
+            self._made[key] = copies.made(wanted, member, overrides, None)
+        return self._made[key]
+
+    def _total(self, what: item.Ref) -> Mapping[str, int]:
+        """The replicas of an object by member."""
+        if what not in self._totals:
+            targets = self._spreads[what].targets.items()
+            self._totals[what] = {
+                member: each.replicas for member, each in targets if each.replicas is not None
+            }
+        return self._totals[what]
+
+    def _overrides(self, what: item.Ref) -> Sequence[Override]:
+        if what not in self._chosen:
+            self._chosen[what] = choice.overrides(self._templates[what], self._world.overrides)
+        return self._chosen[what]
 
     def _stopped(self, what: item.Ref, target: targets.Target, cluster: Cluster) -> str:
         """Why an object is not touched in a member; empty: it may be."""
-        suspended = target.policy.suspended
-        if suspended is None or any(name in suspended for name in cluster.member.names):
+        if target.policy.suspends(cluster.member.names):
             return f"{target.policy.title} is suspended"
         for each in choice.overrides(self._templates[what], self._doubtful):
             return f"{each.title} names a member that is not known"

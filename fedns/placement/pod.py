@@ -1,13 +1,15 @@
 """Where a kind keeps its pods and its replicas: the rows by which every other rule here finds them.
 
-Law: pure, a table. A kind that is not in it is copied whole and has no replicas.
+Law: pure, a table, of Kubernetes' own kinds and of OpenKruise's, which take their place. A kind that is not
+in it is copied whole and has no replicas.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fedns.placement import item
 
+KRUISE = "apps.kruise.io"
 SPECS: dict[tuple[str, str], tuple[str, ...]] = {
     ("", "Pod"): ("spec",),
     ("apps", "Deployment"): ("spec", "template", "spec"),
@@ -16,16 +18,22 @@ SPECS: dict[tuple[str, str], tuple[str, ...]] = {
     ("apps", "StatefulSet"): ("spec", "template", "spec"),
     ("batch", "Job"): ("spec", "template", "spec"),
     ("batch", "CronJob"): ("spec", "jobTemplate", "spec", "template", "spec"),
+    (KRUISE, "CloneSet"): ("spec", "template", "spec"),
+    (KRUISE, "StatefulSet"): ("spec", "template", "spec"),
+    (KRUISE, "DaemonSet"): ("spec", "template", "spec"),
 }
 REPLICAS: dict[tuple[str, str], str] = {
     ("apps", "Deployment"): "replicas",
     ("apps", "ReplicaSet"): "replicas",
     ("apps", "StatefulSet"): "replicas",
     ("batch", "Job"): "parallelism",
+    (KRUISE, "CloneSet"): "replicas",
+    (KRUISE, "StatefulSet"): "replicas",
 }
-DEPENDENT = frozenset(kind for kind in SPECS if kind != ("apps", "ReplicaSet"))
-OVERRIDDEN = frozenset(SPECS) - {("batch", "CronJob")}
-"""Kinds whose containers overriders change without being told a path."""
+OVERRIDDEN: Mapping[str, tuple[str, ...]] = {
+    kind: path for (group, kind), path in SPECS.items() if group != KRUISE and kind != "CronJob"
+}
+"""Kinds, of whichever group, whose containers overriders change without being told a path."""
 
 
 def kind(found: item.Item) -> tuple[str, str]:
@@ -39,9 +47,18 @@ def spec(found: item.Item) -> Any:
     return item.at(found, *path) if path else None
 
 
+def labels(found: item.Item) -> Mapping[str, Any]:
+    """The labels of its pods."""
+    if kind(found) == ("", "Pod"):
+        return item.labels(found)
+    told = item.at(found, "spec", "template", "metadata", "labels")
+    return told if isinstance(told, dict) else {}
+
+
 def containers(found: item.Item) -> Sequence[Any]:
     """The containers that overriders change."""
-    return item.several(spec(found), "containers") if kind(found) in OVERRIDDEN else ()
+    path = OVERRIDDEN.get(item.ref(found).kind)
+    return item.several(found, *path, "containers") if path else ()
 
 
 def everything(found: item.Item) -> Iterator[Any]:
@@ -52,14 +69,16 @@ def everything(found: item.Item) -> Iterator[Any]:
 
 
 def replicas(found: item.Item) -> int | None:
-    """How many are wanted; None: the kind has none."""
+    """How many are wanted; None: the kind has none. A Job never runs more than it is to complete."""
     if kind(found) == ("", "Pod"):
         return 1
     field = REPLICAS.get(kind(found))
     if field is None:
         return None
     told = item.number(found, "spec", field)
-    return 1 if told is None else told
+    most = item.number(found, "spec", "completions") if field == "parallelism" else None
+    count = 1 if told is None else told
+    return count if most is None else min(count, most)
 
 
 def revised(found: item.Item, count: int) -> dict[str, Any]:

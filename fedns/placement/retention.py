@@ -7,7 +7,7 @@ A table by kind says which fields the member gives out or its controllers fill i
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fedns.placement import item, pod
+from fedns.placement import item, pod, template
 
 RETAIN_REPLICAS = "resourcetemplate.karmada.io/retain-replicas"
 MANAGED = {
@@ -29,13 +29,13 @@ def kept(wanted: item.Item, there: item.Item) -> dict[str, Any]:
 
 def retained(wanted: item.Item, there: item.Item) -> dict[str, Any]:
     """What replaces what is there: what is wanted, with all that the member keeps."""
-    made = kept(wanted, there)
+    made = item.own(wanted)
     for field in KEPT:
         if item.metadata(there).get(field) is not None:
             item.put(made, item.metadata(there)[field], "metadata", field)
     for field in MANAGED:
         _merge(made, there, field)
-    return made
+    return kept(made, there)
 
 
 def _merge(made: dict[str, Any], there: item.Item, field: str) -> None:
@@ -62,25 +62,47 @@ def _service(made: dict[str, Any], there: item.Item) -> None:
 
 
 def _account(made: dict[str, Any], there: item.Item) -> None:
-    own = {item.at(each, "name") for each in item.several(made, "secrets")}
-    more = [each for each in item.several(there, "secrets") if item.at(each, "name") not in own]
-    if more:
-        made["secrets"] = [*item.several(made, "secrets"), *more]
+    for field in ("secrets", "imagePullSecrets"):
+        rows = item.several(made, field)
+        own = {item.at(each, "name") for each in rows}
+        more: dict[Any, dict[str, Any]] = {}
+        for each in item.several(there, field):
+            more.setdefault(item.at(each, "name"), each)
+        added = [each for name, each in more.items() if name not in own]
+        if added:
+            made[field] = [*rows, *added]
+
+
+def _secret(made: dict[str, Any], there: item.Item) -> None:
+    """A token is given out in the member."""
+    if made.get("type") == template.TOKEN and isinstance(there.get("data"), dict):
+        made["data"] = there["data"]
 
 
 def _job(made: dict[str, Any], there: item.Item) -> None:
-    _keep("spec", "selector", "matchLabels")(made, there)
-    _keep("spec", "template", "metadata", "labels")(made, there)
+    for path in (("spec", "selector", "matchLabels"), ("spec", "template", "metadata", "labels")):
+        if item.at(there, *path) is not None:
+            item.put(made, item.at(there, *path), *path)
 
 
 def _pod(made: dict[str, Any], there: item.Item) -> None:
+    """A pod's admission and its scheduler fill these in, or leave them empty; they cannot be changed."""
+    spec = made.setdefault("spec", {})
+    if not isinstance(spec, dict):
+        return  # the API server has words for that
     for field in ("nodeName", "serviceAccountName", "volumes"):
-        _keep("spec", field)(made, there)
+        _take(spec, item.at(there, "spec"), field)
     for field in ("containers", "initContainers"):
-        mounts = {each.get("name"): each.get("volumeMounts") for each in item.several(there, "spec", field)}
+        others = {each.get("name"): each for each in item.several(there, "spec", field)}
         for each in item.several(made, "spec", field):
-            if mounts.get(each.get("name")):
-                each["volumeMounts"] = mounts[each.get("name")]
+            if each.get("name") in others:
+                _take(each, others[each.get("name")], "volumeMounts")
+
+
+def _take(made: dict[str, Any], there: Any, field: str) -> None:
+    made.pop(field, None)
+    if item.at(there, field):
+        made[field] = there[field]
 
 
 def _scaled(made: dict[str, Any], there: item.Item) -> None:
@@ -93,10 +115,13 @@ RULES: dict[tuple[str, str], Callable[[dict[str, Any], item.Item], None]] = {
     ("", "Pod"): _pod,
     ("", "Service"): _service,
     ("", "ServiceAccount"): _account,
+    ("", "Secret"): _secret,
     ("", "PersistentVolumeClaim"): _keep("spec", "volumeName"),
     ("", "PersistentVolume"): _keep("spec", "claimRef"),
     ("batch", "Job"): _job,
     ("apps", "Deployment"): _scaled,
     ("apps", "ReplicaSet"): _scaled,
     ("apps", "StatefulSet"): _scaled,
+    (pod.KRUISE, "CloneSet"): _scaled,
+    (pod.KRUISE, "StatefulSet"): _scaled,
 }

@@ -4,22 +4,12 @@ Law: pure, an estimate as Kubernetes' scheduler counts: requests against what is
 Where a member tells of no node, or the pods ask for nothing, it is not known.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from fedns.placement import item, pod
+from fedns.placement import item, pod, quantity
 
-SUFFIXES = {
-    "m": Fraction(1, 1000),
-    "": Fraction(1),
-    **{unit: Fraction(1000 ** (at + 1)) for at, unit in enumerate("kMGTPE")},
-    **{f"{unit}i": Fraction(1024 ** (at + 1)) for at, unit in enumerate("KMGTPE")},
-}
-_QUANTITY = re.compile(
-    r"([+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,2})?)([A-Za-z]{0,2})", re.ASCII
-)
 PODS = "pods"
 DONE = ("Succeeded", "Failed")
 
@@ -78,13 +68,7 @@ def _wanted(found: item.Item) -> Amounts:
 
 def _amounts(told: Any) -> Amounts:
     found = told.items() if isinstance(told, Mapping) else ()
-    return {name: amount for name, text in found if (amount := quantity(str(text))) is not None}
-
-
-def quantity(text: str) -> Fraction | None:
-    """A quantity of Kubernetes (`500m`, `1Gi`, `2`, `1e3`); None: it is none."""
-    found = _QUANTITY.fullmatch(text)
-    return Fraction(found[1]) * SUFFIXES[found[2]] if found and found[2] in SUFFIXES else None
+    return {name: amount for name, text in found if (amount := quantity.read(str(text))) is not None}
 
 
 def _ready(node: item.Item) -> bool:

@@ -10,6 +10,9 @@ from typing import NamedTuple
 from fedns.model.propagation import Affinity, Placement
 from fedns.placement import division, item, legacy, matching, pod, spreading
 
+FEW = ": a larger share would give it one"
+WHOLE = "what `spec.replicas` of a {} means is not known: it is not divided, every member gets it whole"
+
 
 class Load(NamedTuple):
     """`here`: the members that have the object; `replicas`: how many of theirs; `room` as in `division`."""
@@ -77,8 +80,8 @@ def _grouped(
     stopped, able = _filtered(found, placement, affinity, members, load)
     if not able:
         raise _Nobody("no member is selected", stopped)
-    order = {each.name: (int(each.name not in load.here), -load.room.get(each.name, 0)) for each in able}
-    taken = spreading.taken(able, placement.spread, order)
+    order = {each.name: (int(each.name not in load.here), -_takes(load, each.name)) for each in able}
+    taken = spreading.taken(able, placement.spread, order, _need(found, placement, load))
     stopped |= taken.left
     if taken.error:
         raise _Nobody(taken.error, stopped)
@@ -86,15 +89,31 @@ def _grouped(
     total = pod.replicas(found)
     if total is None or pod.kind(found) == ("", "Pod"):
         names = [each.name for each in taken.members]
-        return Decision(dict.fromkeys(names), dict.fromkeys(names, (because,)), stopped)
+        whole = placement.division and total is None and item.number(found, "spec", "replicas") is not None
+        doubts = (WHOLE.format(item.ref(found).kind),) if whole else ()
+        return Decision(dict.fromkeys(names), dict.fromkeys(names, (because,)), stopped, doubts)
     uid = str(item.metadata(found).get("uid") or "")
-    whole = division.Load(total, uid, load.replicas, load.room)
+    told = division.Load(total, uid, load.replicas, load.room)
     made = (
-        division.divided(placement.division, whole, taken.members)
+        division.divided(placement.division, told, taken.members)
         if placement.division
         else division.duplicated(total, taken.members)
     )
     return _shared(made, total, because, stopped)
+
+
+def _need(found: item.Item, placement: Placement, load: Load) -> spreading.Need:
+    """What the members that are taken must have room for: where it is room that divides, what they have and
+    can take beside."""
+    by = placement.division
+    if by is None or not (by.available or by.preference == "Aggregated"):
+        return spreading.Need()
+    return spreading.Need(pod.replicas(found) or 0, {name: _takes(load, name) for name in load.room})
+
+
+def _takes(load: Load, name: str) -> int:
+    """How many replicas a member has and can take beside."""
+    return load.room.get(name, 0) + load.replicas.get(name, 0)
 
 
 def _filtered(
@@ -123,7 +142,7 @@ def _shared(made: division.Divided, total: int, because: str, stopped: dict[str,
     replicas: dict[str, int | None] = {
         name: count for name, count in made.replicas.items() if name not in none
     }
-    doubts = [f"{name} gets 0 of {total} replicas, and so not the object" for name in sorted(none)]
+    doubts = [f"{name} gets 0 of {total} replicas, and so not the object{FEW}" for name in sorted(none)]
     stopped = stopped | {name: made.why.get(name, "it gets no replicas") for name in none}
     why: dict[str, tuple[str, ...]] = {name: (because, made.why[name]) for name in replicas}
     return Decision(replicas, why, stopped, tuple(filter(None, (made.doubt, *doubts))), short=made.short)

@@ -30,7 +30,7 @@ def divided(
     total: int, weights: Mapping[str, int], uid: str = "", before: Mapping[str, int] | None = None
 ) -> dict[str, int]:
     """`total` replicas by member, on top of those of `before`. `uid` is the object's, for ties."""
-    names = sorted(weights, reverse=_odd(uid))
+    names = sorted(weights, reverse=odd(uid))
     seats = dict.fromkeys(names, 0) | dict(before or {})
     claims = [_Claim(name, at, weights[name], seats[name]) for at, name in enumerate(names)]
     heapq.heapify(claims)
@@ -41,8 +41,8 @@ def divided(
     return seats | {each.name: each.seats for each in claims}
 
 
-def _odd(uid: str) -> bool:
-    """Whether the FNV-1a hash of an UID is odd."""
+def odd(uid: str) -> bool:
+    """Whether the FNV-1a hash of an UID is odd: all that counts of it."""
     found = FNV_OFFSET
     for byte in uid.encode():
         found = ((found ^ byte) * FNV_PRIME) & 0xFFFFFFFF

@@ -13,6 +13,16 @@ from fedns.placement import matching
 Members = Sequence[matching.Member]
 
 
+class Need(NamedTuple):
+    """How many replicas there are to be room for, and who has how much; 0: room is no matter."""
+
+    replicas: int = 0
+    room: Mapping[str, int] = {}
+
+
+NO_NEED = Need()
+
+
 class Taken(NamedTuple):
     """`members` in order of preference; those that were left, and why; `error`: why there is no placement."""
 
@@ -21,7 +31,9 @@ class Taken(NamedTuple):
     error: str = ""
 
 
-def taken(members: Members, spread: Sequence[Spread], order: Mapping[str, tuple[int, ...]]) -> Taken:
+def taken(
+    members: Members, spread: Sequence[Spread], order: Mapping[str, tuple[int, ...]], need: Need = NO_NEED
+) -> Taken:
     """The members that the constraints leave. `order` sorts members, the smallest first."""
     ranked = sorted(members, key=lambda each: (order.get(each.name, ()), each.name))
     left: dict[str, str] = {}
@@ -39,13 +51,17 @@ def taken(members: Members, spread: Sequence[Spread], order: Mapping[str, tuple[
         out = [one.name for one in ranked if one.name not in within and one.name not in left]
         left |= dict.fromkeys(out, f"{each.most} of {what} are taken already")
         ranked = [one for one in ranked if one.name in within]
-    return _limited(ranked, spread, groups, left)
+    return _limited(ranked, spread, (groups, need), left)
 
 
 def _limited(
-    ranked: Members, spread: Sequence[Spread], groups: Mapping[str, Sequence[str]], left: dict[str, str]
+    ranked: Members,
+    spread: Sequence[Spread],
+    by: tuple[Mapping[str, Sequence[str]], Need],
+    left: dict[str, str],
 ) -> Taken:
     """With no more members than asked for, one of each group before a second of any."""
+    groups, need = by
     for each in spread:
         if each.field != "cluster":
             continue
@@ -53,10 +69,28 @@ def _limited(
             error = f"{_number(len(ranked), 'cluster')}, and {each.least} are asked for"
             return Taken((), left, error)
         if each.most and len(ranked) > each.most:
-            chosen = _turns(ranked, groups)[: each.most]
+            turns = _turns(ranked, groups)
+            chosen = turns[: each.most] if groups else _roomy(turns, each.most, need)
             left |= {one.name: f"{each.most} are taken already" for one in ranked if one.name not in chosen}
             ranked = [one for one in ranked if one.name in chosen]
     return Taken(tuple(ranked), left)
+
+
+def _roomy(names: list[str], most: int, need: Need) -> list[str]:
+    """The first, but for those that others with more room take the place of, the last first, until there is
+    enough; where there never is, the first."""
+    chosen, rest = names[:most], names[most:]
+    for at in reversed(range(most)):
+        best = max(rest, key=lambda name: need.room.get(name, need.replicas))
+        if _enough(chosen, need):
+            return chosen
+        if need.room.get(best, need.replicas) > need.room.get(chosen[at], need.replicas):
+            rest[rest.index(best)], chosen[at] = chosen[at], best
+    return chosen if _enough(chosen, need) else names[:most]
+
+
+def _enough(chosen: Sequence[str], need: Need) -> bool:
+    return sum(need.room.get(name, need.replicas) for name in chosen) >= need.replicas
 
 
 def _turns(ranked: Members, groups: Mapping[str, Sequence[str]]) -> list[str]:

@@ -30,6 +30,8 @@ JOB_LABELS = (
     "batch.kubernetes.io/controller-uid",
     "batch.kubernetes.io/job-name",
 )
+BOUND = "pv.kubernetes.io/bound-by-controller"
+"""A cluster has chosen the volume of a claim; without, whoever wrote the claim has."""
 ANNOTATIONS: dict[tuple[str, str], tuple[str, ...]] = {
     ("apps", "Deployment"): (
         "deployment.kubernetes.io/revision",
@@ -38,7 +40,7 @@ ANNOTATIONS: dict[tuple[str, str], tuple[str, ...]] = {
     ("", "PersistentVolumeClaim"): (
         "volume.kubernetes.io/selected-node",
         "pv.kubernetes.io/bind-completed",
-        "pv.kubernetes.io/bound-by-controller",
+        BOUND,
     ),
 }
 TOKEN = "kubernetes.io/service-account-token"
@@ -51,11 +53,11 @@ def pruned(found: item.Item) -> dict[str, Any]:
         item.drop(made, "metadata", field)
     made.pop("status", None)
     what = item.ref(found)
-    for name in (APPLIED, *ANNOTATIONS.get((what.group, what.kind), ())):
-        item.drop(made, "metadata", "annotations", name)
     cut = CUTS.get((what.group, what.kind))
     if cut:
         cut(made)
+    for name in (APPLIED, *ANNOTATIONS.get((what.group, what.kind), ())):
+        item.drop(made, "metadata", "annotations", name)
     return made
 
 
@@ -95,7 +97,8 @@ def _secret(made: dict[str, Any]) -> None:
 
 
 def _claim(made: dict[str, Any]) -> None:
-    item.drop(made, "spec", "volumeName")
+    if BOUND in item.annotations(made):
+        item.drop(made, "spec", "volumeName")
 
 
 CUTS = {

@@ -5,7 +5,6 @@ still. A look costs two words of shared memory. Before there are tables everythi
 was read last stays good while they are replaced.
 """
 
-import contextlib
 import logging
 import random
 from collections import Counter
@@ -29,7 +28,8 @@ _log = logging.getLogger("fedns.gateway")
 
 class Service:
     """One pool as this worker has it. `active` counts what is under way, `busy` by endpoint's
-    tag where that matters."""
+    tag where that matters. One that no route leads to any more (`raw` is None) stays as it was: who asks for
+    it was decided on before."""
 
     __slots__ = ("_born", "active", "balancer", "bench", "budget", "busy", "key", "pool", "raw", "seen")
 
@@ -48,7 +48,11 @@ class Service:
         if raw != self.raw:
             before = self.raw is not None and self.pool
             self.raw = raw
-            self.pool = route.pool(raw) if raw else route.Pool()
+            if raw is None:
+                self.bench.keep(route.Pool(), monotonic())
+                self.arrange()
+                return
+            self.pool = route.pool(raw)
             if self._born is not None and before:
                 self._born = _grown(self._born, before, self.pool)
             self.bench.keep(self.pool, monotonic())
@@ -69,6 +73,8 @@ class Service:
 
     def held_against(self, endpoint: route.Endpoint, taken: bool, now: float) -> bool:
         """It failed; `taken`: after it could be reached. Whether it sits out now."""
+        if self.raw is None:
+            return False
         if taken:
             sits = self.bench.stumbled(endpoint, now)
         else:
@@ -79,7 +85,7 @@ class Service:
 
     def sickened(self, endpoint: route.Endpoint, now: float) -> bool:
         """It answered that it cannot serve. Whether it sits out now."""
-        if not self.bench.sickened(endpoint, self.pool, now):
+        if self.raw is None or not self.bench.sickened(endpoint, self.pool, now):
             return False
         self.arrange()
         return True
@@ -117,8 +123,7 @@ class Directory:
         if not self._current.look(again=not self.ready):
             return
         self._marks = self._current.marks
-        with contextlib.suppress(KeyError):  # tables of an earlier version
-            self._renew()
+        self._renew()
 
     def look(self) -> route.Table:
         """The routes as of now."""
@@ -133,7 +138,10 @@ class Directory:
             return
         if self._marks is not None:  # before the view: what comes between is looked at again
             self._first, self._second = self._marks[0], self._marks[1]
-        view = reader.view(DB)
+        try:
+            view = reader.view(DB)
+        except KeyError:  # tables of an earlier version, or that are being made: they are opened again
+            return
         try:
             raw = view.get(route.ROUTES)
             self.terms = terms.decode(view.get(terms.TERMS))

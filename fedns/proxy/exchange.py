@@ -89,6 +89,7 @@ class Exchange(Journey):
         if limits is not None and not self._within(limits, decision):
             return False
         if decision.authenticate:
+            self.inbound.hall.directory.service(decision.pool)  # routes may be others when the word comes
             self._opening = self.inbound.hall.loop.create_task(self._authenticate(decision))
         return not decision.authenticate
 

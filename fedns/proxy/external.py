@@ -24,6 +24,8 @@ _OURS = frozenset(
 _BODY = frozenset((b"content-length", b"transfer-encoding", b"connection", b"upgrade"))
 _WITHOUT = _OURS | _BODY
 _NEVER = framing.HOP | {b"host"}
+_Key = tuple[bytes, External, bytes]
+"""Whose location, what is asked there just now, and of which client."""
 _UNKEPT = (b"no-store", b"no-cache", b"private")
 
 
@@ -46,11 +48,11 @@ class Externals:
 
     def __init__(self, aside: Aside) -> None:
         self._aside = aside
-        self._kept: dict[tuple[bytes, bytes], tuple[float, Answer]] = {}
+        self._kept: dict[_Key, tuple[float, Answer]] = {}
 
     async def ask(self, asked: External, rule: bytes, head: Head, wire: bytes) -> Verdict:
         """`wire`: the head that the backend would get; `rule`: whose location it is."""
-        key = (rule, variables.fill(asked.cache_key, head)) if asked.cache_key else None
+        key = (rule, asked, variables.fill(asked.cache_key, head)) if asked.cache_key else None
         answer = self._remembered(key) if key is not None else None
         if answer is None:
             try:
@@ -76,11 +78,11 @@ class Externals:
         line = b" ".join((asked.method or b"GET", url.target, b"HTTP/1.1"))
         return await self._aside.ask(place, onward.altered(wire, line, _WITHOUT, fields), PATIENCE)
 
-    def _remembered(self, key: tuple[bytes, bytes]) -> Answer | None:
+    def _remembered(self, key: _Key) -> Answer | None:
         until, answer = self._kept.get(key, (0.0, None))
         return answer if monotonic() < until else None
 
-    def _remember(self, key: tuple[bytes, bytes], asked: External, answer: Answer) -> None:
+    def _remember(self, key: _Key, asked: External, answer: Answer) -> None:
         spans = dict(asked.cache)
         seconds = spans.get(answer.status, spans.get(0, 0))
         said = b",".join(_values(answer, b"cache-control")).lower()

@@ -48,7 +48,7 @@ class Seals:
         self._age = -1
         self._named: dict[str, Seal | None] = {}
         self._backends: dict[Upstream, ssl.SSLContext | None] = {}
-        self._made: dict[tuple[Tls, Certificate], ssl.SSLContext | None] = {}
+        self._made: dict[tuple[Tls, Certificate, Certificate | None], ssl.SSLContext | None] = {}
         self._toward: dict[tuple[Upstream, Certificate | None], ssl.SSLContext | None] = {}
 
     def _follow(self) -> None:
@@ -85,10 +85,12 @@ class Seals:
         return route.sealed(self._directory.table, name)
 
     def _context(self, asked: Tls, certificate: Certificate) -> ssl.SSLContext | None:
-        key = (asked, certificate)
+        wants = asked.clients and asked.verify in ("on", "optional")
+        clients = self._directory.certificate(asked.clients) if wants else None
+        key = (asked, certificate, clients)
         if key not in self._made:
             try:
-                self._made[key] = _server(asked, certificate, self._directory)
+                self._made[key] = _server(*key)
             except (OSError, ValueError) as error:
                 name = asked.certificate.decode() or "the default certificate"
                 _log.error("a certificate cannot be used", extra=logs.fields(name=name, error=str(error)))
@@ -107,7 +109,8 @@ class Seals:
         return self._backends[upstream]
 
 
-def _server(asked: Tls, certificate: Certificate, directory: Directory) -> ssl.SSLContext:
+def _server(asked: Tls, certificate: Certificate, clients: Certificate | None) -> ssl.SSLContext:
+    """`clients`: whose word on clients counts, where one is asked for."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     made.num_tickets = 1  # who comes back needs no more, and each has to be sealed
@@ -119,10 +122,9 @@ def _server(asked: Tls, certificate: Certificate, directory: Directory) -> ssl.S
     made.set_alpn_protocols(_ALPN if asked.most in ("1.0", "1.1") else _BOTH)
     _load(made, certificate)
     if asked.clients and asked.verify in ("on", "optional"):
-        found = directory.certificate(asked.clients)
-        if found is None or not found.authorities:
+        if clients is None or not clients.authorities:
             raise ValueError(f"{asked.clients.decode()} has no authorities for clients")
-        made.load_verify_locations(cadata=found.authorities.decode("ascii"))
+        made.load_verify_locations(cadata=clients.authorities.decode("ascii"))
         made.verify_mode = ssl.CERT_OPTIONAL  # who has none is told so in HTTP
     return made
 

@@ -19,7 +19,7 @@ cdef class Rows:
     cdef unsigned long long _seed, _mark
     cdef long long _stamp
     cdef int _age
-    cdef bint _opened, _marked, _ready
+    cdef bint _opened, _marked, _ready, signed
     cdef object _tables
     cdef dict _denials, _below
     cdef object atlas
@@ -53,7 +53,7 @@ cdef class Core:
     cdef Rows _rows
     cdef Gate _gate
     cdef object _hand
-    cdef bint _signed, _wildcard
+    cdef bint _do, _wildcard
     cdef unsigned long long[::1] _cells
     cdef long long[::1] _counted, _sized, _bounds
     cdef Py_ssize_t _asked, _told, _latency, _total, _batches

@@ -84,28 +84,44 @@ class Member(Struct, frozen=True):
 
 
 class Problem(Struct, frozen=True):
-    """Bad input in force: `source` is what read it (`member:NAME`, `fleet`, `zones`, `config`)."""
+    """Bad input in force: `source` is what read it (`member:NAME`, `fleet`, `zones`, `config`), `severity`
+    `error`, or `warning` of what counts as it is."""
 
     source: str
     where: str
     what: str
     hint: str
+    severity: str = "error"
+
+
+class Farewell(Struct, frozen=True):
+    """Whether clients may still come to what was taken out: in so many `seconds` no cache remembers it
+    (0: now; null: clients of `services`, `count` of them, are sent there, for nobody else can serve them).
+    `workers` still have an older table."""
+
+    seconds: float | None
+    services: list[str]
+    count: int
+    workers: list[str]
 
 
 class Order(Struct, frozen=True):
-    """An operator's word (`up`, `down`, `drain`) in force until `until` (null: until taken back)."""
+    """An operator's word (`up`, `down`, `drain`) in force until `until` (null: until taken back). One
+    that takes out has a `farewell`."""
 
     target: str
     word: str
     issued: float
     until: float | None
     reason: str
+    farewell: Farewell | None = None
 
 
 class Copy(Struct, frozen=True):
     """An object of the fleet in one member. `state`: applied, waiting, drifted, failing, stopped (it is to be
-    left alone), removing, leaving (it becomes nobody's), held (its removal waits for a word); `what`: why, or
-    the API server's words."""
+    left alone), removing, leaving (it becomes nobody's), held (its removal waits: for its clients, or for a
+    word); `what`: why, or the API server's words; `since` when it stands so (null: it is as it should be, or
+    not known); `hint`: what to do about it."""
 
     member: str
     kind: str
@@ -113,6 +129,34 @@ class Copy(Struct, frozen=True):
     policy: str
     state: str
     what: str
+    since: float | None = None
+    hint: str = ""
+
+
+class Portion(Struct, frozen=True):
+    """The copies of one policy in one member: how many there are to be, and how many stand how."""
+
+    policy: str
+    member: str
+    desired: int
+    states: dict[str, int]
+
+
+class Whereabouts(Struct, frozen=True):
+    """An object of the fleet and one member (empty: no member gets it). `place`: the file:line of its policy;
+    `why` it goes there, or the first condition that stopped it; `state` (empty: no copy is to be there),
+    `what`, `since` and `hint` of its copy."""
+
+    kind: str
+    object: str
+    member: str
+    policy: str
+    place: str
+    why: list[str]
+    state: str
+    what: str
+    since: float | None
+    hint: str = ""
 
 
 class Consent(Struct, frozen=True, forbid_unknown_fields=True):
@@ -259,6 +303,14 @@ class Problems(Page, frozen=True):
 
 class Copies(Page, frozen=True):
     items: list[Copy]
+
+
+class Portions(Page, frozen=True):
+    items: list[Portion]
+
+
+class AllWhereabouts(Page, frozen=True):
+    items: list[Whereabouts]
 
 
 class Orders(Page, frozen=True):

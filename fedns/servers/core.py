@@ -68,6 +68,7 @@ class Rows:
         self._mark = 0
         self._denials: dict[int, tuple[int, bytes]] = {}
         self._flats: tuple[tuple[bytes, int], ...] = ()
+        self.signed = False
         self._below: dict[bytes, tuple[int, bytes]] = {}
         self.atlas = places.Places(places.Atlas())
         self.renew()
@@ -103,6 +104,7 @@ class Rows:
             self._ready = get(node.READY) is not None
             self._denials = dict(enumerate(node.denials(get(node.ZONES) or b"")))
             self._flats = node.flats(get(node.ZONES) or b"")
+            self.signed = self._tables.signed()
             self._below = {}
             self.atlas = places.current(self._tables)
             self._stamp = stamp
@@ -238,7 +240,7 @@ class Core:
         self._asked, self._told, self._latency = layout.asked, layout.told, layout.latency
         self._total, self._batches = layout.total, layout.batches
         self._end = self._rtype = self._opt = self._limit = 0
-        self._signed = False
+        self._do = False
         self._foreseen = memoryview(array("Q", bytes(8 * _SIZE)))
 
     def turn(self) -> int:
@@ -268,7 +270,6 @@ class Core:
         for place in range(count):
             self._lengths[place] = 0
         try:
-            self._signed = self._hand.signed()
             self._rows.begin()
             self._foresee(count)
             for place in range(count):
@@ -324,7 +325,7 @@ class Core:
         if row >= 0 and self._rows.octets[row + _RCODE] == _BY_PLACE:
             there: int = self._hand.place(at // _SLOT, self._rows.atlas) + 1
             row = self._rows.find(named, self._rtype + (there << _PLACES))
-        if row < 0:
+        if row < 0 or (self._do and self._rows.signed):  # perhaps of a younger generation than `_bare` knew
             return 0
         length = self._compose(at, row)
         return length if length <= self._limit else 0
@@ -355,7 +356,7 @@ class Core:
         self._opt = asked[at + 11]
         if self._opt:
             return self._bare(end + 5, stop)
-        self._limit = _CLASSIC
+        self._limit, self._do = _CLASSIC, False
         return self._end == stop
 
     def _bare(self, at: int, stop: int) -> bool:
@@ -365,8 +366,8 @@ class Core:
             return False
         size = asked[at + 3] << 8 | asked[at + 4]
         rest = octets.word(asked, at + 5, 6)
-        self._limit = min(size, _OWN)
-        return _CLASSIC <= size <= _COMMON and (not rest or (rest == _DO and not self._signed))
+        self._limit, self._do = min(size, _OWN), rest == _DO
+        return _CLASSIC <= size <= _COMMON and (not rest or (rest == _DO and not self._rows.signed))
 
     def _compose(self, at: int, row: int) -> int:
         """Header, question, the row's answer in its turn, OPT record; the length."""

@@ -94,6 +94,8 @@ class Worker:
         self._certificate: tls.Certificate | None = None
         self._kit = prompt.kit(source, seed)
         self._stopping = False
+        self._stamp = -1
+        self._told: tuple[bytes | None, bytes | None] = None, None
 
     def add_udp(self, sock: socket.socket, member: str = "") -> None:
         """`member`: all who ask there are inside of it; empty: of none."""
@@ -116,6 +118,7 @@ class Worker:
         """The replies of one generation; None where none may be sent."""
         view, reply = self._source.view(), respond.respond
         try:
+            self._heed(view)
             return [
                 reply(view, packet, limit, asker) for packet, asker in zip(packets, clients, strict=False)
             ]
@@ -162,6 +165,16 @@ class Worker:
 
     def _stop(self) -> None:
         self._stopping = True
+
+    def _heed(self, view: tables.View | Nothing) -> None:
+        """What a generation says of serving holds for its first answer: no signed zone is told unsigned."""
+        stamp = self._source.opened + view.stamp()
+        if stamp == self._stamp:
+            return
+        told = view.get(tables.SERVER), view.get(tables.SIGNING)
+        if told != self._told:
+            self._host.renew(client.decode(told[0]), int(time()), told[1])
+        self._stamp, self._told = stamp, told
 
     def _tick(self) -> None:
         self._source.look()

@@ -19,6 +19,9 @@ class Tables(Protocol):
 
     def get(self, key: bytes, /) -> bytes | None: ...
 
+    def signed(self) -> bool:
+        """Whether there are zones with signatures, which are not the core's."""
+
     def close(self) -> None: ...
 
 
@@ -36,9 +39,6 @@ class Hand(Protocol):
 
     def failed(self) -> None:
         """Called amid an exception, which is let pass or told."""
-
-    def signed(self) -> bool:
-        """Whether there are zones with signatures, which are not the core's."""
 
     def others(self, count: int) -> int:
         """Answers what the core has left; how many of that get no reply."""

@@ -11,7 +11,7 @@ import msgspec
 from fedns.servers import api
 
 PARAMETERS = {
-    "name": "a domain name, or a member's name in lists",
+    "name": "a domain name, a member's name in lists, or `[KIND/][NAMESPACE/]NAME` of objects, with * and ?",
     "type": "record type, such as A, AAAA, SRV, TXT",
     "from": "address of the client who asks",
     "region": "only this region",

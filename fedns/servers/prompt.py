@@ -77,6 +77,9 @@ class Reading:
         self.get, self.close = view.get, view.close
         return self._source.opened + view.stamp()
 
+    def signed(self) -> bool:
+        return self.get(tables.SIGNING) is not None
+
 
 class Kit(NamedTuple):
     """What the listeners of one worker share: the core's form, its rows, a secret number."""
@@ -112,9 +115,6 @@ class Listener(dns_udp.Listener):
     def _batch(self) -> int:
         count: int = self._core.turn()
         return count
-
-    def signed(self) -> bool:
-        return bool(self._host.signers)
 
     def place(self, index: int, known: places.Places) -> int:
         asker = self._senders[index]

@@ -47,6 +47,14 @@ class Catalog:
         entries = (one for content in self._ailing.values() for one in content.entries.values())
         return any(one.trouble and one.value is None and one.key[0] for one in entries)
 
+    def places(self) -> Iterator[tuple[ObjectKey, str]]:
+        """`file:line` of the objects whose lines are kept."""
+        for path, content in self._contents.items():
+            for digest, line in content.lines.items():
+                entry = content.entries.get(digest)
+                if entry is not None and self._holders.get(entry.key, ("",))[0] == path:
+                    yield entry.key, f"{self._show(path)}:{line}"
+
     def problems(self) -> tuple[Problem, ...]:
         found = [problem for content in self._ailing.values() for problem in content.problems]
         found += self._broken.values()

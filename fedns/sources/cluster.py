@@ -53,7 +53,7 @@ class Cluster:
         self.places = Places(member.region, member.zones, ())
         self.exports: buckets.Buckets[Export] = buckets.NOTHING
         self.imports: buckets.Buckets[tuple[str, ...]] = buckets.NOTHING
-        self._clusterid = ""
+        self._clusterid, self._listed = "", False
         self._named: frozenset[str] = frozenset()
         self._declared: dict[str, Declared] = {}
         self._slices: dict[str, tuple[tuple[ObjectKey, Slice], ...]] = {}
@@ -103,6 +103,14 @@ class Cluster:
         before, self._named = self._named, services if self.member.endpoints else frozenset()
         return self._settle({key for key in before ^ self._named if key in self._declared})
 
+    def listed(self, whole: bool) -> frozenset[str]:
+        """Whether all endpoints are known: a Service that selects some and has none then has none ready. Who
+        differs."""
+        if whole == self._listed:
+            return frozenset()
+        self._listed = whole
+        return self._settle(set(self._declared.keys() - self._slices.keys()))
+
     def objects(self, service: str) -> tuple[ObjectKey, ...]:
         """The objects that tell of a service."""
         namespace, _, name = service.partition("/")
@@ -151,8 +159,11 @@ class Cluster:
         if inside is not None and not inside.published and inside.export is None:
             return None
         readiness = self._readiness(key)
+        if declared.elsewhere and not readiness:
+            return None
         told = self._endpoints(key) if key in self._named else None
-        return ShardFacts(declared.addresses, declared.hostnames, declared.ports, readiness, told, inside)
+        given = declared.addresses, declared.hostnames, declared.ports
+        return ShardFacts(*given, readiness, told, inside, declared.parting)
 
     def _inside(self, key: str, declared: Inward) -> facts.Inside:
         """The Service as its cluster has it."""
@@ -203,7 +214,7 @@ class Cluster:
     def _readiness(self, key: str) -> tuple[ZoneReadiness, ...] | None:
         current = self._current(key)
         if not current:
-            return None
+            return () if self._listed and self._declared[key].selects else None
         backends: dict[int, Endpoint] = {}
         for one in current:
             for endpoint in one.endpoints:

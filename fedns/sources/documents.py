@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import yaml
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from fedns.errors import Problem
 from fedns.sources import dumps, hints, objects
@@ -34,21 +34,23 @@ class Broken(Exception):
 
 class Entry(Struct, frozen=True, gc=False):
     """One object of a file: `value` is what its kind's strip left (None: nothing), `trouble` why; `doubt` is
-    what is odd about a value that counts."""
+    what is odd about a value that counts. `located`: its line is kept."""
 
     key: ObjectKey
     value: Any
     trouble: str = ""
     doubt: str = ""
+    located: bool = False
 
 
 class Content(Struct, frozen=True):
     """A file as last read: its entries by digest of their text, in file order, and its problems; `dump`
-    where it is a long JSON list."""
+    where it is a long JSON list, `lines` of entries that are located."""
 
     entries: Mapping[int, Entry] = {}
     problems: tuple[Problem, ...] = ()
     dump: dumps.Dump | None = None
+    lines: Mapping[int, int] = {}
 
 
 class _Names(Struct, gc=False):
@@ -69,11 +71,13 @@ class _Whole(Struct, gc=False):
 
 
 class _Item(Struct, gc=False):
-    """An object not decoded yet. `convert` decodes it to a type; `line` finds it in the file."""
+    """An object not decoded yet. `convert` decodes it to a type; `line` finds it in the file; `twice` is a
+    key that one of its maps has twice, where that is known."""
 
     list_kind: tuple[str, str]
     convert: Callable[[Any], Any]
     line: Callable[[], int]
+    twice: Callable[[], str] = str
 
 
 class _Items(NamedTuple):
@@ -90,6 +94,7 @@ _NOTHING = Entry(("", "", ""), None)
 _NO_KIND = Entry(("", "", ""), None, "no Kubernetes object: it has no `kind`")
 _BAD = (msgspec.MsgspecError, objects.WrongShape, RecursionError, UnicodeDecodeError)
 """What decoding and stripping one object may raise."""
+_ENDLESS = "something in it contains itself, by an alias, or is nested too deep"
 _INDENT = re.compile(r"^[ \-?:]+", re.MULTILINE)
 _whole = msgspec.json.Decoder(_Whole)
 _decoders: dict[Any, Any] = {}
@@ -134,14 +139,19 @@ class _Reading:
         keys = [entry.key for entry in entries.values() if entry is not _NOTHING]
         if len(set(keys)) < len(keys):
             entries = dict(self._first(items, entries))
-        return Content(entries, (*self._problems, *self._doubts), items.dump)
+        lines = {
+            digest: items.item(at).line()
+            for at, digest in enumerate(items.digests)
+            if digest in entries and entries[digest].located
+        }
+        return Content(entries, (*self._problems, *self._doubts), items.dump, lines)
 
     def kept(self, found: Content) -> Content:
         """YAML with trouble in it may be half written: objects that it does not tell (any more) stay."""
         there = {entry.key for entry in found.entries.values()}
         before = self._previous.entries.items()
         missed = {digest: old for digest, old in before if old.value is not None and old.key not in there}
-        return Content({**found.entries, **missed}, found.problems) if missed else found
+        return structs.replace(found, entries={**found.entries, **missed}) if missed else found
 
     def cut(self, found: Content, line: int) -> Content:
         """YAML that ends within a line: its last object stays as it was, too."""
@@ -150,12 +160,12 @@ class _Reading:
         old = self._last_good(found.entries[last].key) if found.entries else None
         if old is not None and old != found.entries[last].value:
             entries[last] = Entry(found.entries[last].key, old, "half written")
-        whole = self.kept(Content(entries, found.problems))
+        whole = self.kept(structs.replace(found, entries=entries))
         if whole.entries == found.entries:
             return found
         hint = "its last object, and objects that it lacks, stay as they were until the line has an end"
         problem = Problem(f"{self._path}:{line}", "the file ends within a line (being written?)", hint)
-        return Content(whole.entries, (*found.problems, problem))
+        return structs.replace(whole, problems=(*found.problems, problem))
 
     def _fresh(self, item: _Item) -> Entry:
         entry = self._entry(item)
@@ -163,7 +173,7 @@ class _Reading:
             self._complain(item, entry.trouble)
         if entry.doubt:
             self._doubts.append(
-                Problem(f"{self._path}:{item.line()}", f"{_called(entry.key)}: {entry.doubt}")
+                Problem.warning(f"{self._path}:{item.line()}", f"{_called(entry.key)}: {entry.doubt}")
             )
         return entry
 
@@ -199,11 +209,15 @@ class _Reading:
             key = (f"{version[1]}.{version[0].partition('/')[0]}", *key[1:])
         try:
             value = kind.strip(item.convert(kind.shape))
-            return Entry(key, value, doubt="" if value is None else kind.doubt(value))
+            twice = item.twice() if kind.located else ""
+            if twice:
+                raise objects.WrongShape(f"`{twice}` is there twice, and only one of them can count")
+            return Entry(key, value, doubt="" if value is None else kind.doubt(value), located=kind.located)
         except _BAD as error:
             hint = hints.shape(str(error), kind.shape)
             meant = f" ({hint})" if hint else ""
-            return Entry(key, self._last_good(key), f"{_called(key)}: {error}{meant}")
+            said = _ENDLESS if isinstance(error, RecursionError) else f"{error}{meant}"
+            return Entry(key, self._last_good(key), f"{_called(key)}: {said}")
 
     def _last_good(self, key: ObjectKey) -> Any:
         if self._good is None:
@@ -330,7 +344,25 @@ def _yaml_item(loader: yaml.CSafeLoader, node: yaml.Node, list_kind: tuple[str, 
             built.append(_construct(loader, node))
         return msgspec.convert(built[0], shape)
 
-    return _Item(list_kind, convert, lambda: int(node.start_mark.line) + 1)
+    return _Item(list_kind, convert, lambda: int(node.start_mark.line) + 1, lambda: _twice(node))
+
+
+def _twice(node: yaml.Node) -> str:
+    """A key that stands twice in one map, where YAML takes the last."""
+    found, seen = [node], set[int]()
+    while found:
+        each: Any = found.pop()
+        if id(each) in seen or isinstance(each, yaml.ScalarNode):
+            continue
+        seen.add(id(each))
+        rows = each.value if isinstance(each, yaml.MappingNode) else ((None, below) for below in each.value)
+        keys = set[str]()
+        for key, below in rows:
+            if isinstance(key, yaml.ScalarNode) and key.value in keys:
+                return str(key.value)
+            keys.add(key.value if isinstance(key, yaml.ScalarNode) else "")
+            found.append(below)
+    return ""
 
 
 def _construct(loader: yaml.CSafeLoader, node: yaml.Node) -> Any:

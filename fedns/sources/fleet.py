@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
 
+from fedns import beat
 from fedns.errors import Problem
 from fedns.kube import client, informer
 from fedns.kube.resource import Resource
@@ -123,7 +124,7 @@ class Fleet:
         begun = time.time()
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._patience()):
+                async with beat.timeout(self._patience()):
                     await self._news.wait()
             self._news.clear()
             for chapter in self.chapters:

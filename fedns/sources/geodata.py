@@ -13,6 +13,7 @@ from ipaddress import IPv4Address
 
 import maxminddb
 
+from fedns import beat
 from fedns.errors import Problem
 from fedns.sources import change, tree
 
@@ -40,7 +41,7 @@ class Geodata:
             news = await asyncio.to_thread(self.look)
             for each in news:
                 publish(each)
-            await asyncio.sleep(LOOK_S)
+            await beat.sleep(LOOK_S)
 
     def look(self) -> tuple[change.Change, ...]:
         """What is new. A file that is being written is looked at again."""

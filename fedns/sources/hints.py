@@ -14,6 +14,17 @@ from fedns import schema
 
 _FIELD = re.compile(r"Object contains unknown field `([^`]*)`(?: - at `\$\.?([^`]*)`)?\Z")
 _WORD = re.compile(r"Invalid enum value '(.*)' - at `\$\.([^`]*)`\Z")
+_OTHERWISE = tuple(
+    (re.compile(rf"Expected `(?:{wanted})(?: \| null)?`, got `(?:{got})`"), hint)
+    for wanted, got, hint in (
+        ("str", "int|float|bool", "in quotes it is text"),
+        ("int", "str|float", "a whole number, without quotes"),
+        ("bool", "str|int", "true or false, without quotes"),
+        ("array", "object|str|int|float|bool", "a list, `[...]` or rows that begin with `- `"),
+        ("object", "array", "one map, no list of them"),
+        ("object|array|str|int|bool", "null", "nothing is written there: say what, or take it out"),
+    )
+)
 
 
 def shape(message: str, shape: Any) -> str:
@@ -21,9 +32,11 @@ def shape(message: str, shape: Any) -> str:
     field, word = _FIELD.match(message), _WORD.match(message)
     found = field or word
     if found is None:
-        return ""
+        return next((hint for pattern, hint in _OTHERWISE if pattern.match(message)), "")
     types = _at(inspect.type_info(shape), found[2] or "")
     names = [name for each in types for name in _names(each, field is not None)]
+    if word and names and word[1][:1].lower() not in {each[:1].lower() for each in names}:
+        return f"known: {', '.join(sorted(names))}"  # `move` is another word, not `remove` misspelt
     return schema.nearest(found[1], names) if names else ""
 
 

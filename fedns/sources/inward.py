@@ -56,10 +56,13 @@ class Hosted(Placed, frozen=True, gc=False):
 def _every(found: _Service) -> Inward:
     spec = found.spec or _Spec()
     published = objects.declared(found)
-    told = published or Declared(objects.key(found.metadata), (), (), objects.ports(spec))
+    told = published or Declared(
+        objects.key(found.metadata), (), (), objects.ports(spec), bool(spec.selector)
+    )
     inside = _inside(spec, published is not None)
     unready = bool(spec.publishNotReadyAddresses)
-    return Inward(told.key, told.addresses, told.hostnames, told.ports, inside, unready)
+    own = told.addresses, told.hostnames, told.ports, told.selects, told.elsewhere, told.parting
+    return Inward(told.key, *own, inside, unready)
 
 
 def _published(found: _Service) -> Inward | None:

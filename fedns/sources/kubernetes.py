@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 from msgspec import Struct
 
+from fedns import beat
 from fedns.errors import Problem
 from fedns.kube import client, informer
 from fedns.kube.resource import Resource
@@ -39,6 +40,8 @@ SHOWN = 20
 BLOCK = 500
 """Changes taken in at a time: some milliseconds."""
 LOST = "the last known facts stay in use"
+DENIED = "401 "
+RENEW = "its token is no good any more: `fedns join NAME --rotate` makes a new one"
 
 
 class Source(NamedTuple):
@@ -131,7 +134,7 @@ class Member:
 
         async def admit() -> None:
             await self.identity.check()
-            if not feed.synced_at or feed.off:
+            if not feed.known:
                 feed.subject = _subject(kind, await self._served(kind), wish)
 
         subject = _subject(kind, kind.versions[0], wish)
@@ -154,7 +157,7 @@ class Member:
         begun = time.time()
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._patience(begun)):
+                async with beat.timeout(self._patience(begun)):
                     await self._news.wait()
             self._news.clear()
             if any(value is None and key[0] == "Service" for key, value in self._pending):
@@ -182,10 +185,16 @@ class Member:
     async def _take(self) -> None:
         """What the feeds said, into the cluster."""
         changes, self._pending = self._pending, []
+        self._touch(self._ledger.cluster.listed(self._sliced()))
         for at in range(0, len(changes), BLOCK):
             touched = self._ledger.cluster.update(self._scope.update(changes[at : at + BLOCK]))
             self._touch(touched)
             await asyncio.sleep(0)
+
+    def _sliced(self) -> bool:
+        """Whether all endpoints are known; not where only some are asked for."""
+        found = (feed for feed, kind in self._rows if kind is subjects.SLICES)
+        return not self._source.wish.selector and all(feed.known for feed in found)
 
     def _touch(self, touched: cluster.Touched) -> None:
         both = self._touched is not None and touched is not None
@@ -286,6 +295,9 @@ def complaints(feed: informer.Informer, missing: str, where: str) -> Iterator[Pr
     """What is wrong with a watch, and with single objects; `missing` is what there is not without it."""
     if feed.off:
         yield Problem(where, f"{feed.name}: {feed.off}", LOST if feed.synced_at else missing)
+    elif feed.trouble.startswith(DENIED):
+        hint = f"{LOST if feed.synced_at else missing}; {RENEW}"
+        yield Problem(where, f"{feed.name}: {feed.trouble}", hint)
     elif feed.trouble and not feed.synced_at:
         yield Problem(where, f"{feed.name}: {feed.trouble}", missing)
     for key, what in sorted(feed.troubles.items())[:SHOWN]:

@@ -5,6 +5,8 @@ the decoded object to a small frozen value; a strip returns None for objects tha
 us and raises `WrongShape` (message ends in the field path, like msgspec's) for bad values.
 """
 
+import datetime
+import math
 import re
 import socket
 import sys
@@ -17,6 +19,10 @@ from msgspec import Struct
 from fedns.model.facts import Port
 
 PUBLISH = "fedns.io/publish"
+WORKLOAD = "fedns.io/workload"
+"""Where the pods of a copied Service are, as who copied it says."""
+PARTING = "fedns.io/parting"
+"""Since when clients of a Service are sent to others, as who copied it says."""
 H2C = "kubernetes.io/h2c"
 ADDRESSES = "fedns.io/addresses"
 ZONE_LABELS = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
@@ -35,18 +41,43 @@ def _no_doubt(value: Any) -> str:
 
 class Kind(Struct, frozen=True):
     """How one kind is read: the shape msgspec decodes into, what remains of it, and what is odd about that
-    (empty: nothing) although it counts. `grouped`: its group tells it from others of the same name."""
+    (empty: nothing) although it counts. `grouped`: its group tells it from others of the same name;
+    `located`: its line in the file is kept."""
 
     shape: Any
     strip: Callable[[Any], Any]
     doubt: Callable[[Any], str] = _no_doubt
     grouped: bool = False
+    located: bool = False
 
 
 def require(good: bool, what: str, field: str) -> None:
     """WrongShape that names a field of `spec`, unless all is well."""
     if not good:
         raise WrongShape(f"{what} - at `$.spec.{field}`")
+
+
+def plain(value: Any) -> Any:
+    """The same as JSON would have it, each value in one place. WrongShape: it has no word for that."""
+    if isinstance(value, dict):
+        return {_name(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    if isinstance(value, datetime.datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    sound = value is None or isinstance(value, str | int | float)
+    if not sound or (isinstance(value, float) and not math.isfinite(value)):
+        raise WrongShape(f"JSON has no word for `{value}`, and API servers take nothing else")
+    return value
+
+
+def _name(key: Any) -> str:
+    """A key of a map; `on` and `no` are words for true and false to YAML, as they are to kubectl."""
+    if key is None:
+        raise WrongShape("a map has a key that is null: in quotes it is text")
+    return str(key).lower() if isinstance(key, bool) else str(key)
 
 
 class Meta(Struct, gc=False):
@@ -68,6 +99,7 @@ class Spec(Struct, gc=False):
     type: str | None = None
     ports: list[_Port] | None = None
     externalIPs: list[str] | None = None
+    selector: dict[str, str] | None = None
 
 
 class _Ingress(Struct, gc=False):
@@ -90,12 +122,17 @@ class Service(Struct, gc=False):
 
 
 class Declared(Struct, frozen=True, gc=False):
-    """A federated Service: what it publishes."""
+    """A federated Service: what it publishes. `selects`: its cluster looks for its endpoints; `elsewhere`:
+    its workload went to other members, so that it is no shard while it has no endpoints; `parting`: since
+    when clients are to leave it (Unix seconds; 0: they need not)."""
 
     key: str
     addresses: tuple[str, ...]
     hostnames: tuple[str, ...]
     ports: tuple[Port, ...]
+    selects: bool = False
+    elsewhere: bool = False
+    parting: float = 0.0
 
 
 def declared(service: Service) -> Declared | None:
@@ -105,7 +142,16 @@ def declared(service: Service) -> Declared | None:
     if wanted == "false" or not (wanted == "true" or spec.type == "LoadBalancer" or spec.externalIPs):
         return None
     addresses, hostnames = _published(service.status, spec, notes)
-    return Declared(key(meta), addresses, hostnames, ports(spec))
+    apart, parting = notes.get(WORKLOAD) == "elsewhere", _since(notes.get(PARTING, ""))
+    return Declared(key(meta), addresses, hostnames, ports(spec), bool(spec.selector), apart, parting)
+
+
+def _since(text: str) -> float:
+    """A time as Kubernetes writes it; 0: it is none."""
+    try:
+        return datetime.datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def ports(spec: Spec) -> tuple[Port, ...]:

@@ -5,7 +5,6 @@ A file edited by hand is taken up within a second; a broken one is a problem whi
 orders stay in force.
 """
 
-import asyncio
 import os
 import re
 import time
@@ -14,6 +13,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
+from fedns import beat
 from fedns.errors import FednsError, Problem
 from fedns.model.facts import Order
 from fedns.sources import tree
@@ -56,7 +56,7 @@ class Operator:
         self._publish = publish
         while True:
             self.look(publish)
-            await asyncio.sleep(self._patience())
+            await beat.sleep(self._patience())
 
     def look(self, publish: Publish) -> None:
         """Read the file if it changed; publish what differs."""

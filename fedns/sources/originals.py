@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from fedns import beat
 from fedns.errors import Problem
 from fedns.kube import client, informer, kinds
 from fedns.kube.resource import Resource
@@ -34,6 +35,7 @@ COMPANIONS = (
 )
 """Kinds that others need (propagateDeps)."""
 
+HINT = "`fedns rbac` and `fedns rbac --for-policies fleet` print the rights it takes"
 LASTING = ("Job",)
 """Kinds whose status, once it says that they are done, is not judged again."""
 
@@ -44,7 +46,8 @@ log = logging.getLogger("fedns.sources.originals")
 
 
 class Originals(Struct, frozen=True):
-    """`unheard`: kinds of which not all are known; `whole` False: nor all policies, nor all kinds."""
+    """`unheard`: kinds of which not all are known; `whole` False: nor all policies, nor all kinds. `looked`:
+    kinds that were looked at at all; None: whatever there is."""
 
     items: tuple[Mapping[str, Any], ...] = ()
     policies: tuple[Propagation, ...] = ()
@@ -52,6 +55,9 @@ class Originals(Struct, frozen=True):
     unheard: frozenset[Kind] = frozenset()
     whole: bool = True
     problems: tuple[Problem, ...] = ()
+    places: Mapping[str, str] = {}
+    """Policy -> file:line, where it is of a file."""
+    looked: frozenset[Kind] | None = None
 
 
 Publish = Callable[[Originals], None]
@@ -90,7 +96,7 @@ class Directory:
         read = templates.known(self._book)
         problems = (*read.problems, *((Problem(self._path, f"it cannot be read: {lost}"),) if lost else ()))
         whole = read.whole and not lost
-        return Originals(read.items, read.policies, read.overrides, frozenset(), whole, problems)
+        return Originals(read.items, read.policies, read.overrides, frozenset(), whole, problems, read.places)
 
 
 class Server:
@@ -133,7 +139,7 @@ class Server:
     async def _wait(self) -> None:
         """For news, and until it has settled."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SWEEP):
+            async with beat.timeout(SWEEP):
                 await self._news.wait()
         await asyncio.sleep(SETTLE)
         self._news.clear()
@@ -191,6 +197,8 @@ class Server:
             self._news.set()
 
         async def admit() -> None:
+            if feed.known:
+                return
             found = await kinds.find(self._api, *kind)
             feed.subject = feed.subject._replace(resource=found)
 
@@ -201,33 +209,40 @@ class Server:
         self._tasks[feed] = asyncio.ensure_future(feed.run())
 
     def _values(self, shape: type[Any]) -> Iterator[Any]:
-        """Policies; one that is there in two dialects counts twice, as it stands."""
+        """Policies, of all dialects in their order."""
         for values in self._policies.values():
             yield from (each for _, each in sorted(values.items()) if isinstance(each, shape))
 
     def _told(self) -> Originals:
-        unheard = {kind for kind, feed in self._feeds.items() if not feed.synced_at or feed.off}
+        unheard = {kind for kind, feed in self._feeds.items() if not feed.known}
         whole = all(
-            feed.synced_at and not feed.off and feed.troubles.keys() <= values.keys()
-            for feed, values in self._policies.items()
+            feed.known and feed.troubles.keys() <= values.keys() for feed, values in self._policies.items()
         )
         rows = (items for _, items in sorted(self._items.items()))
         return Originals(
             tuple(each for items in rows for _, each in sorted(items.items())),
-            tuple(self._values(Propagation)),
-            tuple(self._values(Override)),
+            tuple(propagation.firsts(self._values(Propagation))[0]),
+            tuple(propagation.firsts(self._values(Override))[0]),
             frozenset(unheard),
             whole,
             tuple(sorted(self._problems())),
+            looked=frozenset(self._feeds),
         )
 
     def _problems(self) -> Iterator[Problem]:
         where = str(self._api.where)
         for feed in (*self._policies, *self._feeds.values()):
             if feed.off:
-                yield Problem(where, f"{feed.name}: {feed.off}", "its copies stay as they are")
+                lacks = f"; {HINT}" if feed.off.startswith("403") else ""
+                yield Problem(where, f"{feed.name}: {feed.off}", f"its copies stay as they are{lacks}")
             for key, trouble in feed.troubles.items():
                 yield Problem(f"{where}: {key[0]} {key[1]}/{key[2]}", trouble)
+        written = (*self._values(Propagation), *self._values(Override))
+        for twice in propagation.firsts(written)[1]:
+            yield structs.replace(twice, where=f"{where}: {twice.where}")
+        for each in written:
+            if each.doubts:
+                yield Problem.warning(f"{where}: {each.title}", "; ".join(each.doubts))
 
 
 async def _admit() -> None:

@@ -6,10 +6,10 @@ Law: as in `propagation`. The older shape, one target and its overriders beside 
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from fedns.model import propagation as values
-from fedns.sources import objects, propagation
+from fedns.sources import admission, objects, propagation
 
 UNVALUED = ("remove",)
 
@@ -39,13 +39,13 @@ class _Map(Struct, forbid_unknown_fields=True):
 class _Patch(Struct, forbid_unknown_fields=True):
     path: str
     operator: values.Change
-    value: Any = None
+    value: Any = UNSET
 
 
 class _Below(Struct, rename="camel", forbid_unknown_fields=True):
     sub_path: str
     operator: values.Change
-    value: Any = None
+    value: Any = UNSET
 
 
 class _Field(Struct, rename="camel", forbid_unknown_fields=True):
@@ -90,14 +90,15 @@ def override(found: _Override, clusterwide: bool) -> values.Override:
         rules = [_Rule(spec.overriders, spec.target_cluster)]
     elif rules and (spec.overriders or spec.target_cluster):
         doubts = ["`overriders` and `targetCluster` have no effect beside `overrideRules`"]
+    admission.named(meta)
     objects.require(bool(rules), "it overrides something", "overrideRules")
-    return values.Override(
-        name=meta.name,
-        namespace=own,
-        resources=tuple(propagation.resources(each, own) for each in spec.resource_selectors or ()),
-        rules=tuple(_rule(each) for each in rules or ()),
-        doubts=tuple(doubts),
-    )
+    selected = tuple(propagation.resources(each, own) for each in spec.resource_selectors or ())
+    made = tuple(_rule(each) for each in rules or ())
+    for each in made:
+        admission.clusters(each.clusters)
+        admission.maps(each.maps)
+    more = (*admission.doubts(selected), *admission.ineffective(made))
+    return values.Override(meta.name, own, selected, made, (*doubts, *more))
 
 
 def _rule(told: _Rule) -> values.Rule:
@@ -108,7 +109,7 @@ def _rule(told: _Rule) -> values.Rule:
         lists=(*_lists("command", over.command_overrider), *_lists("args", over.args_overrider)),
         maps=(*_maps("labels", over.labels_overrider), *_maps("annotations", over.annotations_overrider)),
         texts=tuple(_text(each) for each in over.field_overrider or ()),
-        patch=tuple(values.Patch(each.operator, each.path, each.value) for each in over.plaintext or ()),
+        patch=tuple(_patch(each, each.path, "plaintext") for each in over.plaintext or ()),
     )
 
 
@@ -116,6 +117,8 @@ def _image(told: _Image) -> values.ImageChange:
     valued = bool(told.value) or told.operator in UNVALUED
     objects.require(valued, f"{told.operator} goes with a value", "imageOverrider[...].value")
     path = told.predicate.path if told.predicate else ""
+    objects.require(bool(path) or not told.predicate, "it has a path", "imageOverrider[...].predicate")
+    admission.pointer(path, "imageOverrider[...].predicate.path")
     return values.ImageChange(told.component, told.operator, told.value, path)
 
 
@@ -137,9 +140,21 @@ def _maps(field: Literal["labels", "annotations"], told: list[_Map] | None) -> t
 def _text(told: _Field) -> values.TextChange:
     one = (told.json is None) != (told.yaml is None)
     objects.require(one, "either json or yaml", "fieldOverrider")
+    admission.pointer(told.field_path, "fieldOverrider[...].fieldPath")
     below = told.yaml if told.json is None else told.json
-    patches = tuple(values.Patch(each.operator, each.sub_path, each.value) for each in below or ())
+    patches = tuple(_patch(each, each.sub_path, "fieldOverrider") for each in below or ())
     return values.TextChange(told.field_path, "yaml" if told.json is None else "json", patches)
+
+
+def _patch(told: _Patch | _Below, path: str, field: str) -> values.Patch:
+    """What has no value is not null by that: a field left out by mistake would take away what is there."""
+    valued = told.operator in UNVALUED or told.value is not UNSET
+    hint = (
+        f"{told.operator} goes with a value (of a null that an API server has dropped, `remove` is the word)"
+    )
+    objects.require(valued, hint, f"{field}[...].value")
+    admission.pointer(path, f"{field}[...].{'path' if field == 'plaintext' else 'subPath'}")
+    return values.Patch(told.operator, path, None if told.value is UNSET else objects.plain(told.value))
 
 
 def _doubt(found: Any) -> str:
@@ -148,8 +163,10 @@ def _doubt(found: Any) -> str:
 
 KINDS: Mapping[tuple[str, str], objects.Kind] = propagation.table(
     {
-        "OverridePolicy": objects.Kind(_Override, lambda each: override(each, False), _doubt),
-        "ClusterOverridePolicy": objects.Kind(_Override, lambda each: override(each, True), _doubt),
+        "OverridePolicy": objects.Kind(_Override, lambda each: override(each, False), _doubt, located=True),
+        "ClusterOverridePolicy": objects.Kind(
+            _Override, lambda each: override(each, True), _doubt, located=True
+        ),
     }
 )
 """All policies that distribute, by (apiVersion, kind)."""

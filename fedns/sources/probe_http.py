@@ -9,6 +9,7 @@ import ssl
 import aiohttp
 import yarl
 
+from fedns import connector
 from fedns.sources import probe
 from fedns.sources.probe import Result, Target
 
@@ -21,7 +22,7 @@ class Http:
 
     def __init__(self) -> None:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, force_close=True),
+            connector=connector.Connector(force_close=True),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             headers={"User-Agent": "fedns-probe", "Accept": "*/*"},

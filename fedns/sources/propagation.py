@@ -5,22 +5,31 @@ names the known ones; an unknown field has the nearest known name as its hint; w
 effect here is said once, and the policy counts.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
 
+from fedns.errors import Problem
 from fedns.model import propagation as values
-from fedns.sources import objects
+from fedns.sources import admission, objects
 
-GROUPS = ("policy.karmada.io", "one.alibabacloud.com", "policy.one.alibabacloud.com")
+GROUPS = values.GROUPS
 VERSION = "v1alpha1"
 MISSPELT = {"ClutserPropagationPolicy": "ClusterPropagationPolicy"}
 """As an article of ACK One has it, so that it can be applied as it is printed."""
-FIELDS = ("provider", "region", "zone")
-SPREADS = ("cluster", *FIELDS)
+SPELT = {
+    kind.lower(): kind
+    for scope in ("", "Cluster")
+    for kind in (f"{scope}PropagationPolicy", f"{scope}OverridePolicy")
+}
+NEAR = 0.85
+"""So alike are kinds of which one may be the other misspelt: ClusterTaintPolicy is another kind."""
 
+TWICE = f"it is there in several dialects or spellings; the first is used (in the order {', '.join(GROUPS)})"
 Pairs = dict[str, str]
+PRIORITIES = 1 << 31
 
 
 class _Requirement(Struct, forbid_unknown_fields=True):
@@ -56,12 +65,13 @@ class Clusters(Struct, rename="camel", forbid_unknown_fields=True):
 
 class _Affinity(Clusters, rename="camel", forbid_unknown_fields=True, kw_only=True):
     affinity_name: str
+    overflow_affinities: Any = None
 
 
 class _Spread(Struct, rename="camel", forbid_unknown_fields=True):
     spread_by_field: Literal["", "cluster", "provider", "region", "zone"] = ""
     spread_by_label: str = ""
-    min_groups: int = 1
+    min_groups: int = 0
     max_groups: int = 0
 
 
@@ -120,7 +130,7 @@ class _Propagation(Struct, rename="camel", forbid_unknown_fields=True):
     preemption: Literal["", "Never", "Always"] = ""
     suspension: _Suspension | None = None
     association: Any = None
-    dependent_overrides: Any = None
+    dependent_overrides: list[str] | None = None
     scheduler_name: Any = None
     activation_preference: Any = None
     failover: Any = None
@@ -134,7 +144,6 @@ class _Policy(Struct):
 
 IDLE = {
     "association": "propagateDeps says it",
-    "dependent_overrides": "a plan is made of all policies there are",
     "scheduler_name": "there is one scheduler",
     "activation_preference": "a change of a policy takes effect at once",
     "failover": "fedns moves traffic, not workloads",
@@ -157,8 +166,12 @@ class Table(Mapping[tuple[str, str], objects.Kind]):
     def __getitem__(self, version: tuple[str, str]) -> objects.Kind:
         if version in self._known:
             return self._known[version]
-        if version[1] in self._kinds and version[0]:
+        if version[1] in self._kinds:
             return objects.Kind(dict[str, Any], _refusal(version[0]))
+        if version[0].rpartition("/")[0] in GROUPS:
+            meant = difflib.get_close_matches(version[1].lower(), SPELT, 1, NEAR)
+            if meant:
+                return objects.Kind(dict[str, Any], _misnamed(version[1], SPELT[meant[0]]))
         raise KeyError(version)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
@@ -172,13 +185,16 @@ def propagation(found: _Policy, clusterwide: bool, doubts: tuple[str, ...] = ())
     """The value of one object. WrongShape."""
     meta, spec = found.metadata, found.spec
     own = "" if clusterwide else meta.namespace or "default"
+    admission.named(meta)
     objects.require(bool(spec.resource_selectors), "it selects something", "resourceSelectors")
+    objects.require(abs(spec.priority) < PRIORITIES, "a priority has 32 bits", "priority")
+    selected = tuple(resources(each, own) for each in spec.resource_selectors)
     placement, more = _placement(spec.placement or _Placement())
     ignored = [f"`{_camel(name)}` has no effect: {why}" for name, why in IDLE.items() if getattr(spec, name)]
-    return values.Propagation(
+    made = values.Propagation(
         name=meta.name,
         namespace=own,
-        resources=tuple(resources(each, own) for each in spec.resource_selectors),
+        resources=selected,
         placement=placement,
         priority=spec.priority,
         dependencies=spec.propagate_deps,
@@ -186,8 +202,11 @@ def propagation(found: _Policy, clusterwide: bool, doubts: tuple[str, ...] = ())
         preserve=_preserve(spec),
         prune=spec.prune is True,
         suspended=_suspended(spec.suspension or _Suspension()),
-        doubts=(*doubts, *more, *ignored),
+        needs=tuple(dict.fromkeys(spec.dependent_overrides or ())),
+        doubts=(*doubts, *more, *ignored, *admission.doubts(selected)),
     )
+    admission.propagation(made, spec.preemption == "Always")
+    return made
 
 
 def _placement(told: _Placement) -> tuple[values.Placement, list[str]]:
@@ -200,6 +219,12 @@ def _placement(told: _Placement) -> tuple[values.Placement, list[str]]:
     objects.require(len(set(names)) == len(names), "each has a name of its own", "clusterAffinities")
     one = values.Affinity(clusters(told.cluster_affinity or Clusters()))
     doubts = ["`workloadAffinity` has no effect: it is not known here"] if told.workload_affinity else []
+    if any(each.toleration_seconds is not None for each in told.cluster_tolerations or ()):
+        doubts.append("`tolerationSeconds` has no effect: what is tolerated is tolerated for good")
+    if any(each.overflow_affinities for each in told.cluster_affinities or ()):
+        doubts.append(
+            "`overflowAffinities` has no effect: only the members of the group itself are chosen from"
+        )
     scheduling = told.replica_scheduling
     found = values.Placement(
         affinities=groups or (one,),
@@ -223,11 +248,12 @@ def _division(told: _Scheduling) -> values.Division | None:
 
 
 def _spread(told: _Spread) -> values.Spread:
-    one = bool(told.spread_by_field) != bool(told.spread_by_label)
+    one = not (told.spread_by_field and told.spread_by_label)
     objects.require(one, "one of spreadByField and spreadByLabel", "spreadConstraints")
     sound = told.min_groups >= 0 and (not told.max_groups or told.max_groups >= told.min_groups)
     objects.require(sound, "minGroups is at most maxGroups", "spreadConstraints")
-    return values.Spread(told.spread_by_field, told.spread_by_label, told.min_groups, told.max_groups)
+    field = told.spread_by_field or ("" if told.spread_by_label else "cluster")
+    return values.Spread(field, told.spread_by_label, told.min_groups or 1, told.max_groups)
 
 
 def _toleration(told: _Toleration) -> values.Toleration:
@@ -243,9 +269,10 @@ def _preserve(spec: _Propagation) -> bool:
 
 
 def _suspended(told: _Suspension) -> tuple[str, ...] | None:
-    if told.dispatching or told.scheduling:
-        return None
-    return _names(told.dispatching_on_clusters or _Named(), "suspension.dispatchingOnClusters")
+    names = _names(told.dispatching_on_clusters or _Named(), "suspension.dispatchingOnClusters")
+    one = not (told.dispatching and names)
+    objects.require(one, "`dispatching` for all members, or `dispatchingOnClusters`, not both", "suspension")
+    return None if told.dispatching or told.scheduling else names
 
 
 def resources(told: Resources, own: str) -> values.Resources:
@@ -292,11 +319,38 @@ def _requirement(told: _Requirement) -> values.Requirement:
 
 def _refusal(version: str) -> Callable[[Any], Any]:
     known = ", ".join(f"{group}/{VERSION}" for group in GROUPS)
+    what = f"policies of {version} are not known" if version else "a policy has an apiVersion"
 
     def refuse(_: Any) -> Any:
-        raise objects.WrongShape(f"policies of {version} are not known (known: {known}) - at `$.apiVersion`")
+        raise objects.WrongShape(f"{what} (known: {known}) - at `$.apiVersion`")
 
     return refuse
+
+
+def _misnamed(kind: str, meant: str) -> Callable[[Any], Any]:
+    def refuse(_: Any) -> Any:
+        raise objects.WrongShape(f"there is no kind {kind} (did you mean {meant}?) - at `$.kind`")
+
+    return refuse
+
+
+def dialect(told: Mapping[str, Any]) -> int:
+    """By which objects come in the order of the groups that policies are of."""
+    group = str(told.get("apiVersion")).partition("/")[0]
+    return GROUPS.index(group) if group in GROUPS else len(GROUPS)
+
+
+Written = TypeVar("Written", bound=values.Propagation | values.Override)
+
+
+def firsts(told: Iterable[Written]) -> tuple[list[Written], list[Problem]]:
+    """Of policies of one name, as there may be in several dialects, the first, and words about the others."""
+    found: dict[str, Written] = {}
+    twice = []
+    for each in told:
+        if found.setdefault(each.title, each) is not each:
+            twice.append(Problem(each.title, TWICE, "remove one of them"))
+    return list(found.values()), twice
 
 
 def _camel(name: str) -> str:
@@ -307,11 +361,15 @@ def _camel(name: str) -> str:
 def _propagations() -> dict[str, objects.Kind]:
     """By kind."""
     found = {
-        "PropagationPolicy": objects.Kind(_Policy, lambda each: propagation(each, False), _doubt),
-        "ClusterPropagationPolicy": objects.Kind(_Policy, lambda each: propagation(each, True), _doubt),
+        "PropagationPolicy": objects.Kind(
+            _Policy, lambda each: propagation(each, False), _doubt, located=True
+        ),
+        "ClusterPropagationPolicy": objects.Kind(
+            _Policy, lambda each: propagation(each, True), _doubt, located=True
+        ),
     }
     for wrong, right in MISSPELT.items():
-        found[wrong] = objects.Kind(_Policy, _misspelt(right), _doubt)
+        found[wrong] = objects.Kind(_Policy, _misspelt(right), _doubt, located=True)
     return found
 
 

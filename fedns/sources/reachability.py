@@ -1,7 +1,8 @@
 """Whether a member's API server answers: asked for itself, not guessed from watches.
 
-Law: `/readyz` at a steady pace. One good answer is enough at first; after that it takes several in a row to
-change the verdict, so that one lost packet is no news. A refusal is an answer: who says no is there.
+Law: `/readyz` at a steady pace, quicker while answers say otherwise than the verdict. One good answer is
+enough at first; after that it takes several in a row to change the verdict, so that one lost packet is no
+news. A refusal is an answer: who says no is there.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from fedns import beat
 from fedns.kube import client
 from fedns.kube.failure import ApiError, Failure
 from fedns.model.facts import Api
@@ -20,10 +22,12 @@ VERSION = 600.0
 
 
 class Pace(NamedTuple):
-    """Seconds between questions (`first`: until there is a verdict), and for an answer; answers in a row."""
+    """Seconds between questions (`first`: until there is a verdict, `doubt`: while it may change), and for an
+    answer; answers in a row."""
 
-    interval: float = 5.0
+    interval: float = 10.0
     first: float = 1.0
+    doubt: float = 2.5
     timeout: float = 3.0
     fall: int = 3
     rise: int = 2
@@ -48,8 +52,12 @@ class Reachability:
         while True:
             self._judge(await self._ask())
             await self._look()
-            wait = self._pace.first if self.verdict == "unknown" else self._pace.interval
-            await asyncio.sleep(wait * random.uniform(0.9, 1.1))  # a hundred members take turns
+            await beat.sleep(self._wait() * random.uniform(0.9, 1.1))  # a hundred members take turns
+
+    def _wait(self) -> float:
+        if self.verdict == "unknown":
+            return self._pace.first
+        return min(self._pace.doubt, self._pace.interval) if self._run else self._pace.interval
 
     async def _ask(self) -> bool:
         try:

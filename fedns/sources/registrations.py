@@ -10,12 +10,15 @@ import binascii
 import ipaddress
 import re
 from collections.abc import Mapping
+from typing import Literal
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from fedns import schema
 from fedns.kube.resource import Resource
 from fedns.sources import objects
+from fedns.values import Taint, taint
 
 MEMBERS = Resource("fedns.io", "v1alpha1", "memberclusters", "MemberCluster", False)
 SECRETS = Resource("", "v1", "secrets", "Secret")
@@ -27,13 +30,16 @@ TOKEN, CERTIFICATE, KEY = "token", "tls.crt", "tls.key"
 """Keys of such a Secret."""
 LONGEST = 1 << 20
 """Octets of a bundle of certificates; etcd takes no more than 1.5 MiB of an object."""
+Gateway = Literal["endpoints", "addresses"]
+"""What a gateway goes to: endpoints of services, or what they publish."""
 _PEM = re.compile(rb"-----BEGIN [A-Z ]+-----\s[^-]+-----END [A-Z ]+-----")
 _PLACE = re.compile(r"(?!.{64})[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
 
 
 class Registration(Struct, frozen=True):
     """A member as the fleet registers it. `ca` is PEM (empty: the system's), `secret` the name of a Secret in
-    the fleet's namespace; selectors as the API has them. `generation` is that of the object."""
+    the fleet's namespace; selectors as the API has them; by `aliases`, `provider` and `taints` policies that
+    distribute know it too. `generation` is that of the object."""
 
     name: str
     server: str
@@ -44,9 +50,13 @@ class Registration(Struct, frozen=True):
     zones: tuple[str, ...] = ()
     labels: Mapping[str, str] = {}
     clients: tuple[str, ...] = ()
+    gateway: Gateway = "endpoints"
     selector: str = ""
     namespaces: str = ""
     exports: bool = False
+    aliases: tuple[str, ...] = ()
+    provider: str = ""
+    taints: tuple[Taint, ...] = ()
     generation: int = 0
 
 
@@ -83,9 +93,13 @@ class _Spec(Struct, rename="camel", gc=False):
     region: str = ""
     zones: tuple[str, ...] = ()
     clients: tuple[str, ...] = ()
+    gateway: Gateway = "endpoints"
     selector: str = ""
     namespaces: str = ""
     exports: bool = False
+    aliases: tuple[str, ...] = ()
+    provider: str = ""
+    taints: tuple[str, ...] = ()
 
 
 class _Member(Struct, gc=False):
@@ -111,9 +125,13 @@ def _registration(found: _Member) -> Registration:
         zones=tuple(_place(zone, "$.spec.zones[...]") for zone in spec.zones),
         labels=meta.labels or {},
         clients=tuple(map(_network, spec.clients)),
+        gateway=spec.gateway,
         selector=spec.selector,
         namespaces=spec.namespaces,
         exports=spec.exports,
+        aliases=spec.aliases,
+        provider=spec.provider,
+        taints=tuple(map(_taint, spec.taints)),
         generation=meta.generation,
     )
 
@@ -157,6 +175,13 @@ def _network(text: str) -> str:
         return str(ipaddress.ip_network(text))
     except ValueError as error:
         raise objects.WrongShape(f"`{text}` is not a prefix: {error} - at `$.spec.clients[...]`") from None
+
+
+def _taint(text: str) -> Taint:
+    try:
+        return taint(text, schema.Reader(""))
+    except schema.Bad as error:
+        raise objects.WrongShape(f"{error.what}: {error.hint} - at `$.spec.taints[...]`") from None
 
 
 def _credentials(found: _Secret) -> Credentials:

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import fleet
 
 BLOCK = 100  # objects written at a time
-BOOKMARK = 30.0  # seconds
+BOOKMARK = 60.0  # seconds, as kube-apiserver sends them
 BORN = 1000  # version that all members begin with
 NODES = ENDPOINTS = 3
 PORTS = [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 8080, "nodePort": 30080}]

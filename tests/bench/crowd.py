@@ -2,13 +2,14 @@
 
 `python -m tests.bench.crowd PORT HOST RATE CONNECTIONS SECONDS [TARGET]` writes one JSON list per request:
 begun, ended (seconds of the monotonic clock, the same in all processes), status (0: the connection broke, -1:
-no answer in time), and who answered. Half of the connections are used for ever, a quarter for twenty
-requests, a quarter for one. A process of its own, so that it is never what is measured.
+no answer in time), and who answered. SIGTERM ends it early. Half of the connections are used for ever, a
+quarter for twenty requests, a quarter for one. A process of its own, so that it is never what is measured.
 """
 
 import asyncio
 import contextlib
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -91,16 +92,23 @@ class Reply(asyncio.Protocol):
 class Crowd:
     """All connections of one run."""
 
+    uses: Sequence[int] = USES
+
     def __init__(self, port: int, request: bytes) -> None:
         self.port, self.request = port, request
         self.outcomes: list[Outcome] = []
+        self.until = 0.0
 
-    async def one(self, number: int, first: float, pace: float, until: float) -> None:
+    async def connect(self, number: int) -> Reply:
+        """A new connection of that client. OSError"""
+        return (await asyncio.get_running_loop().create_connection(Reply, "127.0.0.1", self.port))[1]
+
+    async def one(self, number: int, first: float, pace: float) -> None:
         """One client: a request each `pace` seconds, or as soon as it can when it is late."""
-        loop, uses, used = asyncio.get_running_loop(), USES[number % len(USES)], 0
+        uses, used = self.uses[number % len(self.uses)], 0
         reply: Reply | None = None
         due = first
-        while due < until:
+        while due < self.until:
             wait = due - monotonic()
             if wait > 0:
                 await asyncio.sleep(wait)
@@ -111,7 +119,7 @@ class Crowd:
                     reply.transport.close()
                 reply, used = None, 0
                 with contextlib.suppress(OSError):
-                    _, reply = await loop.create_connection(Reply, "127.0.0.1", self.port)
+                    reply = await self.connect(number)
             status, who = BROKEN, ""
             if reply is not None:
                 status, who = await reply.ask(self.request)
@@ -120,9 +128,14 @@ class Crowd:
 
     async def run(self, rate: float, connections: int, seconds: float) -> None:
         start, pace = monotonic() + 0.1, connections / rate
-        until = start + seconds
+        self.until = start + seconds
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.end)
         spread = [start + number * pace / connections for number in range(connections)]
-        await asyncio.gather(*(self.one(number, at, pace, until) for number, at in enumerate(spread)))
+        await asyncio.gather(*(self.one(number, at, pace) for number, at in enumerate(spread)))
+
+    def end(self) -> None:
+        """No further requests."""
+        self.until = 0.0
 
 
 class Running:
@@ -135,13 +148,25 @@ class Running:
         told, _ = self.process.communicate(timeout=600)
         return [Outcome(*row) for row in json.loads(told)]
 
+    def stop(self) -> list[Outcome]:
+        """All that there were until now."""
+        self.process.terminate()
+        return self.outcomes()
+
 
 @contextmanager
 def asking(port: int, host: str, *told: float, target: str = "/") -> Iterator[Running]:
     """`told`: rate, connections, seconds."""
     rate, connections, seconds = told
     words = [str(port), host, str(rate), str(int(connections)), str(seconds), target]
-    command = [sys.executable, "-m", "tests.bench.crowd", *words]
+    with at_work("tests.bench.crowd", *words) as running:
+        yield running
+
+
+@contextmanager
+def at_work(module: str, *words: str) -> Iterator[Running]:
+    """A program of clients, whichever."""
+    command = [sys.executable, "-m", module, *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
     try:
         yield Running(process)
@@ -150,10 +175,13 @@ def asking(port: int, host: str, *told: float, target: str = "/") -> Iterator[Ru
         process.wait()
 
 
+def request(host: str, target: str) -> bytes:
+    return f"GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: crowd\r\n\r\n".encode()
+
+
 def main(words: Sequence[str]) -> Any:
     port, host, rate, connections, seconds, target = words
-    request = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: crowd\r\n\r\n".encode()
-    crowd = Crowd(int(port), request)
+    crowd = Crowd(int(port), request(host, target))
     uvloop.run(crowd.run(float(rate), int(connections), float(seconds)))
     json.dump(crowd.outcomes, sys.stdout)
 

@@ -3,6 +3,7 @@
 import base64
 import json
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,15 @@ from typer.testing import CliRunner
 from fedns import config
 from fedns.cli import codes, main
 from tests.fakes import kubecluster
-from tests.servers import certificates
+from tests.servers import certificates, running
 
 HEAD = "# ours\nfederation: f\ndomain: example.com  # mine\n"
 TEXT = f"{HEAD}members:\n# the first\n- name: first\n  manifests: .  # here\n# the end\n"
+POLICY = """apiVersion: policy.karmada.io/v1alpha1
+kind: PropagationPolicy
+metadata: {name: p, namespace: web}
+spec: {resourceSelectors: [{apiVersion: v1, kind: Service}]}
+"""
 ROLE = "/apis/rbac.authorization.k8s.io/v1/clusterroles/fedns-reader"
 SECRETS = "/api/v1/namespaces/fedns/secrets"
 MEMBERS = "/apis/fedns.io/v1alpha1/memberclusters"
@@ -92,7 +98,7 @@ def test_a_second_time_mends_what_was_bent_and_changes_nothing_else(
 
 def test_what_is_asked_for_is_said_and_granted(member: kubecluster.Cluster, home: Path) -> None:
     words = ["--region", "eu", "--zones", "a, b", "--selector", "x=y", "--in-namespaces", "team", "--exports"]
-    join(*words)
+    join(*words, "--aliases", "c1, c2", "--provider", "p", "--taints", "k=v:NoExecute")
     found = config.load("fedns.yaml").config
     assert found
     told = found.members[-1]
@@ -103,6 +109,8 @@ def test_what_is_asked_for_is_said_and_granted(member: kubecluster.Cluster, home
         "team",
         True,
     )
+    assert (told.aliases, told.provider, told.taints) == (("c1", "c2"), "p", (("k", "v", "NoExecute"),))
+    assert "is no taint" in join("--taints", "k", code=codes.USAGE)
     granted = {one for rule in member.request("GET", ROLE)[1]["rules"] for one in rule["resources"]}
     assert {"serviceexports", "namespaces"} <= granted
 
@@ -274,6 +282,28 @@ def test_a_member_of_a_cluster_set_grants_writes_and_leaving_removes_what_was_wr
     assert member.request("GET", "/api/v1/namespaces/fedns")[0] == 404
 
 
+def test_where_policies_have_copies_brought_the_command_that_grants_it_is_told_and_leaving_takes_it_back(
+    member: kubecluster.Cluster, home: Path
+) -> None:
+    assert "rbac" not in join()
+    (home / "fleet").mkdir()
+    text = (
+        (home / "fedns.yaml")
+        .read_text()
+        .replace(HEAD, f"{HEAD}fleet: {{manifests: fleet, distribute: true}}\n")
+    )
+    (home / "fedns.yaml").write_text(text)
+    (home / "fleet" / "p.yaml").write_text(POLICY)
+    hint = "fedns rbac --for-policies fleet --member far | kubectl --kubeconfig k apply -f -"
+    assert hint in " ".join(join().split())
+    member.put(*yaml.safe_load_all(said(*hint.partition(" | ")[0].split()[1:])))
+    told = said("unjoin", "far", "--kubeconfig", "k", "--yes")
+    for kind in ("ClusterRole", "ClusterRoleBinding", "Role fedns", "RoleBinding fedns"):
+        name = f"{kind}/fedns-writer" if " " in kind else f"{kind} fedns-writer"
+        assert f"removed   {name}" in told
+    assert member.request("GET", ROLE.replace("reader", "writer"))[0] == 404
+
+
 def test_leaving_spares_what_is_not_ours(member: kubecluster.Cluster) -> None:
     join()
     role = member.request("GET", ROLE)[1]
@@ -364,6 +394,25 @@ def test_the_fleet_knows_which_cluster_a_name_is(
     status = {"status": {"identity": "of another"}}
     fleet.request("PATCH", f"{MEMBERS}/far/status", status, "application/merge-patch+json")
     assert "far is another cluster (UID of another" in join(code=codes.PROBLEMS)
+
+
+def test_a_fleet_in_which_the_kind_was_defined_a_moment_ago_is_waited_for(
+    fleet: kubecluster.Cluster, secure: kubecluster.Cluster
+) -> None:
+    """API servers answer so while they make a store for it."""
+    fleet.faults(refuse=[429, "TooManyRequests", 1])
+
+    def asked() -> bool:
+        return any(MEMBERS in line for line in fleet.log())
+
+    def relents() -> None:
+        running.until(asked, "it is asked")
+        fleet.faults(refuse=[])
+
+    thread = threading.Thread(target=relents)
+    thread.start()
+    assert "MemberCluster far" in join()
+    thread.join()
 
 
 def test_a_fleet_that_cannot_take_it_says_why(

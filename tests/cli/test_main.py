@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from fedns.cli import codes, main
+from fedns.cli import codes, farewell, main
+from fedns.servers import api
 from tests.fakes import views
 
 
@@ -105,6 +106,29 @@ def test_an_order_is_given_and_taken_back(admin: str, values: views.Values) -> N
     assert run("undrain", "m1", "--admin", admin).exit_code == codes.OK
     again = run("undrain", "m1", "--admin", admin)
     assert (again.exit_code, again.stderr) == (codes.PROBLEMS, "no order for 'm1'\n")
+
+
+def test_a_drain_waits_until_nobody_comes_any_more(admin: str, values: views.Values) -> None:
+    values.farewells = [api.Farewell(seconds, [], 0, []) for seconds in (0.2, 0.1, 0.0)]
+    result = run("drain", "m1", "--wait", "--admin", admin)
+    assert (result.exit_code, result.stdout.splitlines()) == (
+        codes.OK,
+        [
+            "m1: drain until taken back",
+            "m1: caches may send clients there for 200ms more",
+            f"m1: {farewell.SAFE}",
+        ],
+    )
+    assert said("drain", "m1", "--wait", "--admin", admin)["farewell"]["seconds"] == 0
+    assert farewell.SAFE in run("status", "--admin", admin).stdout
+
+
+def test_a_drain_that_would_wait_for_ever_names_what_stays(admin: str, values: views.Values) -> None:
+    values.farewells = [api.Farewell(None, ["shop/a", "shop/b"], 12, [])]
+    result = run("drain", "m1", "--wait", "--admin", admin)
+    assert result.exit_code == codes.PROBLEMS
+    assert "nobody else can serve shop/a, shop/b and 10 more" in " ".join(result.stderr.split())
+    assert values.given["m1"].word == "drain"
 
 
 def test_a_period_that_is_none_is_wrong_usage() -> None:

@@ -1,6 +1,7 @@
 """`fedns rbac`: per cluster, the least that this configuration needs."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import yaml
 from typer.testing import CliRunner
 
 from fedns.cli import codes, main
+from fedns.distribute import rights, warrant
+from tests.fakes import kubecluster
 
 CONFIG = """federation: f
 domain: example.com
@@ -105,3 +108,102 @@ def test_imports_are_written_by_whoever_holds_the_lease_of_the_fleet_else_of_the
     objects = list(yaml.safe_load_all(said("--member", "far")))
     (role,) = (one for one in objects if one["kind"] == "Role")
     assert resources([role]) == {"leases"} and role["metadata"]["namespace"] == "fedns"
+
+
+POLICY = """apiVersion: policy.karmada.io/v1alpha1
+kind: PropagationPolicy
+metadata: {name: p, namespace: web}
+spec:
+  resourceSelectors: [{apiVersion: apps/v1, kind: Deployment}]
+  propagateDeps: true
+  placement: {clusterAffinity: {clusterNames: [c1, eu]}}
+"""
+FLEET = """federation: f
+domain: example.com
+fleet: {{kubeconfig: {fleet}, distribute: true}}
+members:
+- {{name: far, kubeconfig: far.conf, aliases: [c1]}}
+- {{name: flat, manifests: .}}
+"""
+
+
+@pytest.fixture
+def hub(home: Path) -> Iterator[kubecluster.Cluster]:
+    """A fleet that registers two members, and has a policy for one of them."""
+    with kubecluster.running() as cluster:
+        cluster.kubeconfig(home / "fleet")
+        cluster.put(
+            *(kubecluster.registered(name, cluster, server=f"https://{name}:6443") for name in ("eu", "us"))
+        )
+        (home / "fedns.yaml").write_text(FLEET.format(fleet="fleet"))
+        cluster.put(yaml.safe_load(POLICY))
+        yield cluster
+
+
+def granted(objects: list[dict[str, Any]], plural: str) -> set[str]:
+    rules = [rule for each in objects for rule in each.get("rules", ())]
+    return {verb for rule in rules if plural in rule["resources"] for verb in rule["verbs"]}
+
+
+@pytest.mark.parametrize("word", ["fleet", "policies"])
+def test_for_policies_of_the_fleet_and_of_a_directory_registered_members_count(
+    hub: kubecluster.Cluster, home: Path, word: str
+) -> None:
+    (home / "policies").mkdir()
+    (home / "policies" / "p.yaml").write_text(POLICY)
+    told = json.loads(said("--for-policies", word, "-o", "json"))["clusters"]
+    found = {name: one["objects"] for one in told for name in one["cluster"]}
+    assert set(found) == {"fleet", "far", "eu"}, "no policy chooses us, and nobody writes into a directory"
+    for name in ("far", "eu"):
+        assert {one["metadata"]["name"] for one in found[name]} == {"fedns", "fedns-reader", "fedns-writer"}
+        assert granted(found[name], "deployments") == set(warrant.WRITE)
+        assert granted(found[name], "secrets") == set(warrant.WRITE)
+    assert granted(found["fleet"], "deployments") == {"list", "watch"}
+    assert granted(found["fleet"], "deployments/status") == {"patch"}
+    assert not granted(found["fleet"], "propagationpolicies"), "that is granted by what is printed without"
+    assert granted(list(yaml.safe_load_all(said("--member", "fleet"))), "propagationpolicies") == {
+        "list",
+        "watch",
+    }
+    text = said("--for-policies", word, "--member", "eu")
+    assert "# To be applied in the cluster of member eu: " in text and "(propagateDeps)" in text
+
+
+def test_one_who_is_not_where_fedns_runs_names_the_fleet(hub: kubecluster.Cluster, home: Path) -> None:
+    (home / "fedns.yaml").write_text(CONFIG)
+    words = ("--for-policies", "fleet", "--member", "eu")
+    assert "the fleet cannot be asked" in said(*words, code=codes.PROBLEMS)
+    objects = list(yaml.safe_load_all(said(*words, "--fleet-kubeconfig", "fleet")))
+    assert granted(objects, "deployments") == set(warrant.WRITE)
+    wide = POLICY.replace("  placement: {clusterAffinity: {clusterNames: [c1, eu]}}\n", "")
+    hub.put({**yaml.safe_load(wide), "metadata": {"name": "all", "namespace": "web"}})
+    objects = list(yaml.safe_load_all(said(*words[:2], "--member", "home", "--fleet-kubeconfig", "fleet")))
+    assert granted(objects, "deployments") == {"list", "watch"}, "the fleet's own cluster has the originals"
+    hub.delete({**yaml.safe_load(POLICY), "metadata": {"name": "all", "namespace": "web"}})
+    (home / "fedns.yaml").unlink()
+    told = json.loads(said("--for-policies", "fleet", "--fleet-kubeconfig", "fleet", "-o", "json"))[
+        "clusters"
+    ]
+    assert [one["cluster"] for one in told] == [["fleet"], ["eu"]], "of a configuration that is elsewhere"
+    assert granted(told[0]["objects"], "deployments") == {"list", "watch"}
+
+
+def test_without_the_fleet_those_count_who_are_configured(home: Path) -> None:
+    (home / "fedns.yaml").write_text(FLEET.format(fleet="nowhere"))
+    (home / "p.yaml").write_text(POLICY)
+    told = said("--for-policies", ".", "--member", "far")
+    assert "members that it registers are not among these" in told and "deployments" in told
+    assert "no such member" in said("--for-policies", ".", "--member", "eu", code=codes.PROBLEMS)
+    assert "cannot be asked" in said("--for-policies", "fleet", code=codes.PROBLEMS)
+
+
+def test_a_fleet_of_files_has_its_policies_there_and_members_have_the_lease(home: Path) -> None:
+    (home / "fedns.yaml").write_text(FLEET.replace("kubeconfig: {fleet}", "manifests: .").format())
+    (home / "p.yaml").write_text(POLICY.replace("apps/v1, kind: Deployment", f"{rights.RBAC}/v1, kind: Role"))
+    told = said("--for-policies", "fleet")
+    assert "warning: far: policies copy roles" in told and f"# {warrant.WARNS}" in told
+    objects = list(yaml.safe_load_all(told[told.index("# To be") :]))
+    assert granted(objects, "roles") == {*warrant.WRITE, "escalate"}
+    assert granted(objects, "leases") == {"create", "get", "update"}
+    (home / "p.yaml").unlink()
+    assert "there is no propagation policy" in said("--for-policies", "fleet", code=codes.PROBLEMS)

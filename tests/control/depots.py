@@ -11,7 +11,7 @@ from fedns import config, fleet
 from fedns.control import dispatch, known
 from fedns.errors import Problem
 from fedns.kube import access, client
-from fedns.model import assemble
+from fedns.model import assemble, facts
 from fedns.sources import change, originals, watch
 from tests.fakes import kubecluster
 
@@ -27,12 +27,12 @@ class Lease:
 
 
 class _Known(NamedTuple):
-    uid: str = "u"
+    uid: str
     foreign: str = ""
 
 
 class _Asked(NamedTuple):
-    identity: _Known = _Known()
+    identity: _Known
 
 
 class Roster:
@@ -40,9 +40,24 @@ class Roster:
 
     def __init__(self, clusters: Mapping[str, kubecluster.Served]) -> None:
         self.members = {name: member(name, one) for name, one in clusters.items()}
+        self._asked = {name: _Asked(_Known(kubecluster.uid(one))) for name, one in clusters.items()}
+        self.home: str | None = None
+
+    def settle(self, name: str, cluster: kubecluster.Served) -> None:
+        """One more member, the cluster that the fleet's objects are in."""
+        self.home = "home"
+        self._asked[name] = _Asked(_Known(self.home))
+        self.members[name] = member(name, cluster)
+
+    def mute(self, name: str) -> None:
+        """Nobody has heard which cluster a member is, nor is it the fleet's."""
+        self.home, self._asked[name] = "home", _Asked(_Known(""))
+
+    def heard(self, name: str, cluster: kubecluster.Served) -> None:
+        self._asked[name] = _Asked(_Known(kubecluster.uid(cluster)))
 
     def source(self, name: str) -> Any:
-        return _Asked()
+        return self._asked[name]
 
 
 def member(name: str, cluster: kubecluster.Served, **labels: str) -> fleet.Member:
@@ -52,11 +67,17 @@ def member(name: str, cluster: kubecluster.Served, **labels: str) -> fleet.Membe
 class Parts:
     """Of a control process."""
 
-    def __init__(self, state: Path, clusters: Mapping[str, kubecluster.Served]) -> None:
-        self.config = config.Config(
-            "f", "example.com", state=str(state), fleet=fleet.Fleet(namespace="fedns", distribute=True)
-        )
+    served: frozenset[str] | None = None
+
+    def __init__(self, state: Path, clusters: Mapping[str, kubecluster.Served], **told: Any) -> None:
+        hub = fleet.Fleet(namespace="fedns", distribute=True, **told)
+        self.config = config.Config("f", "example.com", state=str(state), fleet=hub)
         self.known, self.roster = known.Known(assemble.World(), []), Roster(clusters)
+
+    def reach(self, name: str, verdict: facts.Api) -> None:
+        """Whether a member's API server answers."""
+        told = facts.MemberFacts(name, "r", (), {}, {}, api=verdict)
+        self.known.members = {**self.known.members, name: told}
 
 
 class Depot:
@@ -103,11 +124,13 @@ def _made(*folders: Path) -> None:
 
 
 @asynccontextmanager
-async def bringing(root: Path, clusters: Mapping[str, kubecluster.Served]) -> AsyncIterator[Depot]:
-    """From a directory below `root`."""
+async def bringing(
+    root: Path, clusters: Mapping[str, kubecluster.Served], **told: Any
+) -> AsyncIterator[Depot]:
+    """From a directory below `root`; `told`: what the configuration says of the fleet."""
     folder, state = root / "fleet", root / "state"
     _made(folder, state)
-    parts, watcher, lease = Parts(state, clusters), watch.Watcher(), Lease()
+    parts, watcher, lease = Parts(state, clusters, **told), watch.Watcher(), Lease()
     made = dispatch.Dispatch(parts, originals.Directory(str(folder), watcher), lease)
     depot = Depot(folder, made, parts)
     depot.lease = lease
@@ -117,11 +140,11 @@ async def bringing(root: Path, clusters: Mapping[str, kubecluster.Served]) -> As
 
 @asynccontextmanager
 async def served(
-    root: Path, hub: kubecluster.Served, clusters: Mapping[str, kubecluster.Served]
+    root: Path, hub: kubecluster.Served, clusters: Mapping[str, kubecluster.Served], **told: Any
 ) -> AsyncIterator[Depot]:
     """From an API server."""
     _made(root)
-    parts, lease = Parts(root, clusters), Lease()
+    parts, lease = Parts(root, clusters, **told), Lease()
     api = client.Client(access.Where(server=hub.url), asyncio.Semaphore(client.AT_ONCE))
     tells = client.Client(access.Where(server=hub.url), asyncio.Semaphore(client.AT_ONCE))
     made = dispatch.Dispatch(parts, originals.Server(api), lease, tells)

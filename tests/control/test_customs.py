@@ -53,7 +53,9 @@ class Process:
         self.clusters, self.settings = clusters, told.config
         self.known = known.Known(config.world(told.config), [f"member:{name}" for name in clusters])
         self.turn = SimpleNamespace(snapshot=Snapshot())
-        self.identities = {name: SimpleNamespace(uid=name, foreign="") for name in clusters}
+        self.identities = {
+            name: SimpleNamespace(uid=kubecluster.uid(one), foreign="") for name, one in clusters.items()
+        }
         self.members = {one.name: one for one in told.config.members}
         roster = SimpleNamespace(members=self.members, source=self._source)
         parts: Any = SimpleNamespace(config=told.config, known=self.known, turn=self.turn, roster=roster)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from fedns import config, metrics, tables
-from fedns.control import desk, keys, known, turn, vault
+from fedns.control import desk, farewell, keys, known, turn, vault
 from fedns.errors import FednsError, Problem
 from fedns.model import assemble, snapshot
 from fedns.model.facts import MemberFacts, ShardFacts, ZoneReadiness
@@ -52,6 +52,7 @@ def parts(tmp_path: Path) -> Iterator[Any]:
         scribe=None,
         customs=None,
         dispatch=None,
+        farewell=farewell.Farewell(),
         keys=keys.Keeper(vault.Vault(str(tmp_path / "keys")), loaded.config.dns.dnssec, None),
     )
     told = desk.Desk(made)

@@ -1,11 +1,16 @@
 """Copies in members that are fake API servers: brought, kept, changed and removed as the fleet says."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
+from fedns.control import dispatch, outpost
+from fedns.placement import template
+from fedns.values import Taint
 from tests.control import depots
 from tests.fakes import kubecluster
 from tests.waiting import until
@@ -50,6 +55,64 @@ def test_a_service_with_a_policy_is_brought_kept_and_removed(tmp_path: Path, two
             for each in two.values():
                 await until(lambda each=each: not depots.get(each, path), "it is removed")
             await until(lambda: "matches nothing" in depot.problems())
+            assert "fleet/propagationpolicy-p.json:1: PropagationPolicy" in depot.problems()
+
+    asyncio.run(run())
+
+
+def test_a_member_that_has_not_said_which_cluster_it_is_is_told_of_with_what_it_waits_for(
+    tmp_path: Path, two: Two
+) -> None:
+    async def run() -> None:
+        async with depots.bringing(tmp_path, two) as depot:
+            depot.parts.roster.mute("two")
+            depots.put(depot.folder, depots.config_map("m"), depots.policy("p", MAPS))
+            await until(lambda: depot.states("one").get("m", ("",))[0] == "applied")
+            assert depot.states("two")["m"] == ("waiting", outpost.STRANGER)
+            await until(lambda: ("two", "waiting") in depot.dispatch.census.states, "counted")
+            reasons = {one.member: one.stand for one in depot.dispatch.reasons(lambda what: what.name == "m")}
+            assert reasons["two"] is not None and reasons["two"].row.state == "waiting"
+            assert not depots.writes(two["two"])
+            depot.parts.roster.heard("two", two["two"])
+            await until(lambda: depot.states("two")["m"][0] == "applied")
+            await until(lambda: depot.dispatch.census.states.get(("two", "applied")) == 1, "counted")
+
+    asyncio.run(run())
+
+
+def test_who_does_not_hold_the_lease_says_so_and_what_else_keeps_copies_waiting_is_told_when_it_comes(
+    tmp_path: Path, two: Two
+) -> None:
+    async def run() -> None:
+        async with depots.bringing(tmp_path, two) as depot:
+
+            def told() -> set[str]:
+                return {one.row.words.partition(":")[0] for one in depot.dispatch.census.ailing()}
+
+            depot.lease.held = False
+            depots.put(depot.folder, depots.config_map("m"), depots.policy("p", MAPS, members=("one",)))
+            await until(lambda: told() == {outpost.FOLLOWS})
+            two["one"].faults(forbidden=["configmaps"])
+            depot.lease.held = True
+            await until(lambda: told() == {"403 Forbidden"})
+            assert depot.dispatch.census.states == {("one", "failing"): 1}
+            two["one"].faults(forbidden=[])
+            await until(lambda: depot.states()["m"][0] == "applied" and not told())
+
+    asyncio.run(run())
+
+
+def test_a_state_directory_that_takes_nothing_is_told_and_tried_again(tmp_path: Path, two: Two) -> None:
+    async def run() -> None:
+        async with depots.bringing(tmp_path, two) as depot:
+            kept = tmp_path / "state" / dispatch.FILE
+            block = kept.with_suffix(".json.new")
+            block.mkdir()
+            depots.put(depot.folder, depots.config_map("m"), depots.policy("p", MAPS))
+            await until(lambda: "of which kinds members have copies is not kept" in depot.problems())
+            await until(lambda: depot.states()["m"][0] == "applied", "it stops nothing")
+            block.rmdir()
+            await until(lambda: kept.is_file() and "is not kept" not in depot.problems())
 
     asyncio.run(run())
 
@@ -66,7 +129,7 @@ def test_what_somebody_else_made_is_taken_only_by_leave(tmp_path: Path, two: Two
             await until(lambda: depot.states()["equal"][0] == "applied", "nothing of it changes")
             await until(lambda: depot.states()["other"][0] == "failing")
             assert "not ours" in depot.states()["other"][1]
-            await until(lambda: "ConfigMap mynamespace/other: it is not as" in depot.problems())
+            await until(lambda: "ConfigMap mynamespace/other: it is there already, other" in depot.problems())
             assert depots.get(one, depots.maps("other"))["data"] == {"a": "2"}
             assert "labels" not in depots.get(one, depots.maps("other"))["metadata"]
 
@@ -105,6 +168,26 @@ def test_without_its_policy_a_copy_is_nobodys_unless_it_is_pruned(
 
     asyncio.run(bring())
     asyncio.run(gone())
+
+
+def test_what_is_overwritten_is_in_the_log_without_what_is_secret(
+    tmp_path: Path, two: Two, caplog: pytest.LogCaptureFixture
+) -> None:
+    """kubectl keeps a copy of the whole object in an annotation."""
+    secret = depots.config_map("s") | {"kind": "Secret", "type": "Opaque", "data": {"password": "b3RoZXI="}}
+    theirs = secret | {"data": {"password": "aHVudGVyMg=="}}
+    notes = {template.APPLIED: "aHVudGVyMg==", "of": "somebody"}
+    two["one"].put(theirs | {"metadata": {**theirs["metadata"], "annotations": notes}})
+
+    async def run() -> None:
+        async with depots.bringing(tmp_path, two) as depot:
+            policy = depots.policy("p", "v1/Secret", members=("one",), conflictResolution="Overwrite")
+            depots.put(depot.folder, secret, policy)
+            await until(lambda: depot.states().get("s", ("",))[0] == "applied")
+
+    asyncio.run(run())
+    (told,) = [one for one in caplog.records if "is overwritten" in one.message]
+    assert "somebody" in str(vars(told)) and "aHVudGVyMg==" not in str(vars(told))
 
 
 def test_drift_is_put_right_but_not_taken_from_who_applies_it(tmp_path: Path, two: Two) -> None:
@@ -190,7 +273,9 @@ def test_one_that_is_refused_stops_no_other_and_is_told_in_the_servers_words(
                 )
             )
             assert depot.states()["m0"][1].startswith("422 Invalid"), depot.states()["m0"]
-            assert depot.states("two")["m0"][0] == "applied"
+            place = f"member one: ConfigMap {depots.SPACE}/m0: 422 Invalid"
+            await until(lambda: place in depot.problems(), "told with the member's name")
+            await until(lambda: depot.states("two")["m0"][0] == "applied")
             two["one"].faults(broken=[])
             await until(lambda: depot.states()["m0"][0] == "applied", "tried again")
 
@@ -201,9 +286,12 @@ def test_most_of_a_members_copies_go_only_when_somebody_means_it(tmp_path: Path,
     async def run() -> None:
         async with depots.bringing(tmp_path, two) as depot:
             objects = [depots.config_map(f"m{at}", a="1") for at in range(6)]
-            depots.put(depot.folder, *objects, depots.policy("p", MAPS))
+            most = depot.folder / "most.json"
+            most.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects[:4]}))
+            depots.put(depot.folder, *objects[4:], depots.policy("p", MAPS))
             await until(lambda: [row[0] for row in depot.states().values()] == ["applied"] * 6)
-            depots.remove(depot.folder, *objects[:4])
+            await until(lambda: [row[0] for row in depot.states("two").values()] == ["applied"] * 6)
+            most.unlink()  # all at once: the first of four files would go before the second is missed
             await until(lambda: [row[0] for row in depot.states().values()].count("held") == 4)
             await until(lambda: "4 of the 6 copies here are to go" in depot.problems())
             assert depots.get(two["one"], depots.maps("m0"))
@@ -224,7 +312,7 @@ def test_namespaces_come_first_and_stay_unless_they_are_pruned(tmp_path: Path, t
     inside["metadata"]["namespace"] = "fresh"
 
     async def run() -> None:
-        async with depots.bringing(tmp_path, two) as depot:
+        async with depots.bringing(tmp_path, two, namespaces=False) as depot:
             depots.put(depot.folder, inside, policy)
             await until(lambda: depot.states().get("m", ("", ""))[1] == "there is no namespace fresh here")
             depots.put(depot.folder, space)
@@ -384,5 +472,51 @@ def test_a_kind_that_a_member_does_not_know_keeps_nothing_else_waiting(tmp_path:
             await until(lambda: "there is no kind Widget" in depot.states()["w"][1])
             depots.remove(depot.folder, depots.config_map("m"))
             await until(lambda: not depots.get(two["one"], depots.maps("m")), "removed")
+
+    asyncio.run(run())
+
+
+def test_policies_know_a_member_by_its_other_names_its_provider_and_its_taints(
+    tmp_path: Path, two: Two
+) -> None:
+    async def run() -> None:
+        async with depots.bringing(tmp_path, two) as depot:
+            members = depot.parts.roster.members
+            taints = (Taint("maintenance", "", "NoSchedule"),)
+            members["one"] = structs.replace(members["one"], aliases=("c1",), provider="p")
+            members["two"] = structs.replace(members["two"], provider="p", taints=taints)
+            by_id = depots.policy("id", MAPS, members=("c1",))
+            row = {"key": "provider", "operator": "In", "values": ["p"]}
+            fields = {"clusterAffinity": {"fieldSelector": {"matchExpressions": [row]}}}
+            by_field = depots.policy("field", "v1/Service", placement=fields)
+            depots.put(depot.folder, by_id, by_field, depots.config_map("m", a="1"), depots.service("s"))
+            for name in ("m", "s"):
+                await until(lambda name=name: depot.states().get(name, ("",))[0] == "applied")
+            assert depot.states("two") == {} and "unknown" not in depot.problems()
+
+    asyncio.run(run())
+
+
+def test_the_fleets_own_cluster_gets_no_copies_of_what_it_has(tmp_path: Path, two: Two) -> None:
+    async def run() -> None:
+        with kubecluster.running() as hub:
+            hub.put(kubecluster.namespace(depots.SPACE), depots.deployment("web", 4))
+            division = {"replicaSchedulingType": "Divided"}
+            everywhere = {"placement": {"replicaScheduling": division}}
+            hub.put(depots.policy("p", "apps/v1/Deployment", **everywhere))
+            async with depots.served(tmp_path, hub, two) as depot:
+                roster = depot.parts.roster
+                roster.settle("home", hub)
+                await until(lambda: depot.states("one").get("web", ("",))[0] == "applied")
+                await until(lambda: depot.states("two").get("web", ("",))[0] == "applied")
+                replicas = [
+                    depots.get(each, depots.deployments("web"))["spec"]["replicas"] for each in two.values()
+                ]
+                assert replicas == [2, 2] and depot.states("home") == {}
+                here = depots.get(hub, depots.deployments("web"))
+                assert here["spec"]["replicas"] == 4 and depots.LABEL not in here["metadata"].get(
+                    "labels", {}
+                )
+                assert "home" not in depot.dispatch.posts
 
     asyncio.run(run())

@@ -4,10 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from fedns import fleet
 from fedns.control import wallet
 from fedns.sources.registrations import Credentials, Registered, Registration
+from fedns.values import Taint
 
 TOLD = Registration("eu", "https://h:1", "eu", ca="PEM", server_name="k", region="r", clients=("10.0.0.0/8",))
 TOKEN, PAIR = Credentials("t0k"), Credentials(pair="CERT\nKEY")
@@ -39,6 +41,9 @@ def test_a_member_is_as_the_configuration_would_have_it(home: Path) -> None:
     made = wallet.Wallet(str(home))
     api = fleet.Api("https://h:1", f"{home}/eu/ca.crt", "", f"{home}/eu/token", server_name="k")
     assert made.member(TOLD, TOKEN) == fleet.Member("eu", "r", api=api, clients=("10.0.0.0/8",))
+    more = structs.replace(TOLD, aliases=("c1",), provider="p", taints=(Taint("k", "", "NoSchedule"),))
+    seen = fleet.seen(made.member(more, TOKEN))
+    assert (seen.names, seen.provider, str(seen.taints[0])) == (("eu", "c1"), "p", "k:NoSchedule")
     assert made.member(TOLD, PAIR).api.certificate == f"{home}/eu/client.pem"
     where = fleet.where(made.member(TOLD, PAIR))
     assert where is not None and (where.token_file, where.server_name) == ("", "k")

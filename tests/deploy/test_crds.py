@@ -125,8 +125,11 @@ def test_the_documented_member_has_the_fields_that_are_read() -> None:
         ("region", "Europe"),
         ("zones", ["a.b"]),
         ("clients", ["10.0.0.0"]),
+        ("gateway", "pods"),
         ("exports", "yes"),
         ("secretRef", {}),
+        ("taints", ["a:Never"]),
+        ("taints", [{"key": "a"}]),
         ("namespace", "x"),
     ],
 )

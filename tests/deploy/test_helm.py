@@ -21,7 +21,7 @@ OWN: dict[str, Any] = {
 }
 QUIET: dict[str, Any] = {
     **chart.VALUES,
-    "config": {**chart.VALUES["config"], "fleet": {"api": {"in_cluster": True}, "status": False}},
+    "config": {**chart.VALUES["config"], "fleet": {**chart.VALUES["config"]["fleet"], "status": False}},
 }
 GATED: dict[str, Any] = {
     **chart.VALUES,
@@ -93,13 +93,14 @@ def test_the_configuration_loads() -> None:
     assert structs.replace(loaded.config, clusterset=base.clusterset) == base
 
 
+@pytest.mark.parametrize("distribute", [True, False])
 @pytest.mark.parametrize("status", [True, False])
-def test_the_rights_are_the_least(status: bool) -> None:
-    fleet = {**chart.VALUES["config"]["fleet"], "status": status}
+def test_the_rights_are_the_least(status: bool, distribute: bool) -> None:
+    fleet = {**chart.VALUES["config"]["fleet"], "status": status, "distribute": distribute}
     found = chart.render({**chart.VALUES, "config": {**chart.VALUES["config"], "fleet": fleet}})
     (settings,) = objects.of("Secret", found)
     loaded = config.parse(settings["stringData"]["fedns.yaml"].encode()).config
-    assert loaded and loaded.fleet.status is status
+    assert loaded and (loaded.fleet.status, loaded.fleet.distribute) == (status, distribute)
     objects.least(found, loaded)
 
 
@@ -169,13 +170,27 @@ def test_helm_takes_it_and_renders_the_same(tool: Callable[[str], str]) -> None:
         assert sorted(map(str, objects.documents(done.stdout))) == sorted(map(str, chart.render(values)))
 
 
+@pytest.mark.parametrize("distribute", [False, True])
+def test_helm_installs_the_kinds_of_policies_where_objects_are_distributed(
+    tool: Callable[[str], str], distribute: bool
+) -> None:
+    told = {**chart.VALUES["config"]["fleet"], "distribute": distribute}
+    done = rendered(tool("helm"), {"config": {"fleet": told}}, "--include-crds")
+    found = [
+        one["metadata"]["name"]
+        for one in objects.of("CustomResourceDefinition", objects.documents(done.stdout))
+    ]
+    policies = [name for name in found if name.endswith(".policy.karmada.io")]
+    assert len(policies) == (4 if distribute else 0) and "memberclusters.fedns.io" in found
+
+
 @pytest.mark.parametrize("wrong", WRONG)
 def test_helm_refuses_what_the_schema_does(tool: Callable[[str], str], wrong: dict[str, Any]) -> None:
     done = rendered(tool("helm"), {**chart.VALUES, **wrong})
     assert done.returncode != 0 and "values don't meet the specifications" in done.stderr
 
 
-def rendered(program: str, values: dict[str, Any]) -> subprocess.CompletedProcess[str]:
-    words = [program, "template", "test", str(chart.CHART), "--namespace", "names", "--values", "-"]
+def rendered(program: str, values: dict[str, Any], *more: str) -> subprocess.CompletedProcess[str]:
+    words = [program, "template", "test", str(chart.CHART), "--namespace", "names", "--values", "-", *more]
     text = yaml.safe_dump(values)
     return subprocess.run(words, input=text, capture_output=True, text=True, timeout=LONG, check=False)

@@ -97,6 +97,16 @@ def test_the_gateway_in_the_same_pods() -> None:
     objects.least(found, loaded.config)
 
 
+def test_what_is_distributed_takes_the_kinds_of_policies_and_the_right_to_read_them() -> None:
+    found = built(objects.DEPLOY / "kustomize" / "distribute")
+    objects.sound(found)
+    loaded = config.parse(files(found)["fedns.yaml"])
+    assert loaded.config and not loaded.problems and loaded.config.fleet.distribute
+    objects.least(found, loaded.config)
+    kinds = {one["spec"]["names"]["kind"] for one in objects.of("CustomResourceDefinition", found)}
+    assert {"MemberCluster", "PropagationPolicy", "ClusterOverridePolicy"} <= kinds
+
+
 def test_a_members_agent(tmp_path: Path) -> None:
     shutil.copytree(objects.DEPLOY, tmp_path / "deploy")
     folder = tmp_path / "deploy" / "kustomize" / "agent"

@@ -30,7 +30,7 @@ def taken(farm: clusters.Farm, kubeconfig: Path, text: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-@pytest.mark.parametrize("folder", ["base", "gateway"])
+@pytest.mark.parametrize("folder", ["base", "gateway", "distribute"])
 def test_the_base_is_taken(farm: clusters.Farm, fleet: clusters.Cluster, tmp_path: Path, folder: str) -> None:
     command = [str(farm.kubectl), "kustomize", str(objects.BASE.parent / folder)]
     built = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout

@@ -7,6 +7,7 @@ from msgspec import structs
 
 from fedns.distribute import rights
 from fedns.distribute.rights import Grant, Needs
+from fedns.model import propagation
 from fedns.sources import subjects
 
 EVERY = [
@@ -89,7 +90,7 @@ def test_never_everything_and_no_secret_but_our_own() -> None:
         assert not any("*" in (grant.group, grant.resource, grant.verb) for grant in found), needs
         certificates = needs.fleet and needs.gateway
         assert certificates or all(grant.local for grant in found if grant.resource == "secrets"), needs
-        writes = needs.fleet and (needs.status or needs.imports)
+        writes = needs.fleet and (needs.status or needs.imports or needs.distribute)
         writes = writes or (needs.member and any(getattr(needs, each) for each in MEMBERS))
         assert writes or all(grant.verb in ("get", *rights.READ) for grant in found), needs
         given = rights.rights(needs)
@@ -141,3 +142,20 @@ def test_a_gateway_writes_statuses_of_ingresses_and_reads_its_own_service() -> N
         Grant("networking.k8s.io", "ingresses/status", "patch"),
         Grant("", "services", "get", "", True),
     }
+
+
+def test_a_fleet_that_distributes_is_read_for_policies_in_all_groups_and_has_the_lease() -> None:
+    more = told(Needs(fleet=True, distribute=True)) - told(Needs(fleet=True))
+    lease = {one for one in told(Needs(fleet=True, status=True)) if one.resource == "leases"}
+    assert lease < more and len(more - lease) == 3 * 4 * len(rights.READ)
+    assert {one.group for one in more - lease} == set(propagation.GROUPS)
+    assert told(Needs(member=True, distribute=True)) == told(Needs(member=True)), "policies ask for more"
+
+
+def test_what_is_granted_anyhow_is_not_asked_for_again() -> None:
+    before = rights.rights(Needs(member=True))
+    services = rights.Right("", "services", ("get", "list", "create"), "x")
+    named = rights.Right("", "namespaces", ("get", "watch"), "y", ("kube-system",))
+    nodes = rights.Right("", "nodes", rights.READ, "z")
+    found = tuple(rights.beyond((services, nodes, named, services), before))
+    assert found == (services._replace(verbs=("get", "create")), named._replace(verbs=("watch",)))

@@ -1,6 +1,7 @@
 """Whole objects on a fake API server: made, changed, removed, and what belongs to others left alone."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.waiting import until
 MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 QUICK = writer.Pace(settle=0.01, look=0.02, sweep=0.05, patience=1.0, rate=1000.0)
 SHORT = docket.Pace(hold=0.2, unsure=0.1, refused=0.2, bounds=backoff.Bounds(first=0.05, most=0.1))
+LONG = 20.0
 Object = dict[str, Any]
 
 
@@ -111,6 +113,19 @@ def test_what_is_wanted_is_made_once_changed_and_removed(cluster: kubecluster.Cl
             await until(lambda: data(cluster, "a-1") == {"x": "2"}, "changed")
             await until(lambda: data(cluster, "a-2") is None and data(cluster, "b-1") is None, "removed")
             assert world.writer.outcomes == {"written": 4, "removed": 2} and not world.problems()
+
+    asyncio.run(run())
+
+
+def test_what_a_server_serves_is_asked_once(cluster: kubecluster.Cluster) -> None:
+    async def run() -> None:
+        async with writing.during(World(cluster)) as world:
+            world.want(a=[made("a-1")])
+            await until(lambda: world.writer.outcomes["written"] == 1, "made")
+            cluster.hangup()  # all watches are begun anew
+            cluster.put(made("gone-1"))
+            await until(lambda: data(cluster, "gone-1") is None, "it is seen, and removed")
+            assert [line for line in cluster.log() if line.split("?")[0] == "GET /api/v1"] == ["GET /api/v1"]
 
     asyncio.run(run())
 
@@ -265,5 +280,33 @@ def test_a_field_that_somebody_else_adds_is_not_fought_over(cluster: kubecluster
                 world.want(a=world.wanted["n/a"])
                 await asyncio.sleep(0.02)
             assert len(world.writes()) == asked and data(cluster, "a-1") == {"x": "1", "y": "theirs"}
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_reply_that_comes_after_the_news_takes_nothing_back(
+    cluster: kubecluster.Cluster, gone: bool
+) -> None:
+    key, where = (MAPS.kind, "n", "a-1"), f"{MAPS.path('n', 'a-1')}?fieldManager=them"
+    wanted = {"n/a": {"a-1": made("a-1", x="1")}}
+    kind = stock.Kind((MAPS,), content, service, lambda name: wanted.get(name, {}), frozenset)
+    held = stock.Stock(kind, SHORT)
+
+    async def run() -> None:
+        async with writing.opened(held, cluster) as hand:
+            held.touch(wanted)
+            assert [one.key for one in held.due(time.monotonic())] == [key]
+            reply = await hand.write(key)
+            await hand.heard(key, reply)
+            if gone:
+                assert cluster.request("DELETE", where)[0] == 200
+                await until(lambda: not hand.feed.version(key), "the watch has told that it is gone")
+            else:
+                merge = "application/merge-patch+json"
+                _, there = cluster.request("PATCH", where, {"data": {"x": "2"}}, merge)
+                await hand.heard(key, there)
+            held.wrote(key, reply)
+            assert [one.key for one in held.due(time.monotonic() + LONG)] == [key], "it is put right"
 
     asyncio.run(run())

@@ -1,8 +1,16 @@
 """The rights that policies take."""
 
 from fedns.distribute import rights, warrant
-from fedns.model.propagation import Affinity, Clusters, Placement, Propagation, Resources
-from fedns.placement import matching
+from fedns.model.propagation import (
+    Affinity,
+    Clusters,
+    Division,
+    Placement,
+    Propagation,
+    Requirement,
+    Resources,
+)
+from fedns.placement import defaults, matching
 
 CHOSEN = Placement((Affinity(Clusters(names=("one",))),))
 APPS = Resources("apps/v1", "Deployment")
@@ -31,6 +39,22 @@ def test_exactly_the_kinds_that_policies_name_in_exactly_the_members_that_they_c
     assert more == {f"{verb} leases.coordination.k8s.io" for verb in ("create", "get", "update")}
 
 
+def test_namespaces_that_go_along_are_made_and_never_removed() -> None:
+    told = warrant.told([policy(APPS), *defaults.policies(services=False, namespaces=True)], ())
+    found = {one for one in grants(warrant.writer(told, ONE, elects=False)) if "namespaces" in one}
+    assert found == {f"{verb} namespaces." for verb in ("get", "list", "watch", "create", "patch")}
+    assert "watch namespaces." in grants(warrant.reader(told, True))
+    assert warrant.writer(told, TWO, elects=False) == ()
+
+
+def test_the_default_policy_takes_rights_on_services_everywhere() -> None:
+    told = warrant.told(defaults.policies(services=True, namespaces=False), ())
+    found = grants(warrant.writer(told, TWO, elects=False))
+    assert {"patch services.", "delete services.", "watch namespaces."} <= found
+    assert "create namespaces." not in found
+    assert "patch services/status." in grants(warrant.reader(told, True))
+
+
 def test_kinds_that_are_needed_and_kinds_that_are_defined() -> None:
     names = {"kind": "Widget", "plural": "widgetry"}
     crd = {
@@ -41,15 +65,60 @@ def test_kinds_that_are_needed_and_kinds_that_are_defined() -> None:
     }
     told = warrant.told([policy(Resources("example.org/v1", "Widget"), dependencies=True)], [crd])
     found = grants(warrant.writer(told, ONE, elects=False))
-    assert {"patch widgetry.example.org", "create secrets.", "delete persistentvolumeclaims."} <= found
+    assert "patch widgetry.example.org" in found and not any("secrets" in one for one in found)
     assert not any("horizontal" in one for one in found)
+    told = warrant.told([policy(APPS, dependencies=True)], ())
+    found = grants(warrant.writer(told, ONE, elects=False))
+    assert {"create secrets.", "delete persistentvolumeclaims."} <= found
+    told = warrant.told([policy(Resources("networking.k8s.io/v1", "Ingress"), dependencies=True)], ())
+    found = grants(warrant.writer(told, ONE, elects=False))
+    assert "create secrets." in found and "create configmaps." not in found
 
 
 def test_in_the_fleet_nothing_is_written_but_statuses_and_the_lease() -> None:
     told = warrant.told([policy(APPS, Resources("v1", "ConfigMap"))], ())
-    found = grants(warrant.reader(told, ["policy.karmada.io"]))
-    assert {one for one in found if one.partition(" ")[0] not in ("list", "watch")} == {
-        "patch deployments/status.apps",
-        *(f"{verb} leases.coordination.k8s.io" for verb in ("create", "get", "update")),
-    }
-    assert {"watch configmaps.", "list clusteroverridepolicies.policy.karmada.io"} <= found
+    found = grants(warrant.reader(told, status=True))
+    reads = {f"{verb} {kind}" for verb in rights.READ for kind in ("configmaps.", "deployments.apps")}
+    assert found == {"patch deployments/status.apps", *reads}
+    assert grants(warrant.reader(told, status=False)) == reads
+
+
+def test_where_a_member_is_counts_as_far_as_it_is_written() -> None:
+    wanted = {"region": "r", "zone": "z", "provider": "p"}
+    for key, value in wanted.items():
+        fields = Clusters(fields=(Requirement(key, "In", (value,)),))
+        placement = Placement((Affinity(fields),))
+        told = warrant.told([Propagation("p", "n", (APPS,), placement)], ())
+        other = matching.Member("m", provider="o", region="o", zones=("o",))
+        assert warrant.writer(told, other, elects=False) == ()
+        same = matching.Member("m", provider="p", region="r", zones=("z",))
+        assert warrant.writer(told, same, elects=False)
+        unknown = warrant.writer(told, matching.Member("m"), elects=False)
+        assert bool(unknown) == (key != "provider"), "its nodes tell the others"
+
+
+def test_who_copies_roles_gives_what_he_does_not_have() -> None:
+    kinds = ("Role", "ClusterRoleBinding")
+    told = warrant.told([policy(*(Resources(f"{rights.RBAC}/v1", kind) for kind in kinds))], ())
+    found = warrant.writer(told, ONE, elects=False)
+    special = {one for one in grants(found) if one.startswith(("bind", "escalate"))}
+    assert special == {f"escalate roles.{rights.RBAC}", f"bind clusterroles.{rights.RBAC}"}
+    assert {one.why for one in found if set(one.verbs) & {"bind", "escalate"}} == {warrant.WARNS}
+
+
+def test_the_room_in_a_member_is_asked_for_where_a_policy_divides_by_it() -> None:
+    for division, asked in (
+        (Division(), False),
+        (Division(available=True), True),
+        (Division("Aggregated"), True),
+    ):
+        placement = Placement(CHOSEN.affinities, division=division)
+        told = warrant.told([Propagation("p", "n", (APPS,), placement)], ())
+        assert ("list pods." in grants(warrant.writer(told, ONE, elects=False))) == asked
+
+
+def test_the_objects_of_the_role_are_found_without_knowing_what_it_gives() -> None:
+    reader = rights.reader("dns")
+    assert [(one["kind"], one["metadata"]["name"]) for one in warrant.roles(reader)] == [
+        (kind, "dns-writer") for kind in ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
+    ]

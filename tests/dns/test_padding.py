@@ -48,7 +48,9 @@ def test_the_options_of_the_reply_stay() -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [query(EMPTY_COOKIE).to_wire(), query().to_wire(), b"", b"\0\x0c", bytes(12) + b"\0\x0c"]
+    "asked",
+    [query(EMPTY_COOKIE).to_wire(), query().to_wire(), b"", b"\0\x0c", bytes(12) + b"\0\x0c"],
+    ids=["cookie", "plain", "nothing", "option", "header"],
 )
 def test_who_does_not_pad_gets_the_reply_as_it_is(asked: bytes) -> None:
     made = reply(query()).to_wire()

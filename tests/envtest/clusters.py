@@ -45,6 +45,9 @@ contexts: [{{name: main, context: {{cluster: c, user: u}}}}]
 """
 CLUSTERWIDE = {
     "ValidatingWebhookConfiguration",
+    "MutatingWebhookConfiguration",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
     "Namespace",
     "Node",
     "ClusterRole",
@@ -60,6 +63,8 @@ INSIDE = (
     "/api/v1/namespaces/{}/secrets",
     "/api/v1/namespaces/{}/configmaps",
     "/apis/apps/v1/namespaces/{}/deployments",
+    "/apis/networking.k8s.io/v1/namespaces/{}/ingresses",
+    "/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers",
     "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices",
     "/apis/coordination.k8s.io/v1/namespaces/{}/leases",
     "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles",
@@ -67,6 +72,9 @@ INSIDE = (
 )
 WIDE = (
     "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+    "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
     "/api/v1/nodes",
     "/apis/rbac.authorization.k8s.io/v1/clusterroles?labelSelector=!kubernetes.io/bootstrapping",
     "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings?labelSelector=!kubernetes.io/bootstrapping",
@@ -200,6 +208,11 @@ class Cluster(Process):
     def ca(self) -> str:
         """The file of the CA that signed its certificate."""
         return str(self._keys.ca)
+
+    @property
+    def tls(self) -> ssl.SSLContext:
+        """As its administrator."""
+        return self._tls
 
     def ready(self) -> bool:
         try:

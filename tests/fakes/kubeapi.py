@@ -22,6 +22,8 @@ from tests.fakes.kubeapi_kinds import SERVED
 from tests.fakes.kubeapi_rights import Asked
 from tests.fakes.kubeapi_store import Object, Place, Refused
 
+REVIEWS = ("selfsubjectaccessreviews", "selfsubjectrulesreviews")
+"""Whoever is somebody may ask what he may do."""
 PARTS = {"status": "status", "scale": "Deployment", "token": "ServiceAccount"}
 VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
@@ -47,6 +49,7 @@ class Server:
         app.router.add_get("/fake/log", self.fake_log)
         app.router.add_get("/readyz", self.readyz)
         app.router.add_get("/version", self.version)
+        app.router.add_get("/apis", self.groups)
         app.router.add_route("*", "/{root:apis?}/{rest:.+}", self.resource)
         return app
 
@@ -70,6 +73,12 @@ class Server:
 
     async def version(self, request: web.Request) -> web.Response:
         return web.json_response({"major": "1", "gitVersion": self.faults.git})
+
+    async def groups(self, request: web.Request) -> web.Response:
+        served = (each for each in SERVED if "/" in each and each not in self.faults.absent)
+        preferred = {each.partition("/")[0]: {"groupVersion": each} for each in served}
+        rows = [{"name": name, "preferredVersion": one} for name, one in preferred.items()]
+        return web.json_response({"kind": "APIGroupList", "groups": rows})
 
     async def fake_put(self, request: web.Request) -> web.Response:
         """A list of objects."""
@@ -152,9 +161,7 @@ class Server:
         # As the real one: who asks for one name by a field selector needs a right on that name only.
         named = request.query.get("fieldSelector", "").partition("metadata.name=")[2]
         asked = Asked(verb, place[0], plural, place[2], place[3] or named)
-        if plural != "selfsubjectaccessreviews" and not self.rights.allows(
-            request["user"], asked, self.faults.forbidden
-        ):
+        if plural not in REVIEWS and not self.rights.allows(request["user"], asked, self.faults.forbidden):
             raise asked.refusal(request["user"])
 
     async def trouble(self) -> None:
@@ -169,7 +176,7 @@ class Server:
     async def one(self, request: web.Request, call: kubeapi_writes.Call) -> web.Response:
         if request.method == "GET":
             return web.json_response(self.writes.read(call))
-        if self.faults.busy and call.kind.name != "Lease":
+        if self.faults.busy and call.kind.name not in ("Lease", "SelfSubjectRulesReview"):
             code, reason, again = self.faults.busy
             raise Refused(code, reason, reason, {"Retry-After": str(again)} if again else None)
         if call.place[3] in self.faults.broken:

@@ -55,6 +55,7 @@ _CORE = {
     "secrets": Kind("Secret"),
     "configmaps": Kind("ConfigMap"),
     "serviceaccounts": Kind("ServiceAccount"),
+    "persistentvolumeclaims": Kind("PersistentVolumeClaim", status=True),
     "nodes": Kind("Node", False, status=True),
     "namespaces": Kind("Namespace", False, status=True),
 }
@@ -88,7 +89,10 @@ SERVED: Mapping[str, Mapping[str, Kind]] = {
     },
     "coordination.k8s.io/v1": {"leases": Kind("Lease", blind=False)},
     "rbac.authorization.k8s.io/v1": _RBAC,
-    "authorization.k8s.io/v1": {"selfsubjectaccessreviews": Kind("SelfSubjectAccessReview", False)},
+    "authorization.k8s.io/v1": {
+        "selfsubjectaccessreviews": Kind("SelfSubjectAccessReview", False),
+        "selfsubjectrulesreviews": Kind("SelfSubjectRulesReview", False),
+    },
     "apiextensions.k8s.io/v1": {
         "customresourcedefinitions": Kind("CustomResourceDefinition", False, True, True)
     },

@@ -147,7 +147,8 @@ class _Watching:
 
     async def follow(self) -> None:
         """News and bookmarks, until somebody hangs up."""
-        faults = self.server.faults
+        faults, clock = self.server.faults, asyncio.get_running_loop().time
+        due = clock() + faults.bookmarks
         while not self.hangup.is_set():
             if faults.gone_inside > 0:
                 faults.gone_inside -= 1
@@ -164,8 +165,9 @@ class _Watching:
                 await self.tell(change)
             async with self.server.changed:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.server.changed.wait(), faults.bookmarks)
+                    await asyncio.wait_for(self.server.changed.wait(), max(due - clock(), 0.0))
                     continue
+            due = clock() + faults.bookmarks
             if not faults.stalled and self.seen <= self.server.store.version:
                 await self.bookmark()
 

@@ -90,6 +90,12 @@ class Rights:
             return False
         return user == ADMIN or any(_grants(rule, asked) for rule in self._rules(user, asked.namespace))
 
+    def rules(self, user: str, namespace: str) -> list[Object]:
+        """All that he may, as a review tells it."""
+        if user == ADMIN:
+            return [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
+        return list(self._rules(user, namespace))
+
     def visits(self, user: str, verb: str, path: str) -> bool:
         """Whether a path that is no resource may be seen."""
         if user == ADMIN or path in PUBLIC:

@@ -67,6 +67,9 @@ class Writes:
             return 201, self._issued(call, body)
         if call.kind.name == "SelfSubjectAccessReview":
             return 201, self._reviewed(call, body)
+        if call.kind.name == "SelfSubjectRulesReview":
+            rules = self.rights.rules(call.user, body["spec"]["namespace"])
+            return 201, call.shown({**body, "status": {"resourceRules": rules, "incomplete": False}})
         if call.method == "DELETE":
             return 200, self._deleted(call, body)
         if call.method == "POST":

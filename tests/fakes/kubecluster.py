@@ -121,6 +121,12 @@ def running(port: int = 0, options: Sequence[str] = ()) -> Iterator[Cluster]:
             process.stdout.close()
 
 
+def uid(cluster: Served) -> str:
+    """That of a fake cluster."""
+    with urllib.request.urlopen(f"{cluster.url}/api/v1/namespaces/kube-system", timeout=LONG) as reply:
+        return str(json.load(reply)["metadata"]["uid"])
+
+
 def namespace(name: str, **labels: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 

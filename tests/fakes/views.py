@@ -23,6 +23,8 @@ class Values:
     def __init__(self) -> None:
         self.why = ""
         self.given: dict[str, api.Order] = {}
+        self.farewells: list[api.Farewell] = []
+        """What is said of orders, look by look; the last stays."""
 
     def ready(self) -> str:
         return self.why
@@ -45,14 +47,23 @@ class Values:
         yield api.Problem("zones", "a.zone:3", "bad", "fix it")
 
     def orders(self) -> Iterable[api.Order]:
-        return self.given.values()
+        told = self.farewells.pop(0) if len(self.farewells) > 1 else next(iter(self.farewells), None)
+        return [msgspec.structs.replace(one, farewell=told) for one in self.given.values()]
 
     def signed(self) -> Iterable[api.Signed]:
         keys = [api.Key(1234, "csk", "ED25519", "ready", 1.0, None)]
         yield api.Signed("example.com", keys, [api.Step(None, "CSK 1234 waits")], 9.0)
 
-    def copies(self) -> Iterable[api.Copy]:
-        yield api.Copy("m1", "Service", "shop/web", "PropagationPolicy shop/p", "applied", "")
+    def copies(self, ailing: bool) -> Iterable[api.Copy]:
+        if not ailing:
+            yield api.Copy("m1", "Service", "shop/web", "PropagationPolicy shop/p", "applied", "")
+
+    def portions(self) -> Iterable[api.Portion]:
+        yield api.Portion("PropagationPolicy shop/p", "m1", 1, {"applied": 1})
+
+    def whereabouts(self, name: str) -> Iterable[api.Whereabouts]:
+        policy = "PropagationPolicy shop/p"
+        yield api.Whereabouts("Service", "shop/web", "m1", policy, "f.yaml:1", ["so"], "applied", "", None)
 
     def allow(self, member: str) -> int:
         if member != "m1":

@@ -14,7 +14,11 @@ from pathlib import Path
 
 from fedns import config
 from fedns.model.policy import ProbeSpec, TrafficPolicy
-from fedns.sources import cluster, documents, objects, policies, zonefiles
+from fedns.model.propagation import Override, Propagation
+from fedns.placement import item, matching, plan
+from fedns.sources import cluster, documents, objects, policies, templates, zonefiles
+
+NOTHING = documents.Content()
 
 SERVICE = b"""apiVersion: v1
 kind: List
@@ -33,6 +37,37 @@ apiVersion: fedns.io/v1alpha1
 kind: TrafficPolicy
 metadata: {name: web, namespace: shop}
 spec: {targetRef: {name: web}, weights: &w {a: 1}, ttl: {min: 5s, max: 1m}, probe: {expectStatus: [200-399]}}
+"""
+POLICIES = b"""apiVersion: policy.karmada.io/v1alpha1
+kind: PropagationPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  resourceSelectors: [{apiVersion: v1, kind: Service, labelSelector: {matchLabels: {app: web}}}]
+  conflictResolution: Overwrite
+  placement:
+    clusterAffinities:
+    - {affinityName: first, fieldSelector: {matchExpressions: [{key: zone, operator: In, values: [z]}]}}
+    spreadConstraints: [{spreadByField: region, minGroups: 1, maxGroups: 2}, {spreadByField: cluster}]
+    clusterTolerations: [{key: k, operator: Exists, effect: NoSchedule}]
+    replicaScheduling: {weightPreference: {staticWeightList: [{targetCluster: {clusterIds: [a]}, weight: 2}]}}
+---
+apiVersion: one.alibabacloud.com/v1alpha1
+kind: ClusterOverridePolicy
+metadata: {name: web}
+spec:
+  overrideRules:
+  - targetCluster: {clusterNames: [a]}
+    overriders:
+      imageOverrider: [{component: Registry, operator: add, value: r.example, predicate: {path: /spec/image}}]
+      argsOverrider: [{containerName: c, operator: add, value: [-v]}]
+      labelsOverrider: [{operator: replace, value: {a: b}}]
+      fieldOverrider: [{fieldPath: /data/x, yaml: [{subPath: /a/0, operator: replace, value: {b: [1]}}]}]
+      plaintext: [{path: /spec/replicas, operator: replace, value: 1}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {type: LoadBalancer, ports: [{port: 80}]}
 """
 JSON = (
     b'{"kind":"List","items":[{"apiVersion":"v1","kind":"Service","metadata":{"name":"web"},"spec":{"type":'
@@ -117,6 +152,23 @@ def manifest(path: Path, data: bytes) -> int:
     return bool(content.problems)
 
 
+def planned(path: Path, data: bytes) -> int:
+    """What is left of policies is planned with, for a member that has something of it already."""
+    kinds = templates.Everything()
+    try:
+        content = documents.read(str(path), data, kinds, documents.read(str(path), POLICIES, kinds, NOTHING))
+    except documents.Broken:
+        return 1
+    found = [one.value for one in content.entries.values() if one.value is not None]
+    items = [one.item for one in found if isinstance(one, templates.Template)]
+    member = matching.Member("a", region="r", zones=("z",))
+    clusters = [plan.Cluster(member, {item.ref(each): each for each in items[:1]})]
+    policies = [one for one in found if isinstance(one, Propagation)]
+    overriding = [one for one in found if isinstance(one, Override)]
+    made = plan.made(plan.World(items, policies, overriding, clusters))
+    return bool(content.problems or made.errors)
+
+
 def zone(path: Path, data: bytes) -> int:
     path.write_bytes(data)
     return bool(zonefiles.read(str(path), str(path.parent)).problems)
@@ -130,6 +182,7 @@ def configuration(path: Path, data: bytes) -> int:
 TARGETS: tuple[tuple[str, bytes, Callable[[Path, bytes], int]], ...] = (
     ("a.yaml", SERVICE, manifest),
     ("a.json", JSON, manifest),
+    ("policies.yaml", POLICIES, planned),
     ("acme.com.zone", ZONE, zone),
     ("fedns.yaml", CONFIG, configuration),
 )

@@ -47,7 +47,7 @@ TOO_LARGE = (
 )
 LONGEST = 8000
 OURS = File(__file__).resolve().parents[2] / "fedns"
-SOON = 2.0  # seconds; a backtracking engine would take longer than the universe has been there
+SOON = 2.0  # seconds of our own work; a backtracking engine would take longer than the universe is old
 
 
 def _asked(text: str) -> list[str]:
@@ -61,9 +61,9 @@ def test_no_path_takes_long_to_match(text: str) -> None:
     )
     assert not output.problems
     for asked in _asked("b"):
-        began = time.perf_counter()
+        began = time.process_time()
         assert service(output, request("h", "/" + asked)) in ("a", 404)
-        assert time.perf_counter() - began < SOON
+        assert time.process_time() - began < SOON
 
 
 @pytest.mark.parametrize("text", EVIL)
@@ -74,9 +74,9 @@ def test_no_value_takes_long_to_match(key: str, text: str) -> None:
     canary = ingress("c", one("h", path("/", "new")), annotations={family + k: v for k, v in named.items()})
     output = ingresses.built(ingress("main", one("h", path("/", "old"))), canary)
     for asked in (*_asked("b"), "a" * 60_000):
-        began = time.perf_counter()
+        began = time.process_time()
         assert service(output, request("h", f"/?x={asked[:7000]}", ("X", asked))) in ("old", "new")
-        assert time.perf_counter() - began < SOON
+        assert time.process_time() - began < SOON
 
 
 @pytest.mark.parametrize("text", EVIL)
@@ -86,9 +86,9 @@ def test_no_rule_that_asks_takes_long(text: str) -> None:
     output = ingresses.built(ingress("evil", one("h", path("/", "a")), annotations=annotations))
     assert not output.problems
     for asked in _asked("b"):
-        began = time.perf_counter()
+        began = time.process_time()
         assert service(output, request("h", f"/?x={asked[:7000]}", ("X", asked))) in ("a", 404)
-        assert time.perf_counter() - began < SOON
+        assert time.process_time() - began < SOON
 
 
 @pytest.mark.parametrize("text", [*NOT_READ, *TOO_LARGE])

@@ -1,13 +1,17 @@
 """Requests to a fake API server: what they bring back, and what failures say."""
 
 import asyncio
+import contextlib
 import json
+import os
+import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from fedns.kube import access, client
 from fedns.kube.failure import ApiError, Failure, Unreachable
@@ -18,7 +22,12 @@ from tests.servers import certificates
 SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 
 
-def talk(where: access.Where, test: Callable[[client.Client], Awaitable[Any]]) -> Any:
+Loop = Callable[[], asyncio.AbstractEventLoop]
+
+
+def talk(
+    where: access.Where, test: Callable[[client.Client], Awaitable[Any]], loop: Loop = asyncio.new_event_loop
+) -> Any:
     async def main() -> Any:
         api = client.Client(where, asyncio.Semaphore(client.AT_ONCE))
         try:
@@ -26,7 +35,25 @@ def talk(where: access.Where, test: Callable[[client.Client], Awaitable[Any]]) -
         finally:
             await api.close()
 
-    return asyncio.run(main())
+    with asyncio.Runner(loop_factory=loop) as runner:
+        return runner.run(main())
+
+
+def written(path: Path, about: Mapping[str, Any], user: Mapping[str, str]) -> access.Where:
+    """A kubeconfig of one cluster."""
+    contexts = [{"name": "main", "context": {"cluster": "c", "user": "u"}}]
+    clusters, users = [{"name": "c", "cluster": about}], [{"name": "u", "user": user}]
+    path.write_text(json.dumps({"clusters": clusters, "users": users, "contexts": contexts}))
+    return access.Where(kubeconfig=str(path), context="main")
+
+
+def sockets() -> int:
+    """Those that this process has open."""
+    found = 0
+    for each in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # that of the directory itself
+            found += os.readlink(f"/proc/self/fd/{each}").startswith("socket:")
+    return found
 
 
 async def patient(api: client.Client) -> str:
@@ -135,7 +162,6 @@ def test_tls_with_a_client_certificate_a_ca_and_another_name(tmp_path: Path) -> 
     chain, key = certificates.write(tmp_path)
     options = ["--certificate", chain, "--key", key, "--client-ca", chain]
     with kubecluster.running(options=options) as cluster:
-        path = tmp_path / "kubeconfig"
         about = {
             "certificate-authority": "chain.pem",
             "tls-server-name": certificates.HOST,
@@ -144,10 +170,7 @@ def test_tls_with_a_client_certificate_a_ca_and_another_name(tmp_path: Path) -> 
         user = {"client-certificate": "chain.pem", "client-key": "key.pem"}
 
         def config(about: dict[str, str], user: dict[str, str]) -> access.Where:
-            contexts = [{"name": "main", "context": {"cluster": "c", "user": "u"}}]
-            clusters, users = [{"name": "c", "cluster": about}], [{"name": "u", "user": user}]
-            path.write_text(json.dumps({"clusters": clusters, "users": users, "contexts": contexts}))
-            return access.Where(kubeconfig=str(path), context="main")
+            return written(tmp_path / "kubeconfig", about, user)
 
         async def asks(api: client.Client) -> str:
             return await api.version()
@@ -186,3 +209,52 @@ def test_who_cannot_be_reached_is_told_in_words() -> None:
     assert told("https://nobody.invalid").startswith("nobody.invalid:443: ")
     with kubecluster.running() as cluster:  # which speaks no TLS
         assert "0x" not in told(cluster.url.replace("http:", "https:"))
+
+
+def test_a_cluster_that_must_be_one_is_asked_who_it_is_before_anything_else(tmp_path: Path) -> None:
+    who, path = f"GET {client.SYSTEM}", "/api/v1/services"
+    with kubecluster.running() as cluster:
+        wanted, found = ["another"], kubecluster.uid(cluster)
+        file = cluster.kubeconfig(tmp_path / "kubeconfig")
+
+        async def test(api: client.Client) -> None:
+            api.cluster = lambda: wanted[0]
+            for told in ("another cluster", "not known yet"):
+                with pytest.raises(Unreachable, match=told):
+                    await api.get(path)
+                wanted[0] = ""
+            wanted[0] = found
+            await api.get(path)
+            await api.get(path)
+            cluster.kubeconfig(file, {"token": "fresh"})
+            api.renew()
+            await api.get(path)
+
+        begun = len(cluster.log())
+        talk(access.Where(kubeconfig=str(file)), test)
+        log = [line.rpartition("?")[0] or line for line in cluster.log()[begun:]]
+        asked = [line.startswith(who) for line in log]
+        assert asked == [True, True, True, False, False, True, False], log
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_closed_client_has_no_connection_left_though_the_server_says_no_farewell(
+    tmp_path: Path, loop: Loop
+) -> None:
+    chain, key = certificates.write(tmp_path)
+    with kubecluster.running(options=["--certificate", chain, "--key", key]) as cluster:
+
+        async def test(api: client.Client) -> None:
+            before = sockets()
+            stream = api.lines("/api/v1/services", {"watch": "1"}, 20.0)
+            await anext(stream)
+            cluster.process.send_signal(signal.SIGSTOP)
+            await stream.aclose()
+            with pytest.raises(Unreachable):
+                await api.ready(0.2)
+            assert sockets() > before
+            await api.close()
+            assert sockets() == before
+
+        about = {"server": cluster.url, "insecure-skip-tls-verify": True}
+        talk(written(tmp_path / "kubeconfig", about, {}), test, loop)

@@ -4,8 +4,9 @@ Law: in a fenced `console` block a line `$ COMMAND` is run in a shell beside a f
 (its ports moved aside), and the lines below it must be lines of its output, `...` standing for anything;
 spaces count as one, order does not count, and a `+short` answer has no other lines than those.
 `make` commands are checked for their target; `fedns serve` and `demo start` run until stopped, so they
-stand in `sh` blocks. A fenced `yaml` block that begins a configuration must load, and so must a policy; one
-that begins with `# PATH` is that file for the commands of its page.
+stand in `sh` blocks; `shell-session` blocks belong to a test of their page alone. A fenced `yaml` block that
+begins a configuration must load, and so must a policy; one that begins with `# PATH` is that file for the
+commands of its page.
 """
 
 import os
@@ -63,13 +64,17 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def steps(page: Path) -> list[Step]:
+    return [step for body in blocks(page, "console") for step in typed(body)]
+
+
+def typed(body: str) -> list[Step]:
+    """The steps of one block."""
     found: list[tuple[str, list[str]]] = []
-    for body in blocks(page, "console"):
-        for line in body.replace("\\\n", " ").splitlines():
-            if line.startswith("$ "):
-                found.append((line[2:].split("  #")[0].strip(), []))
-            elif found and line.strip():
-                found[-1][1].append(line)
+    for line in body.replace("\\\n", " ").splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:].split("  #")[0].strip(), []))
+        elif found and line.strip():
+            found[-1][1].append(line)
     return [Step(command, tuple(expected)) for command, expected in found]
 
 
@@ -88,8 +93,12 @@ def matches(step: Step, output: str) -> bool:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
+    return shell(tmp_path)
+
+
+def shell(folder: Path) -> dict[str, str]:
     """A shell's environment in which `fedns` is this checkout's."""
-    shim = tmp_path / "bin" / "fedns"
+    shim = folder / "bin" / "fedns"
     shim.parent.mkdir()
     shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m fedns.cli.main "$@"\n')
     shim.chmod(0o755)
@@ -115,7 +124,7 @@ def demo(tmp_path: Path, environment: dict[str, str]) -> Iterator[Ports]:
             process.wait(20)
 
 
-def run(command: str, folder: Path, environment: dict[str, str]) -> tuple[int, str]:
+def run(command: str, folder: Path, environment: dict[str, str], longest: float = 20) -> tuple[int, str]:
     """Exit status and output; a command that watches is stopped after a moment, which is no failure."""
     watches = "--watch" in command
     started = subprocess.Popen(
@@ -129,7 +138,7 @@ def run(command: str, folder: Path, environment: dict[str, str]) -> tuple[int, s
         start_new_session=True,
     )
     try:
-        output, _ = started.communicate(timeout=3 if watches else 20)
+        output, _ = started.communicate(timeout=3 if watches else longest)
     except subprocess.TimeoutExpired:
         os.killpg(started.pid, signal.SIGKILL)  # the shell and what it started
         output, _ = started.communicate()
@@ -137,13 +146,13 @@ def run(command: str, folder: Path, environment: dict[str, str]) -> tuple[int, s
     return started.returncode, output
 
 
-def perform(step: Step, folder: Path, environment: dict[str, str]) -> None:
-    """Runs the step until it shows what it must; fails when it does not within PATIENCE."""
+def perform(step: Step, folder: Path, environment: dict[str, str], longest: float = 20) -> str:
+    """Runs the step until it shows what it must, and its output; fails when it does not within PATIENCE."""
     deadline = time.monotonic() + PATIENCE
     while True:
-        status, output = run(step.command, folder, environment)
+        status, output = run(step.command, folder, environment, longest)
         if status == 0 and matches(step, output):
-            return
+            return output
         if time.monotonic() > deadline:
             wanted = "\n".join(step.expected)
             pytest.fail(

@@ -197,3 +197,17 @@ def test_ports_of_all_shards_are_offered_and_the_first_member_wins() -> None:
     theirs = ShardFacts(("198.51.100.2",), ports=(Port("dns", "udp", 53), Port("http", "tcp", 8080)))
     service = first(world(member("a", {"n/s": ours}), member("b", {"n/s": theirs}))).services["n/s"]
     assert service.ports == (Port("dns", "udp", 53), Port("http", "tcp", 80))
+
+
+def test_a_shard_that_is_parting_is_left_unless_an_operator_says_otherwise() -> None:
+    parting = structs.replace(WEB, parting=5.0)
+    said = world(member("a", {"n/web": parting}), TWO.members["b"])
+    after = assemble.assemble(first(), said, frozenset({"n/web"}), 20.0)
+    verdict = after.services["n/web"].shards[0].verdict
+    assert (verdict.state, verdict.reason) == ("draining", health.PARTING)
+    assert [one.member for one in selection.serving(after.services["n/web"])] == ["b"]
+    forced = structs.replace(said, orders=(Order("a", "up", 6.0),))
+    again = assemble.assemble(after, forced, frozenset({"n/web"}), 30.0)
+    assert again.services["n/web"].shards[0].verdict.state == "healthy"
+    stays = assemble.assemble(after, TWO, frozenset({"n/web"}), 30.0)
+    assert stays.services["n/web"].shards[0].verdict.state == "healthy", "it is wanted again"

@@ -38,6 +38,15 @@ def test_members_that_get_the_same_share_one_copy() -> None:
     assert one.item["metadata"]["labels"] == {"fedns.io/propagated": "true"}
 
 
+def test_what_keeps_each_member_from_what_goes_nowhere_is_named() -> None:
+    """The first condition that stopped it, not only that nobody is left."""
+    tainted = matching.Member("a", taints=(matching.Taint("maintenance", "", "NoExecute"),))
+    made = assignment.Assignment(fleet(service("s"), to=("a",)), [tainted, MEMBERS[1]], {})
+    nobody, what = "it goes to no member: no member is selected", item.ref(service("s"))
+    assert made.why(what, "a") == (nobody, "its taint maintenance:NoExecute is not tolerated")
+    assert made.why(what, "b") == (nobody, "it is none of a")
+
+
 def test_only_what_differs_is_decided_again() -> None:
     one, two = service("one"), service("two")
     before = assignment.Assignment(fleet(one, two), MEMBERS, {})
@@ -46,9 +55,11 @@ def test_only_what_differs_is_decided_again() -> None:
     assert after.changed == {item.ref(two)}
     assert after.copy(item.ref(one), "a") is first
     assert after.copy(item.ref(two), "a").item["spec"]["ports"] == [{"port": 81}]  # type: ignore[union-attr]
-    assert assignment.Assignment(fleet(one, two, to=("c",)), MEMBERS, {}, after).changed is None
+    both = {item.ref(one), item.ref(two)}
+    assert assignment.Assignment(fleet(one, two, to=("c",)), MEMBERS, {}, after).changed == both
     load = {item.ref(one): schedule.Load(frozenset({"a"}))}
-    assert assignment.Assignment(after.fleet, MEMBERS, load, after).changed == {item.ref(one)}
+    assert assignment.Assignment(after.fleet, MEMBERS, load, after).changed == set(), "it is all the same"
+    assert assignment.Assignment(after.fleet, MEMBERS[:2], {}, after).changed is None
 
 
 @pytest.mark.parametrize("seed", range(20))

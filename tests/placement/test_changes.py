@@ -52,9 +52,20 @@ def test_what_may_not_be_meant_is_told() -> None:
     tag = "{component: Tag, operator: add, value: -x}"
     text = worlds.DEPLOYMENT.replace("nginx:1", "docker.io/nginx")
     doubts = overridden(text, image(add, tag)).doubts
-    assert "makes docker.ior.example/nginx" in doubts[0] and "has no tag" in doubts[1]
+    assert "makes docker.ior.example/nginx" in doubts[0] and "makes no tag of it" in doubts[1]
     assert "changes nothing of a CronJob" in overridden(CRON, image(add)).doubts[0]
     assert overridden(worlds.SERVICE, image(add)).doubts
+
+
+@pytest.mark.parametrize("version", ["apps/v1", "apps.kruise.io/v1beta1", "apps.example.com/v1"])
+def test_kinds_with_pods_are_known_by_their_names_in_every_group(version: str) -> None:
+    text = worlds.DEPLOYMENT.replace("apps/v1", version).replace("Deployment", "StatefulSet")
+    told = worlds.override(
+        "overriders: {imageOverrider: [{component: Tag, operator: replace, value: '2'}],"
+        " argsOverrider: [{containerName: c, operator: add, value: [-v]}]}"
+    )
+    (found,) = overridden(text, told).item["spec"]["template"]["spec"]["containers"]
+    assert (found["image"], found["args"]) == ("nginx:2", ["-v"])
 
 
 def test_a_kind_that_is_not_known_is_changed_by_path() -> None:
@@ -70,7 +81,7 @@ def test_a_kind_that_is_not_known_is_changed_by_path() -> None:
         (
             worlds.DEPLOYMENT,
             "{imageOverrider: [{component: Tag, operator: remove, predicate: {path: /spec/x}}]}",
-            "member 'x' not found",
+            "there is no /spec/x",
         ),
         (
             worlds.DEPLOYMENT,
@@ -101,9 +112,30 @@ def test_what_cannot_be_done_names_the_policy(text: str, spec: str, told: str) -
         overridden(text, worlds.override(f"overriders: {spec}"))
 
 
+def test_a_document_of_which_nothing_changes_stays_as_it_is_written() -> None:
+    told = worlds.override("overriders: {fieldOverrider: [{fieldPath: /data/a.yaml, yaml: []}]}")
+    assert overridden(CONFIG, told).item == worlds.one(CONFIG)
+
+
 def test_a_document_in_a_string_keeps_words_that_yaml_would_misread() -> None:
     told = worlds.override(
         "overriders: {fieldOverrider: [{fieldPath: /data/a.yaml, yaml: "
         "[{subPath: /b/0, operator: replace, value: 'yes'}]}]}"
     )
     assert overridden(CONFIG, told).item["data"]["a.yaml"] == 'a: "n"\nb:\n- "yes"\n- false\n'
+
+
+@pytest.mark.parametrize(
+    ("operation", "told"),
+    [
+        ("{path: /data/no/x, operator: replace, value: v}", "there is no /data/no"),
+        ("{path: /data/no, operator: remove}", "there is no /data/no"),
+        ("{path: /no/x, operator: add, value: v}", "there is no /no"),
+        ("{path: /data/key/x, operator: add, value: v}", ""),
+    ],
+)
+def test_what_cannot_be_done_tells_nothing_that_is_secret(operation: str, told: str) -> None:
+    text = "{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: prod}, data: {key: aHVudGVyMg==}}"
+    with pytest.raises(changes.Impossible) as raised:
+        overridden(text, worlds.override(f"overriders: {{plaintext: [{operation}]}}"))
+    assert told in str(raised.value) and "aHVudGVyMg" not in str(raised.value)

@@ -25,6 +25,7 @@ spec:
   - {name: v4, persistentVolumeClaim: {claimName: data}}
   - {name: v5, csi: {driver: d, nodePublishSecretRef: {name: s5}}}
   - {name: v6, emptyDir: {}}
+  - {name: v8, cinder: {volumeID: x, secretRef: {name: s6}}}
   - {name: v7, configMap: {name: c3}}
 """
 INGRESS = """
@@ -47,7 +48,7 @@ def test_all_that_pods_name() -> None:
     assert named(POD) == configs | secrets | others
 
 
-ROWS = (("ConfigMap", "c", 5), ("Secret", "s", 6))
+ROWS = (("ConfigMap", "c", 5), ("Secret", "s", 7))
 
 
 def test_certificates_of_an_ingress() -> None:

@@ -27,7 +27,7 @@ def test_where_room_is_not_known_it_is_even_and_told() -> None:
 def test_members_keep_what_they_have_by_room() -> None:
     room = {"a": 10, "b": 10, "c": 10}
     assert division.divided(BY_ROOM, load(6, room, a=5, b=1), ABC).replicas == {"a": 5, "b": 1, "c": 0}
-    assert division.divided(BY_ROOM, load(9, room, a=5, b=1), ABC).replicas == {"a": 5, "b": 2, "c": 2}
+    assert division.divided(BY_ROOM, load(9, room, a=5, b=1), ABC).replicas == {"a": 6, "b": 2, "c": 1}
     assert division.divided(BY_ROOM, load(3, room, a=5, b=1), ABC).replicas == {"a": 2, "b": 1, "c": 0}
 
 
@@ -45,6 +45,8 @@ def test_packed_into_as_few_as_can_take_it() -> None:
 def test_packing_stays_where_it_is() -> None:
     room = {"a": 6, "b": 12, "c": 6}
     assert division.divided(PACKED, load(4, room, c=4), ABC).replicas == {"a": 0, "b": 0, "c": 4}
+    assert division.divided(PACKED, load(9, room, a=2, c=4), ABC).replicas == {"a": 5, "b": 0, "c": 4}
+    assert division.divided(PACKED, load(3, room, a=2, c=4), ABC).replicas == {"a": 0, "b": 0, "c": 3}
 
 
 def test_by_weights_says_of_how_much() -> None:

@@ -79,3 +79,20 @@ def test_the_same_again_changes_nothing_and_nothing_is_changed_in_place() -> Non
 def test_what_servers_do_not_keep_is_no_difference() -> None:
     told = {"a": None, "b": [], "labels": {}, "emptyDir": {}, "c": [{"d": [], "e": 0}], "f": "", "g": False}
     assert merging.tidy(told) == {"emptyDir": {}, "c": [{"e": 0}], "f": "", "g": False}
+
+
+def test_an_amount_in_another_spelling_is_the_same_amount() -> None:
+    there, sent = worlds.one(worlds.DEPLOYMENT), worlds.one(worlds.DEPLOYMENT)
+    for found, cpu, memory in ((there, "500m", "1Gi"), (sent, "0.5", "1024Mi")):
+        container = found["spec"]["template"]["spec"]["containers"][0]
+        container["resources"] = {"requests": {"cpu": cpu, "memory": memory}, "limits": {"cpu": "1"}}
+        found["spec"]["template"]["spec"]["volumes"] = [{"name": "v", "emptyDir": {"sizeLimit": memory}}]
+    sent["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["cpu"] = 1
+    assert merging.merged(there, sent) == there
+    sent["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"] = "0.6"
+    (after,) = merging.merged(there, sent)["spec"]["template"]["spec"]["containers"]
+    assert after["resources"]["requests"] == {"cpu": "0.6", "memory": "1Gi"}
+    words = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"divisor": "1.0"}}
+    assert merging.merged(words, {**words, "data": {"divisor": "1"}})["data"] == {"divisor": "1"}
+    other = {"apiVersion": "x.example/v1", "kind": "K", "metadata": {"name": "k"}, "limits": {"a": "1.0"}}
+    assert merging.merged(other, {**other, "limits": {"a": "1"}})["limits"] == {"a": "1"}, "as it is sent"

@@ -33,6 +33,32 @@ def test_a_plan_that_was_carried_out_leaves_nothing_to_do() -> None:
     assert all(each.before is each.after or each.before == each.after for each in again.steps)
 
 
+def test_what_is_in_no_namespace_is_selected_by_policies_of_the_cluster() -> None:
+    for version, kind, has in (("v1", "PersistentVolume", ""), ("x.example/v1", "Thing", "has")):
+        text = f"{{apiVersion: {version}, kind: {kind}, metadata: {{name: v}}}}" if has else worlds.SERVICE
+        selects = f"apiVersion: {version}, kind: {kind}, name: v"
+        own = worlds.policy(f"resourceSelectors: [{{{selects}}}]")
+        told = worlds.said(plan.made(worlds.world(text, own)).warnings)
+        assert f"a {kind} is in no namespace: a ClusterPropagationPolicy selects it" in told
+        wide = worlds.policy(f"resourceSelectors: [{{{selects}, namespace: prod}}]", namespace="")
+        told = worlds.said(plan.made(worlds.world(text, wide)).warnings)
+        assert f"a {kind} is in no namespace: take out the selector's" in told
+
+
+def test_a_policy_waits_for_the_overrides_that_it_needs() -> None:
+    needs = worlds.everything("dependentOverrides: [web]\n" + ON_A_B)
+    other = worlds.override("overriders: {labelsOverrider: [{operator: add, value: {x: y}}]}", name="other")
+    made = plan.made(worlds.world(BOTH, needs, overrides=[other], has={"a": [worlds.one(worlds.SERVICE)]}))
+    assert not made.work and not made.steps, "nothing is made, and nothing is taken away"
+    told = "PropagationPolicy prod/web: it waits for OverridePolicy prod/web (dependentOverrides)"
+    assert worlds.said(made.errors) == f"{told} (what is there stays as it is until then)"
+    web = structs.replace(other, name="web")
+    assert len(plan.made(worlds.world(BOTH, needs, overrides=[other, web])).work) == 4
+    cluster = worlds.everything("dependentOverrides: [web]", namespace="")
+    made = plan.made(worlds.world(BOTH, cluster, overrides=[web]))
+    assert "it waits for ClusterOverridePolicy web" in worlds.said(made.errors)
+
+
 def test_the_order_of_what_is_told_makes_no_difference() -> None:
     world = worlds.world(
         BOTH,
@@ -195,7 +221,9 @@ def test_one_override_that_cannot_be_applied_stops_one_object_in_one_member() ->
         "b: refuse Service",
         "b: refuse Deployment",
     ]
-    assert "OverridePolicy prod/web: remove /spec/paused" in worlds.said(made.warnings)
+    assert "OverridePolicy prod/web: Deployment prod/web in b: remove /spec/paused" in worlds.said(
+        made.warnings
+    )
 
 
 def test_what_an_object_needs_goes_where_it_goes() -> None:

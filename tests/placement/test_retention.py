@@ -32,6 +32,7 @@ def made(kind: str, version: str = "v1", **fields: Any) -> dict[str, Any]:
                 "containers": [{"name": "c", "volumeMounts": [{"mountPath": "/t"}]}],
             },
         ),
+        (made("Pod", spec=["odd"]), made("Pod", spec={"nodeName": "n1"}), ["odd"]),
         (
             made("PersistentVolume", spec={}),
             made("PersistentVolume", spec={"claimRef": {"name": "c"}}),
@@ -50,7 +51,7 @@ def made(kind: str, version: str = "v1", **fields: Any) -> dict[str, Any]:
             {"selector": {"matchLabels": {"u": "1"}}, "template": {"metadata": {"labels": {"u": "1"}}}},
         ),
     ],
-    ids=["Pod", "PersistentVolume", "Job"],
+    ids=["Pod", "Pod of no shape", "PersistentVolume", "Job"],
 )
 def test_fields_that_the_member_gives_out(wanted: Any, there: Any, kept: Any) -> None:
     assert retention.retained(wanted, there)["spec"] == kept

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from fedns.placement import room
+from fedns.placement import quantity, room
 from tests.placement import worlds
 
 NODE = """
@@ -63,4 +63,4 @@ def test_not_known() -> None:
     ],
 )
 def test_quantities(text: str, amount: object) -> None:
-    assert room.quantity(text) == amount
+    assert quantity.read(text) == amount

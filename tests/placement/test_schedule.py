@@ -69,7 +69,7 @@ def test_who_gets_no_replica_gets_no_object_unless_none_is_wanted_at_all() -> No
     divided = "placement: {replicaScheduling: {replicaSchedulingType: Divided}}"
     few = decided(divided, worlds.DEPLOYMENT.replace("replicas: 6", "replicas: 2"))
     assert few.replicas == {"a": 1, "b": 1} and few.doubts == (
-        "c gets 0 of 2 replicas, and so not the object",
+        f"c gets 0 of 2 replicas, and so not the object{schedule.FEW}",
     )
     none = decided(divided, worlds.DEPLOYMENT.replace("replicas: 6", "replicas: 0"))
     assert none.replicas == {"a": 0, "b": 0, "c": 0}
@@ -78,6 +78,22 @@ def test_who_gets_no_replica_gets_no_object_unless_none_is_wanted_at_all() -> No
 def test_objects_without_replicas_go_to_all() -> None:
     divided = "placement: {replicaScheduling: {replicaSchedulingType: Divided}}"
     assert decided(divided, worlds.SERVICE).replicas == {"a": None, "b": None, "c": None}
+
+
+CLONES = worlds.DEPLOYMENT.replace("apps/v1", "apps.kruise.io/v1alpha1").replace("Deployment", "CloneSet")
+DIVIDED = "placement: {replicaScheduling: {replicaSchedulingType: Divided}}"
+
+
+def test_clones_are_divided_as_deployments_are() -> None:
+    assert decided(DIVIDED, CLONES).replicas == decided(DIVIDED).replicas == {"a": 2, "b": 2, "c": 2}
+
+
+def test_replicas_of_a_kind_that_is_not_known_are_not_divided_and_that_is_told() -> None:
+    found = decided(DIVIDED, CLONES.replace("apps.kruise.io", "example.com"))
+    assert found.replicas == {"a": None, "b": None, "c": None}
+    told = "what `spec.replicas` of a CloneSet means is not known: it is not divided"
+    assert found.doubts == (f"{told}, every member gets it whole",)
+    assert not decided("", CLONES.replace("apps.kruise.io", "example.com")).doubts, "as it is asked for"
 
 
 def test_federation_v1s_annotation_keeps_an_object_off_members() -> None:

@@ -34,15 +34,23 @@ def test_headless_stays_headless() -> None:
     assert template.pruned(worlds.one(text))["spec"]["clusterIP"] == "None"
 
 
-def test_a_claim_is_bound_in_each_cluster_anew() -> None:
-    text = """
+CLAIM = """
 apiVersion: v1
 kind: PersistentVolumeClaim
-metadata: {name: c, namespace: prod, annotations: {pv.kubernetes.io/bind-completed: "yes"}}
+metadata: {name: c, namespace: prod, annotations: {pv.kubernetes.io/bind-completed: "yes", NOTE: "yes"}}
 spec: {volumeName: pv-1, storageClassName: fast}
 """
-    found = template.pruned(worlds.one(text))
+
+
+def test_a_claim_that_its_cluster_bound_is_bound_in_each_cluster_anew() -> None:
+    found = template.pruned(worlds.one(CLAIM.replace("NOTE", template.BOUND)))
     assert found["spec"] == {"storageClassName": "fast"} and not found["metadata"]["annotations"]
+
+
+def test_a_claim_of_a_volume_that_somebody_chose_keeps_it() -> None:
+    found = template.pruned(worlds.one(CLAIM))
+    assert found["spec"] == {"volumeName": "pv-1", "storageClassName": "fast"}
+    assert found["metadata"]["annotations"] == {"NOTE": "yes"}
 
 
 def test_a_job_with_a_selector_of_its_own_keeps_it() -> None:

@@ -26,6 +26,40 @@ def test_counts_are_summed() -> None:
     assert "observedGeneration" not in status("apps/v1", "DaemonSet", current, one)
 
 
+def test_an_older_generation_stays_and_one_that_is_behind_never_looks_up_to_date() -> None:
+    one = {"replicas": 2, "observedGeneration": 1, "generation": 1}
+    current = one | {"resourceTemplateGeneration": 2}
+    for behind in (one, None):
+        old = status("apps/v1", "Deployment", current, behind, before={"observedGeneration": 1})
+        assert old["observedGeneration"] == 1
+        late = status("apps/v1", "Deployment", current, behind, before={"observedGeneration": 2})
+        assert "observedGeneration" not in late and "observedGeneration" in union.empty(
+            ("apps", "Deployment")
+        )
+
+
+def test_a_member_that_nobody_has_heard_keeps_the_ways_into_it() -> None:
+    def ways(*addresses: str) -> Any:
+        return {"loadBalancer": {"ingress": [{"ip": each} for each in addresses]}}
+
+    template = {"apiVersion": "v1", "kind": "Service", "spec": {"type": "LoadBalancer"}}
+    template |= {"status": ways("192.0.2.1", "192.0.2.2")}
+    rows = [union.Told("a", ways("192.0.2.3")), union.Told("b", None, heard=False)]
+    assert union.status(template, rows) == ways("192.0.2.1", "192.0.2.2", "192.0.2.3")
+    assert union.status(template, [rows[0], union.Told("b", None)]) == ways("192.0.2.3")
+
+
+def test_budgets_and_autoscalers() -> None:
+    one = {"currentHealthy": 2, "disruptedPods": {"p": "2026-01-01T00:00:00Z"}, "observedGeneration": 1}
+    assert status("policy/v1", "PodDisruptionBudget", one, one) == {
+        "currentHealthy": 4,
+        "disruptedPods": {"m0/p": "2026-01-01T00:00:00Z", "m1/p": "2026-01-01T00:00:00Z"},
+    }
+    two = {"currentReplicas": 2, "desiredReplicas": 3, "observedGeneration": 1}
+    found = status("autoscaling/v2", "HorizontalPodAutoscaler", two, two, None)
+    assert found == {"currentReplicas": 4, "desiredReplicas": 6}
+
+
 def test_ways_into_an_ingress_with_the_ports_of_both() -> None:
     one = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1", "ports": [{"port": 80}]}]}}
     two = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1", "ports": [{"port": 80}, {"port": 443}]}]}}
@@ -38,6 +72,9 @@ def test_the_worst_phase_stands_for_all() -> None:
     running, failed = {"phase": "Running"}, {"phase": "Failed"}
     assert status("v1", "Pod", running, failed) == failed
     assert status("v1", "Pod", running, None) == {"phase": "Pending"}
+    ready = {"name": "c", "ready": True, "state": {"running": {}}, "restartCount": 3}
+    told = status("v1", "Pod", running | {"containerStatuses": [ready]}, running)
+    assert told == running | {"containerStatuses": [{"ready": True, "state": {"running": {}}}]}
     assert status("v1", "PersistentVolumeClaim", {"phase": "Bound"}, {"phase": "Lost"}) == {"phase": "Lost"}
 
 
@@ -54,7 +91,15 @@ def test_a_job_is_complete_when_all_are_and_failed_when_one_is() -> None:
     whole = status("batch/v1", "Job", done, done)
     assert whole["conditions"][0]["type"] == "Complete" and whole["completionTime"]
     failed = {"failed": 1, "conditions": [{"type": "Failed", "status": "True"}]}
-    assert status("batch/v1", "Job", done, failed)["conditions"][0]["type"] == "Failed"
+    (row,) = status("batch/v1", "Job", done, failed)["conditions"]
+    assert (row["type"], row["message"]) == ("Failed", "failed in m1")
+    assert "conditions" not in status("batch/v1", "Job", done, None), "one has not said so"
+    assert "startTime" not in status("batch/v1", "Job", done, None)
+    met = done | {
+        "conditions": [{"type": kind, "status": "True"} for kind in ("SuccessCriteriaMet", "Complete")]
+    }
+    both = status("batch/v1", "Job", met, met)["conditions"]
+    assert [each["type"] for each in both] == ["SuccessCriteriaMet", "Complete"]
     assert status("batch/v1", "Job", active, before=done) == done
 
 

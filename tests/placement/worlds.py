@@ -6,7 +6,8 @@ import msgspec
 import yaml
 
 from fedns.placement import item, matching, plan
-from fedns.sources import overrides, templates
+from fedns.sources import objects as shapes
+from fedns.sources import overrides
 
 SERVICE = """
 apiVersion: v1
@@ -32,7 +33,7 @@ MEMBERS = {
 
 
 def objects(text: str) -> list[dict[str, Any]]:
-    return [templates.plain(each) for each in yaml.safe_load_all(text) if each]
+    return [shapes.plain(each) for each in yaml.safe_load_all(text) if each]
 
 
 def one(text: str) -> dict[str, Any]:

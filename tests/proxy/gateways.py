@@ -16,6 +16,8 @@ from fedns.servers import tally
 from tests.proxy.backends import LONG, Backend, Message, Wire
 
 USUAL = Terms()
+ALONE = "127.0.0.54"
+"""Where nobody else comes: at 127.0.0.1, others go on asking at ports of backends that they let die."""
 HOST, POOL = b"shop.example.com", b"ns/shop/80"
 
 
@@ -46,11 +48,12 @@ def table(*asked: options.Options) -> route.Table:
 class Gateway:
     """One worker process, and the writer of its tables."""
 
-    def __init__(self, state: Path, agreed: Terms, secure: bool = False) -> None:
+    def __init__(self, state: Path, agreed: Terms, secure: bool = False, address: str = "127.0.0.1") -> None:
         self.counters = str(state / "counters")
         self.writer = tables.Writer(str(state / "tables"))
         self.writer.publish({"gateway": {terms.TERMS: terms.encode(agreed)}}, time.time())
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.listener = socket.create_server((address, 0), backlog=512)
+        self.address = address
         self.port: int = self.listener.getsockname()[1]
         self._command = [sys.executable, "-m", "fedns.proxy.worker", "--table"]
         self._command += [str(state / "tables"), "--counters", self.counters]
@@ -81,7 +84,7 @@ class Gateway:
 
     @contextmanager
     def client(self, port: int = 0) -> Iterator["Client"]:
-        with socket.create_connection(("127.0.0.1", port or self.port), LONG) as sock:
+        with socket.create_connection((self.address, port or self.port), LONG) as sock:
             yield Client(sock, bytearray())
 
     def ask(self, raw: bytes) -> bytes:
@@ -121,8 +124,10 @@ class Client(Wire):
 
 
 @contextmanager
-def running(state: Path, agreed: Terms = USUAL, secure: bool = False) -> Iterator[Gateway]:
-    made = Gateway(state, agreed, secure)
+def running(
+    state: Path, agreed: Terms = USUAL, secure: bool = False, address: str = "127.0.0.1"
+) -> Iterator[Gateway]:
+    made = Gateway(state, agreed, secure, address)
     try:
         yield made
     finally:

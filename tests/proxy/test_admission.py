@@ -3,12 +3,14 @@
 import base64
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from fedns.gateway import route
 from fedns.gateway.options import Access, Basic, External, Options
@@ -164,6 +166,8 @@ def test_answers_are_remembered_where_they_may_be(gateway: Gateway) -> None:
             assert _want(client, 200, b"X-Key: c\r\n").body == b"one"
             assert _want(client, 204, b"X-Key: d\r\nX-More: Cache-Control=no-store\r\n").body == b"one"
         assert len(auth.messages) == 6
+        _serve(gateway, one, auth, external=structs.replace(asked, url=(("text", b"http://auth/other"),)))
+        assert _status(_want(client, 401, b"X-Key: a\r\n")) == 401, "what another said counts no more"
 
 
 def test_both_or_either(gateway: Gateway) -> None:
@@ -178,6 +182,27 @@ def test_both_or_either(gateway: Gateway) -> None:
         assert client.get().body == b"one"
         _serve(gateway, one, auth, basic=BASIC, access=Access(deny=((4, 0, 32),)), either=True)
         assert _status(client.get()) == 401 and client.get(fields=JO).body == b"one"
+
+
+def test_routes_that_change_while_somebody_is_asked_cost_no_answer(gateway: Gateway) -> None:
+    said = threading.Event()
+
+    def slow(backend: backends.Backend, wire: backends.Wire) -> None:
+        backend.messages.append(wire.message())
+        assert said.wait(backends.LONG)
+        wire.reply(b"", b"200 So")
+
+    with backends.running("one", "two", ("auth", slow)) as (one, two, auth):
+        anything = route.Location(b"ns/all */", b"/", b"ns/two/80")
+        with gateway.client() as client, gateway.client() as other:
+            _serve(gateway, one, auth, external=External(URL, AUTH))
+            client.send(b"GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n")
+            running.until(lambda: auth.messages, "it is asked")
+            gateway.publish(route.Table(default=anything), two=gateways.pool([two]))
+            gateway.writer.publish({"gateway": {route.SERVICE + gateways.POOL: None}}, time.time())
+            running.until(lambda: other.get().body == b"two", "the new routes")
+            said.set()
+            assert client.message().body == b"one"
 
 
 def test_who_leaves_while_somebody_is_asked_leaves_nothing_behind(gateway: Gateway) -> None:

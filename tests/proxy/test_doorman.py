@@ -179,6 +179,23 @@ def test_certificates_of_clients(gateway: Gateway) -> None:
         assert len(one.messages) == 2
 
 
+def test_authorities_of_clients_that_are_replaced_count_no_more(tmp_path: Path) -> None:
+    asked = b"GET / HTTP/1.1\r\nHost: private.example.com\r\n\r\n"
+    others = OTHER.issue("bob")
+    with gateways.running(tmp_path, secure=True) as made, backends.running("one") as (one,):
+        _certify(made, CERTIFICATES)
+        made.publish(_routes(), shop=gateways.pool([one]))
+        for authority, good, bad in ((CA, CLIENT, others), (OTHER, others, CLIENT)):
+            _certify(made, {b"ns/clients": Certificate(authorities=authority.pem)})
+            with _client(made, "private.example.com", good) as client:
+                client.send(asked)
+                assert client.message().body == b"one"
+            refused = pytest.raises((ssl.SSLError, ConnectionError, EOFError))
+            with refused, _client(made, "private.example.com", bad) as client:
+                client.send(asked)
+                client.message()
+
+
 def test_a_handshake_for_one_host_opens_no_other(gateway: Gateway) -> None:
     with backends.running("one") as (one,):
         gateway.publish(_routes(), shop=gateways.pool([one]))
@@ -207,10 +224,11 @@ def test_without_any_certificate_the_name_is_not_recognized(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("secure", [False, True])
 def test_proxy_headers_tell_who_the_client_is(tmp_path: Path, secure: bool) -> None:
-    with gateways.running(tmp_path, Terms(proxied=True), secure) as made, backends.running("one") as (one,):
+    served = gateways.running(tmp_path, Terms(proxied=True), secure, gateways.ALONE)
+    with served as made, backends.running("one") as (one,):
         _certify(made, CERTIFICATES)
         made.publish(_routes(), shop=gateways.pool([one]))
-        plain = socket.create_connection(("127.0.0.1", made.port), backends.LONG)
+        plain = socket.create_connection((made.address, made.port), backends.LONG)
         plain.sendall(b"PROXY TCP4 192.0.2.7 10.0.0.1 12345 443\r\n")
         with _unchecked().wrap_socket(plain) if secure else plain as sock:
             assert Client(sock, bytearray()).get().body == b"one"
@@ -276,7 +294,8 @@ def test_proxy_headers_in_all_forms_and_pieces(
     ],
 )
 def test_who_does_not_say_who_is_behind_him_is_shown_out(tmp_path: Path, said: bytes) -> None:
-    with gateways.running(tmp_path, Terms(proxied=True, head_time=0.5)) as made:
+    terms = Terms(proxied=True, head_time=0.5)
+    with gateways.running(tmp_path, terms, address=gateways.ALONE) as made:
         with made.client() as client:
             client.send(said)
             assert _silent(client)

@@ -32,6 +32,11 @@ admin: {{listen: "{host}:{port}"}}
 
 CRDS = sorted((serving.ROOT / "deploy" / "crds").glob("*.fedns.io.yaml"))
 DEFINITIONS = tuple(yaml.safe_load(path.read_text()) for path in CRDS)
+POLICIES = tuple(
+    yaml.safe_load(path.read_text())
+    for path in sorted((serving.ROOT / "deploy" / "crds" / "policies").glob("*.karmada.io.yaml"))
+)
+"""The kinds of policies that distribute."""
 
 Object = dict[str, Any]
 

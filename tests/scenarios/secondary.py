@@ -8,9 +8,10 @@ import shutil
 import socket
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -164,13 +165,22 @@ class Secondary:
         self._socket.connect(("127.0.0.1", port))
         self._socket.settimeout(5)
 
+    def send(self, packets: Sequence[bytes]) -> None:
+        for packet in packets:
+            self._socket.send(packet)
+
+    def replies(self, packets: Sequence[bytes]) -> list[bytes]:
+        """To all that was sent, in that order; their ids differ."""
+        found: dict[bytes, bytes] = {}
+        while any(packet[:2] not in found for packet in packets):
+            reply = self._socket.recv(65535)
+            found[reply[:2]] = reply
+        return [found[packet[:2]] for packet in packets]
+
     def ask(self, packet: bytes) -> bytes:
         """The reply's octets."""
-        self._socket.send(packet)
-        while True:
-            reply = self._socket.recv(65535)
-            if reply[:2] == packet[:2]:
-                return reply
+        self.send((packet,))
+        return self.replies((packet,))[0]
 
     def serial(self, origin: str) -> int:
         """The serial of the zone there; 0 while it has none."""
@@ -255,17 +265,23 @@ def ready(name: str) -> str:
     return "" if name != "powerdns" or SCHEMA.exists() else "pdns-backend-sqlite3"
 
 
+_ids = count()
+
+
 @cache
 def query(name: str, rtype: str) -> bytes:
     message = dns.message.make_query(name, rtype, use_edns=0, payload=4096)
-    message.flags = 0
+    message.flags, message.id = 0, next(_ids) & 0xFFFF
     return message.to_wire()
 
 
-def said(ask: Callable[[bytes], bytes], name: str, rtype: str, origin: str) -> tuple[str, ...]:
+def said(reply: bytes, origin: str, serial: int) -> tuple[str, ...]:
     """What a server says as far as it must be the same everywhere: code, AA, the answer within the zone,
-    and the SOA of a denial. What a chain finds in another zone is that zone's matter."""
-    return _said(ask(query(name, rtype))[2:], origin)
+    and the SOA of a denial. What a chain finds in another zone is that zone's matter. The serial of now is
+    told as 0, where nothing else can be taken for it: most replies are then those of the serial before, and
+    need not be understood again."""
+    octets = reply[2:]
+    return _said(octets.replace(serial.to_bytes(4, "big"), bytes(4)) if serial >> 24 else octets, origin)
 
 
 @lru_cache(maxsize=100_000)

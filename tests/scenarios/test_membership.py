@@ -18,6 +18,7 @@ from tests.fakes import kubecluster
 from tests.scenarios import fleets, world
 
 SPACE = "joined"
+ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
 MEMBERS = "/apis/fedns.io/v1alpha1/memberclusters"
 WHO = {"one": "fedns-reader", "two": "fedns-reader", "fleet": "fedns"}
 OWNER = "kubernetes.io/service-account.name"
@@ -53,17 +54,17 @@ def apply(farm: clusters.Farm, cluster: clusters.Cluster, root: Path, text: str)
 
 
 @contextmanager
-def controller(cluster: clusters.Cluster) -> Iterator[None]:
+def controller(cluster: clusters.Cluster, space: str = SPACE) -> Iterator[None]:
     """Fills the Secrets that are for tokens, as the token controller of a cluster does."""
     ended = threading.Event()
-    secrets = f"/api/v1/namespaces/{SPACE}/secrets"
+    secrets = f"/api/v1/namespaces/{space}/secrets"
 
     def work() -> None:
         while not ended.wait(0.1):
             for one in cluster.call("GET", secrets)["items"]:
                 name, data = one["metadata"]["name"], one.get("data")
                 if one["type"] == "kubernetes.io/service-account-token" and not data:
-                    token = cluster.token(one["metadata"]["annotations"][OWNER], SPACE)
+                    token = cluster.token(one["metadata"]["annotations"][OWNER], space)
                     filled = {"token": _coded(token), "ca.crt": _coded(Path(cluster.ca).read_text())}
                     cluster.call("PATCH", f"{secrets}/{name}", {"data": filled}, "merge-patch+json")
 

@@ -14,7 +14,9 @@ from fedns.kube.resource import Resource
 from fedns.placement import plan
 from tests.envtest import clusters
 
-CONFIG = "federation: f\ndomain: example.com\nfleet: {{manifests: fleet}}\nmembers:\n{members}"
+CONFIG = (
+    "federation: f\ndomain: example.com\nfleet: {{manifests: fleet, namespaces: false}}\nmembers:\n{members}"
+)
 POLICY = """
 apiVersion: policy.karmada.io/v1alpha1
 kind: ClusterPropagationPolicy
@@ -82,9 +84,9 @@ class Stage:
     def planned(self, server: bool = False) -> plan.Plan:
         told = config.load(str(self.root / "fedns.yaml")).config
         assert told is not None
-        made, problems = prospect.planned(told, server)
-        assert not problems and not made.errors, (problems, made.errors)
-        return made
+        found = prospect.planned(told, server)
+        assert not found.problems and not found.plan.errors, (found.problems, found.plan.errors)
+        return found.plan
 
     def carry_out(self, made: plan.Plan) -> None:
         """As a writer would."""

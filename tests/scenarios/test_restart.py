@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import dns.message
+import pytest
 
 from tests.bench import ask, serving
 from tests.scenarios import world
@@ -41,6 +42,7 @@ def _first_answer(served: world.Served, addresses: frozenset[str]) -> tuple[floa
         asker.close()
 
 
+@pytest.mark.alone
 def test_without_any_source_a_restart_serves_what_was_served(tmp_path: Path) -> None:
     place = world.World(tmp_path)
     place.configure("tombstone: 2s\n")

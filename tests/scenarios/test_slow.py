@@ -19,6 +19,8 @@ from fedns.gateway.terms import Terms
 from tests.proxy import backends, gateways
 from tests.servers import running
 
+pytestmark = pytest.mark.alone
+
 FEW, MANY, SHARE, SECONDS = 40, 300, 100, 5
 TERMS = Terms(head_time=1.5, per_client=SHARE, linger=0.5)
 HASTE = options.Options(timeouts=options.Timeouts(read=1.5), retry=options.Retry(tries=1))

@@ -56,14 +56,17 @@ def entries(address: bytes) -> dict[bytes, bytes | None]:
     }
 
 
-def publish(state: Path, address: bytes = OLD) -> None:
+def publish(state: Path, address: bytes = OLD, **more: bytes) -> None:
+    """`more`: what workers go by beside the answers, by the name that it has in `tables`."""
+    heads = {getattr(tables, name): value for name, value in more.items()}
     writer = tables.Writer(str(state / "tables"))
-    writer.publish({"dns": entries(address)}, time.time())
+    writer.publish({"dns": {**entries(address), **heads}}, time.time())
     writer.close()
 
 
-def query(name: bytes = NAME, ident: int = 7, rtype: int = 1) -> bytes:
-    opt = struct.pack(">BHHHHH", 0, 41, 1232, 0, 0, 0)
+def query(name: bytes = NAME, ident: int = 7, rtype: int = 1, flags: int = 0) -> bytes:
+    """`flags`: of its OPT record."""
+    opt = struct.pack(">BHHHHH", 0, 41, 1232, 0, flags, 0)
     return struct.pack(">6H", ident, 0, 1, 0, 0, 1) + name + struct.pack(">HH", rtype, 1) + opt
 
 

@@ -27,7 +27,7 @@ class Hand:
 
     def __init__(self) -> None:
         self.view: Mapping[bytes, bytes] = {}
-        self.stamp, self.has_keys = 0, False
+        self.stamp, self.younger, self.has_keys = 0, 0, False
         self.pod = From()
         self.words = memoryview(array("Q", (0, 0)))
 
@@ -36,7 +36,7 @@ class Hand:
 
     def open(self) -> int:
         self.opened += 1
-        return self.stamp
+        return self.stamp + self.younger
 
     def close(self) -> None:
         self.opened -= 1
@@ -238,6 +238,16 @@ def test_dnssec_is_left_where_there_are_keys(form: prompt.Form, nowhere: str) ->
     asked = [probes.query("host", wire.A, probes.opt(flags=flags)) for flags in (0, 0x8000)]
     replies = bench.ask(_VIEW, asked)
     assert replies[0] is not None and replies[1] is None
+
+
+@forms.EACH
+def test_dnssec_is_left_from_the_first_generation_with_keys_on(form: prompt.Form, nowhere: str) -> None:
+    bench = Bench(form, nowhere)
+    host, other = (probes.query(owner, wire.A, probes.opt(flags=0x8000)) for owner in ("host", "svc"))
+    assert bench.ask(_VIEW, [host]) != [None]
+    bench.hand.has_keys, bench.hand.younger = True, 1  # published after the batch has begun
+    assert bench.ask(_VIEW, [other]) == [None]
+    assert bench.ask(_VIEW, [host, other], 3) == [None, None]
 
 
 @forms.EACH

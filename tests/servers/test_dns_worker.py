@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from fedns import tables
+from fedns.dns import signing
 from fedns.servers import counters, listen
+from tests.fakes import signed
 from tests.servers import running
 
 
@@ -115,6 +117,25 @@ def test_new_tables_in_place_of_the_old_are_taken_up(tmp_path: Path) -> None:
         assert running.OLD in _ask(worker, running.query())
         running.publish(tmp_path, running.NEW)
         running.until(lambda: running.NEW in _ask(worker, running.query()), "the new tables")
+
+
+def test_a_zone_is_signed_from_its_first_generation_with_keys_on(tmp_path: Path) -> None:
+    """A validating resolver takes one answer without signatures for a forgery."""
+    keys = signing.encode([signed.zone("example.com.")])
+    asked = running.query(flags=0x8000)
+    for first in (running.OLD, running.NEW):  # a name it has not been asked, and one that lies ready
+        running.publish(tmp_path)
+        with _worker(tmp_path) as worker, _client(worker) as sock:
+            if first == running.NEW:
+                sock.send(asked)
+                assert sock.recv(2000)[6:8] == b"\0\1"
+            else:
+                running.until(lambda ran=worker: ran.totals().fields["ready"], "ready")
+            running.publish(tmp_path, first, SIGNING=keys)
+            sock.send(asked)
+            reply = sock.recv(2000)
+            assert reply[6:8] == b"\0\2" and first in reply
+        tables.quarantine(str(tmp_path / "tables"), 1.0)
 
 
 @pytest.mark.parametrize("keep", [0, 8192])

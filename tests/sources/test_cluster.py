@@ -1,8 +1,11 @@
 """Objects of one member become facts, and only what differs is named."""
 
+import msgspec
+
 from fedns.model.facts import NodeZone, ZoneReadiness
-from fedns.sources import cluster
+from fedns.sources import cluster, inward, objects
 from fedns.sources.objects import Declared, Endpoint, Node, Slice
+from tests.fakes import kubecluster
 
 WEB = ("Service", "default", "web")
 
@@ -21,6 +24,23 @@ def test_only_services_that_differ_are_touched() -> None:
     assert one.update([(WEB, declared("192.0.2.1"))]) == frozenset()
     assert one.update([(WEB, None)]) == {"default/web"}
     assert one.shards == {}
+
+
+def test_a_service_that_selects_pods_has_none_ready_until_its_slice_comes() -> None:
+    one = cluster.Cluster(cluster.Member("m", "r", ("z",)))
+    selects = Declared("default/web", ("192.0.2.1",), (), (), selects=True)
+    one.update([(WEB, selects)])
+    assert one.shards["default/web"].readiness is None
+    assert one.listed(True) == {"default/web"} and one.listed(True) == frozenset()
+    assert one.shards["default/web"].readiness == ()
+    one.update([(WEB, declared("192.0.2.1"))])
+    assert one.shards["default/web"].readiness is None
+    one.update([(WEB, selects), (("EndpointSlice", "default", "x"), Slice("default/web", (backend(1),)))])
+    assert one.shards["default/web"].readiness == (ZoneReadiness("", 1, 1, 0, 1),)
+    one.update([(("EndpointSlice", "default", "x"), None)])
+    assert one.shards["default/web"].readiness == ()
+    assert one.listed(False) == {"default/web"}
+    assert one.shards["default/web"].readiness is None
 
 
 def test_endpoints_count_once_over_slices_and_per_zone() -> None:
@@ -72,3 +92,31 @@ def test_places_come_from_nodes_unless_configured() -> None:
     assert told.update(nodes) == frozenset()
     assert (told.places.region, told.places.zones) == ("R", ("Z",))
     assert told.places.nodes == (NodeZone("z1", 1, 1), NodeZone("z2", 0, 1))
+
+
+def test_a_service_whose_workload_is_elsewhere_is_a_shard_only_with_endpoints() -> None:
+    one, away = (
+        cluster.Cluster(cluster.Member("m")),
+        Declared("default/web", ("192.0.2.1",), (), (), True, True),
+    )
+    one.update([(WEB, away)])
+    slice_key = ("EndpointSlice", "default", "x")
+    one.update([(slice_key, Slice("default/web", ()))])
+    assert one.shards == {}
+    one.update([(slice_key, Slice("default/web", (backend(1, ready=False),)))])
+    assert one.shards["default/web"].readiness == (ZoneReadiness("", 0, 0, 0, 1),)
+    one.update([(slice_key, Slice("default/web", ()))])
+    assert one.shards == {}
+    one.update([(WEB, declared("192.0.2.1"))])
+    assert one.shards["default/web"].readiness == ()
+
+
+def test_a_service_says_since_when_it_is_to_be_left() -> None:
+    for text, since in (("1970-01-01T00:01:40Z", 100.0), ("soon", 0.0)):
+        service = kubecluster.service("web", "192.0.2.1")
+        service["metadata"]["annotations"] = {"fedns.io/parting": text}
+        for kinds in (objects.KINDS, inward.PUBLISHED):
+            row = kinds["v1", "Service"]
+            found, key = cluster.Cluster(cluster.Member("m")), ("Service", "mynamespace", "web")
+            found.update([(key, row.strip(msgspec.convert(service, row.shape)))])
+            assert found.shards["mynamespace/web"].parting == since

@@ -65,6 +65,7 @@ def test_a_wrong_shape_says_line_and_field_and_keeps_the_last_good_object() -> N
     after = read("# moved\n---\n" + SERVICE.replace("80", "eighty"), before=before)
     assert [str(problem) for problem in after.problems] == [
         "a.yaml:3: Service shop/web: Expected `int`, got `str` - at `$.spec.ports[0].port`"
+        " (a whole number, without quotes)"
     ]
     assert values(after) == values(before)
 

@@ -33,7 +33,13 @@ def problems(path: Path, spec: str, version: str = "fedns.io/v1alpha1") -> tuple
         ("probe: {inteval: 5s}", "(did you mean 'interval'?)"),
         ("onAllUnhealthy: opne", "(did you mean 'open'?)"),
         ("health: {hold_max: 5s}", "(did you mean 'holdMax'?)"),
-        ("minReady: many", "`$.spec.minReady`"),
+        ("minReady: many", "`$.spec.minReady` (a whole number, without quotes)"),
+        ("minReady: '3'", "`$.spec.minReady` (a whole number, without quotes)"),
+        ("spill: 'yes'", "`$.spec.spill` (true or false, without quotes)"),
+        ("weights: [1]", "`$.spec.weights` (one map, no list of them)"),
+        ("order: a", "`$.spec.order` (a list, `[...]` or rows that begin with `- `)"),
+        ("order: [1]", "`$.spec.order[0]` (in quotes it is text)"),
+        ("order: null", "`$.spec.order` (nothing is written there: say what, or take it out)"),
     ],
 )
 def test_what_may_have_been_meant(tmp_path: Path, spec: str, hint: str) -> None:

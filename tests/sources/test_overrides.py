@@ -1,5 +1,7 @@
 """Override policies in every dialect."""
 
+import json
+
 import pytest
 
 from fedns.model.propagation import (
@@ -76,6 +78,25 @@ def test_the_older_shape_beside_rules_is_told_to_do_nothing() -> None:
     assert "no effect beside" in found.problems[0].what
 
 
+def test_values_are_as_json_has_them() -> None:
+    value_of = "{3: 2026-01-02, on: &l [x], off: *l}"
+    found = value(f"overriders: {{plaintext: [{{path: /a, operator: add, value: {value_of}}}]}}")
+    told = found.rules[0].patch[0].value
+    assert told == {"3": "2026-01-02", "true": ["x"], "false": ["x"]} and told["true"] is not told["false"]
+
+
+def test_null_is_a_value() -> None:
+    found = value("overriders: {plaintext: [{path: /spec/x, operator: add, value: null}]}")
+    assert found.rules[0].patch == (Patch("add", "/spec/x"),)
+
+
+def test_keys_and_words_that_api_servers_take() -> None:
+    labels = {"app": "web", "a.example/B_c.d-e": "", "x" * 63: "V-1_2.3"}
+    notes = {"a/b": "anything at all, *", "Upper.Example/C": "{}"}
+    for field, told in (("labels", labels), ("annotations", notes)):
+        assert value(f"overriders: {{{field}Overrider: [{{operator: add, value: {json.dumps(told)}}}]}}")
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
@@ -84,6 +105,25 @@ def test_the_older_shape_beside_rules_is_told_to_do_nothing() -> None:
         ("overriders: {imageOverrider: [{component: Tag, operator: add}]}", "goes with a value"),
         ("overriders: {argsOverrider: [{containerName: c, operator: replace}]}", "add or remove"),
         ("overriders: {fieldOverrider: [{fieldPath: /a}]}", "either json or yaml"),
+        ("overriders: {plaintext: [{path: /spec/replicas, operator: replace}]}", "replace goes with a value"),
+        ("overriders: {plaintext: [{path: /a, operator: add, value: .nan}]}", "JSON has no word for `nan`"),
+        ("overriders: {plaintext: [{path: /a, operator: add, value: !!set {b}}]}", "JSON has no word for"),
+        ("overriders: {plaintext: [{path: /a, operator: add, value: &a {b: *a}}]}", "contains itself"),
+        ("overriders: {plaintext: [{path: spec/x, operator: remove}]}", "begins with a slash: `/spec/x`"),
+        ("overriders: {plaintext: [{path: /a/b~c, operator: remove}]}", "`~` in a path is written `~0`"),
+        ("overriders: {fieldOverrider: [{fieldPath: data, yaml: []}]}", "fieldOverrider[...].fieldPath"),
+        ("overriders: {imageOverrider: [{component: Tag, operator: remove, predicate: {path: x}}]}", "slash"),
+        ("overriders: {labelsOverrider: [{operator: add, value: {a b: c}}]}", "`a b` is no key of labels"),
+        ("overriders: {labelsOverrider: [{operator: add, value: {-/a: c}}]}", "`-/a` is no key of labels"),
+        ("overriders: {labelsOverrider: [{operator: add, value: {a: c d}}]}", "`c d` is no label"),
+        (f"overriders: {{labelsOverrider: [{{operator: add, value: {{a: {'c' * 64}}}}}]}}", "is no label"),
+        ("overriders: {annotationsOverrider: [{operator: add, value: {a/b/c: d}}]}", "no key of annotations"),
+        (
+            "overriders: {fieldOverrider: [{fieldPath: /a, yaml: [{subPath: /b, operator: add}]}]}",
+            "`remove` is the word) - at `$.spec.fieldOverrider[...].value`",
+        ),
+        ("overriders: {plaintext: [{path: /a, operator: move, from: /b}]}", "(known: add, remove, replace)"),
+        ("overriders: {plaintext: [{path: /a, operator: test, value: 1}]}", "(known: add, remove, replace)"),
     ],
 )
 def test_mistakes(line: str, told: str) -> None:

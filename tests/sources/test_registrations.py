@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from fedns.sources import kubernetes, objects, registrations
+from fedns.values import Taint
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
@@ -47,7 +48,11 @@ def test_a_member_has_what_its_object_says() -> None:
         "clients": ["10.64.0.0/14", "2001:DB8::/32"],
         "selector": "a=b",
         "namespaces": "c in (d, e)",
+        "gateway": "addresses",
         "exports": True,
+        "aliases": ["c1b2"],
+        "provider": "aliyun",
+        "taints": ["a=b:NoExecute", "c:NoSchedule"],
     }
     found = read(member(**spec))
     assert found.key == ("MemberCluster", "", "eu")
@@ -63,7 +68,11 @@ def test_a_member_has_what_its_object_says() -> None:
         clients=("10.64.0.0/14", "2001:db8::/32"),
         selector="a=b",
         namespaces="c in (d, e)",
+        gateway="addresses",
         exports=True,
+        aliases=("c1b2",),
+        provider="aliyun",
+        taints=(Taint("a", "b", "NoExecute"), Taint("c", "", "NoSchedule")),
         generation=3,
     )
 
@@ -81,6 +90,7 @@ def test_a_member_has_what_its_object_says() -> None:
         ({"clients": ["10.0.0.1/8"]}, "`10.0.0.1/8` is not a prefix"),
         ({"region": "Europe"}, "not a DNS label - at `$.spec.region`"),
         ({"zones": ["a.b"]}, "not a DNS label - at `$.spec.zones[...]`"),
+        ({"taints": ["a:Never"]}, "'a:Never' is no taint: write KEY=VALUE:EFFECT"),
         ({"secretRef": {}}, "$.spec.secretRef"),
     ],
 )

@@ -1,0 +1,45 @@
+"""Waits that end together."""
+
+import asyncio
+import contextlib
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedns import beat
+
+SECONDS = st.floats(0.0, 700.0)
+
+
+@given(seconds=SECONDS, now=st.floats(0.0, 1e7))
+def test_a_long_wait_ends_with_a_beat_and_a_short_one_when_it_is_over(seconds: float, now: float) -> None:
+    found = beat.pause(seconds, now)
+    if seconds < beat.BEAT:
+        assert found == seconds
+        return
+    assert abs(found - seconds) <= beat.BEAT / 2 + 1e-6
+    end = (now + found) / beat.BEAT
+    assert abs(end - round(end)) < 1e-6
+
+
+def test_nobody_wakes_before_the_beat() -> None:
+    found: list[tuple[float, float]] = []
+
+    async def waits(late: float, patience: float) -> None:
+        clock = asyncio.get_running_loop().time
+        await asyncio.sleep(late)
+        begun = clock()
+        if patience > beat.BEAT:
+            with contextlib.suppress(TimeoutError):
+                async with beat.timeout(patience):
+                    await asyncio.Event().wait()
+        else:
+            await beat.sleep(patience)
+        found.append((round((begun + patience) / beat.BEAT) * beat.BEAT, clock()))
+
+    async def all_of_them() -> None:
+        late = beat.pause(1.0, asyncio.get_running_loop().time()) + 0.55
+        await asyncio.gather(*(waits(late + at / 10, 1.0 + at % 2 / 20) for at in range(4)))
+
+    asyncio.run(all_of_them())
+    assert all(end >= wanted - 0.01 for wanted, end in found), found
