@@ -17,6 +17,8 @@ Preference = Literal["Aggregated", "Weighted"]
 
 SYSTEM = ("kube-system", "kube-public", "kube-node-lease")
 """Namespaces of which nothing is propagated: they are each cluster's own."""
+ROOT = "kube-root-ca.crt"
+"""The ConfigMap by which pods know their API server, in every namespace: each cluster's own likewise."""
 
 
 class Requirement(Struct, frozen=True, gc=False):

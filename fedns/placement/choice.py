@@ -10,11 +10,14 @@ from collections.abc import Iterable
 
 from msgspec import Struct, structs
 
-from fedns.model.propagation import SYSTEM, Override, Propagation
+from fedns.model.propagation import ROOT, SYSTEM, Override, Propagation
 from fedns.placement import defaults, item, matching
 
 SHOWN = 3
 """Policies that are told of an object which none selects."""
+OWN = "it is each cluster's own"
+SERVER = ("Service", "Endpoints", "EndpointSlice")
+"""Of the kinds of `default/kubernetes`: where an API server is."""
 RANKS = ("not at all", "by kind", "by labels", "by name")
 
 
@@ -28,7 +31,7 @@ class Chosen(Struct, frozen=True, gc=False):
 def policy(found: item.Item, policies: Iterable[Propagation]) -> Chosen | None:
     """The policy of an object; None: none selects it."""
     what = item.ref(found)
-    if what.namespace in SYSTEM or (what.kind == "Namespace" and what.name in SYSTEM):
+    if _own(what):
         return None
     ranked = [(each, _rank(found, each, what.namespace)) for each in policies]
     best = sorted(((_order(each, rank), each, rank) for each, rank in ranked if rank), key=lambda row: row[0])
@@ -58,8 +61,9 @@ def awaited(policies: Iterable[Propagation], overrides: Iterable[Override]) -> l
 def missed(found: item.Item, policies: Iterable[Propagation]) -> str:
     """Why none selects an object: the first condition of those that come nearest."""
     what = item.ref(found)
-    if what.namespace in SYSTEM or (what.kind == "Namespace" and what.name in SYSTEM):
-        return "it is each cluster's own: nothing of its namespace is distributed"
+    own = _own(what)
+    if own:
+        return own
     near: list[str] = []
     for each in sorted(policies, key=lambda each: each.title):
         kinds = [one for one in each.resources if one.kind.lower() == what.kind.lower()]
@@ -69,6 +73,14 @@ def missed(found: item.Item, policies: Iterable[Propagation]) -> str:
             near += [f"{each.title} wants {matching.lacks(found, one)}" for one in kinds[:1]]
     told = "; ".join(near[:SHOWN]) + (f"; and {len(near) - SHOWN} more" if len(near) > SHOWN else "")
     return f"no policy selects it: {told}" if near else f"no policy selects any {what.kind}"
+
+
+def _own(what: item.Ref) -> str:
+    """Why no policy can select an object; empty: one can."""
+    if what.namespace in SYSTEM or (what.kind == "Namespace" and what.name in SYSTEM):
+        return f"{OWN}: nothing of its namespace is distributed"
+    server = what.kind in SERVER and (what.namespace, what.name) == ("default", "kubernetes")
+    return OWN if server or (what.kind, what.name) == ("ConfigMap", ROOT) else ""
 
 
 def _rank(found: item.Item, each: Propagation, namespace: str) -> int:

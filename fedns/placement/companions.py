@@ -1,6 +1,7 @@
 """What an object cannot do without: the Secrets, ConfigMaps, accounts and claims that it names.
 
-Law: pure. Only what is named in the same namespace; the default account is in every cluster.
+Law: pure. Only what is named in the same namespace; the default account, and what tells the API server's CA,
+are in every cluster.
 """
 
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from fedns.model.propagation import Requirement
+from fedns.model.propagation import ROOT, Requirement
 from fedns.placement import item, pod
 
 IMPORTS = "multicluster.x-k8s.io"
@@ -46,6 +47,7 @@ def of(found: item.Item) -> list[Companion]:
     else:
         return []
     rows = dict.fromkeys((kind, name) for kind, name in named if name and isinstance(name, str))
+    rows.pop(("ConfigMap", ROOT), None)
     return [Companion("v1", kind, what.namespace, name) for kind, name in rows]
 
 

@@ -56,9 +56,9 @@ def _apart(found: item.Item) -> bool:
 
 
 def _federated(found: item.Item) -> bool:
-    """As sources take Services up; `default/kubernetes` is each cluster's own, as is what is in kube-*."""
-    what, publish = item.ref(found), item.annotations(found).get(PUBLISH)
-    if what.namespace.startswith(RESERVED) or (what.namespace, what.name) == ("default", "kubernetes"):
+    """As sources take Services up; what is in kube-* is each cluster's own."""
+    publish = item.annotations(found).get(PUBLISH)
+    if item.ref(found).namespace.startswith(RESERVED):
         return False
     reached = item.at(found, "spec", "type") == "LoadBalancer" or bool(item.at(found, "spec", "externalIPs"))
     return publish == "true" or (reached and publish != "false")

@@ -37,6 +37,7 @@ ANNOTATIONS: dict[tuple[str, str], tuple[str, ...]] = {
         "deployment.kubernetes.io/revision",
         "deployment.kubernetes.io/revision-history",
     ),
+    ("apps", "DaemonSet"): ("deprecated.daemonset.template.generation",),
     ("", "PersistentVolumeClaim"): (
         "volume.kubernetes.io/selected-node",
         "pv.kubernetes.io/bind-completed",
@@ -93,7 +94,13 @@ def _account(made: dict[str, Any]) -> None:
 def _secret(made: dict[str, Any]) -> None:
     if made.get("type") == TOKEN:
         item.drop(made, "metadata", "annotations", "kubernetes.io/service-account.uid")
-        made["data"] = None
+        made.pop("data", None)
+
+
+def _role(made: dict[str, Any]) -> None:
+    """A controller gathers the rules of one that says from where."""
+    if made.get("aggregationRule"):
+        made.pop("rules", None)
 
 
 def _claim(made: dict[str, Any]) -> None:
@@ -107,4 +114,5 @@ CUTS = {
     ("", "ServiceAccount"): _account,
     ("", "Secret"): _secret,
     ("", "PersistentVolumeClaim"): _claim,
+    ("rbac.authorization.k8s.io", "ClusterRole"): _role,
 }

@@ -22,6 +22,7 @@ spec:
   - {name: v1, configMap: {name: c3}}
   - {name: v2, secret: {secretName: s3}}
   - {name: v3, projected: {sources: [{configMap: {name: c4}}, {secret: {name: s4}}]}}
+  - {name: kube-api-access, projected: {sources: [{configMap: {name: kube-root-ca.crt}}]}}
   - {name: v4, persistentVolumeClaim: {claimName: data}}
   - {name: v5, csi: {driver: d, nodePublishSecretRef: {name: s5}}}
   - {name: v6, emptyDir: {}}

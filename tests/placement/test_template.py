@@ -67,6 +67,28 @@ spec:
     assert found["spec"]["selector"]["matchLabels"] == {"controller-uid": "u"}
 
 
+def test_rules_that_are_gathered_are_each_clusters_own() -> None:
+    """A fleet without controllers has none, one with them has its own."""
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "r"}}
+    gathers = {"clusterRoleSelectors": [{"matchLabels": {"team": "a"}}]}
+    rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
+    for told in (None, rules):
+        assert template.pruned({**role, "rules": told, "aggregationRule": gathers}) == {
+            **role,
+            "aggregationRule": gathers,
+        }
+    assert template.pruned({**role, "rules": rules})["rules"] == rules
+
+
+def test_the_generation_of_a_daemon_set_is_each_clusters_own() -> None:
+    text = """
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: d, annotations: {deprecated.daemonset.template.generation: "3", NOTE: "yes"}}
+"""
+    assert template.pruned(worlds.one(text))["metadata"]["annotations"] == {"NOTE": "yes"}
+
+
 def test_the_template_itself_is_not_changed() -> None:
     found = worlds.one(SERVICE)
     template.pruned(found)
