@@ -20,6 +20,9 @@ from tests.scenarios import world
 
 CACHED = 2
 """Seconds that anything is kept by the validator, which is what the keys are told below."""
+SPAN = 10.0
+"""Seconds that the longest of the exchanges below takes by what the keys are told, however fast the machine:
+two steps, each of a TTL and the propagation."""
 DNSSEC = (
     "dnssec: {zones: [com, example.com], keys: KEYS, algorithm: ALGORITHM, validity: 20s, key_ttl: 2s,"
     " max_ttl: 2s, parent_ttl: 2s, propagation: 3s, zsk_lifetime: 9s}"
@@ -67,8 +70,20 @@ class Place(world.World):
     def states(self) -> list[tuple[str, str]]:
         return [(key["role"], key["state"]) for key in self.held()]
 
+    def comes(self, reached: Callable[[], object], what: str) -> None:
+        """Waits for something about the keys. They are listed whenever their account is another one: all the
+        time, that alone would keep a small machine from what is waited for."""
+        account, seen = self.root / "state/keys/example.com.json", 0
+
+        def looked() -> bool:
+            nonlocal seen
+            before, seen = seen, account.stat().st_mtime_ns
+            return seen != before and bool(reached())
+
+        world.until(looked, what, SPAN + world.LONG)
+
     def reaches(self, *states: tuple[str, str]) -> None:
-        world.until(lambda: self.states() == list(states), f"{states}, not {self.states()}")
+        self.comes(lambda: self.states() == list(states), str(states))
 
     def hand_over(self, served: world.Served) -> None:
         """What a registrar does: the DS goes into the parent zone, and when it is there somebody says so."""
@@ -127,9 +142,9 @@ def running(
     unbound, delv = tool("unbound"), tool("delv")
     with world.settled(place) as served:
         world.until(lambda: (place.root / "state/keys/example.com.json").exists(), "keys")
-        world.until(lambda: place.held()[0]["state"] == "ready", "the first key is ready")
+        place.comes(lambda: place.held()[0]["state"] == "ready", "the first key is ready")
         place.hand_over(served)
-        world.until(lambda: place.held()[0]["state"] == "active", "the chain is closed")
+        place.comes(lambda: place.held()[0]["state"] == "active", "the chain is closed")
         anchor = place.key("ds", "com").strip()
         with (
             resolver.validating(unbound, folder, {"com.": served.port}, [anchor], CACHED) as asked,
@@ -155,7 +170,7 @@ def test_a_single_key_and_then_the_algorithm_are_exchanged_unnoticed(
         assert place.held()[0]["tag"] != first
 
         place.sign("csk", "ed25519")
-        world.until(lambda: ("csk", "ready") in place.states(), "the other algorithm is ready")
+        place.comes(lambda: ("csk", "ready") in place.states(), "the other algorithm is ready")
         delve()
         place.hand_over(served)
         place.reaches(("csk", "active"))
@@ -169,9 +184,9 @@ def test_two_keys_roll_each_in_its_own_way_unnoticed(tmp_path: Path, tool: Calla
     with running(place, tool, tmp_path / "u") as (served, delve):
         ksk, zsk = (key["tag"] for key in place.held() if key["state"] == "active")
         place.key("roll", "example.com", "--role", "ksk")
-        world.until(lambda: ("ksk", "ready") in place.states(), "a second KSK is ready")
+        place.comes(lambda: ("ksk", "ready") in place.states(), "a second KSK is ready")
         delve()
         place.hand_over(served)
-        world.until(lambda: ksk not in {key["tag"] for key in place.held()}, "the first KSK is gone")
-        world.until(lambda: zsk not in {key["tag"] for key in place.held()}, "the first ZSK is gone")
+        place.comes(lambda: ksk not in {key["tag"] for key in place.held()}, "the first KSK is gone")
+        place.comes(lambda: zsk not in {key["tag"] for key in place.held()}, "the first ZSK is gone")
         delve()
