@@ -119,7 +119,7 @@ class Workers(NamedTuple):
     sizes: Mapping[tuple[str, str], Histogram] = {}
     """(transport, query or reply) -> octets of messages."""
     transfers: Mapping[str, int] = {}
-    """Zones given to secondaries, by how: axfr, ixfr, soa (there was nothing new)."""
+    """Zones given to secondaries, by how: axfr, ixfr, soa (there was nothing new), whole (for an ixfr)."""
     gateway: traffic.Traffic | None = None
 
 

@@ -48,7 +48,8 @@ class Asked(NamedTuple):
 
 
 class Transfer(NamedTuple):
-    """`kind` is `axfr`, or `ixfr` where the differences are sent, or `soa` where there are none."""
+    """`kind` is `axfr`, or what becomes of an IXFR: `ixfr` where the differences are sent, `soa` where there
+    are none, `whole` where the history does not reach back."""
 
     kind: str
     messages: Iterator[bytes]
@@ -127,7 +128,8 @@ def _chosen(view: View, found: Asked) -> tuple[str, Records]:
         keys = journal.chain(view.journal(here.apex), found.serial, current)
         if keys is not None:
             return "ixfr", _steps(view, here, keys)
-    return "axfr", _whole(view, here, content.Zones(zones))
+    kind = "axfr" if found.query.type == wire.AXFR else "whole"
+    return kind, _whole(view, here, content.Zones(zones))
 
 
 def soa(zone: node.Zone) -> tuple[bytes, node.RRset]:

@@ -217,7 +217,8 @@ class Table(Struct, frozen=True):
 
 class Secondary(Struct, frozen=True):
     """Who copied a zone last. `behind`: serials between that copy and what is served now (null: the zone is
-    not served any more); `kind`: axfr, ixfr, or soa where there was nothing new."""
+    not served any more); `kind`: axfr, ixfr, soa where there was nothing new, or whole for
+    an IXFR that the journal did not reach back for."""
 
     address: str
     zone: str

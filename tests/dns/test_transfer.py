@@ -92,7 +92,7 @@ def test_who_is_current_gets_the_soa() -> None:
 
 def test_a_history_that_does_not_reach_back_is_the_whole_zone() -> None:
     found = view(text(5), text(6, www="192.0.2.81"))
-    assert copying.pulled(found, ORIGIN, 3)[1] == expected(text(6, www="192.0.2.81"))
+    assert copying.pulled(found, ORIGIN, 3) == ("whole", expected(text(6, www="192.0.2.81")))
 
 
 def test_a_lower_zone_is_delegated_by_the_upper_one() -> None:
