@@ -19,7 +19,7 @@ MAKE = ("get", "list", "watch", "create", "patch")
 WRITE = (*MAKE, "delete")
 NEEDED = (("", "Secret"), ("", "ConfigMap"), ("", "ServiceAccount"), ("", "PersistentVolumeClaim"))
 """Kinds that workloads name (propagateDeps)."""
-TOLD = frozenset({*union.SUMMED, *union.WORST, ("", "Service"), ("networking.k8s.io", "Ingress")})
+TOLD = frozenset({*union.SUMMED, *union.WORST, *union.BALANCED, union.JOB, union.CRON})
 """Kinds whose statuses in the members are told as one."""
 COPIES, ALONG = "copies of what the fleet has", "named by what is copied (propagateDeps), and goes along"
 SAME = ("Endpoints",)

@@ -75,7 +75,8 @@ WORKLOADS = tuple(kind for kind in SUMMED if kind[0] in ("apps", pod.KRUISE))
 """Kinds whose controllers tell which generation they have seen."""
 DISRUPTED, OBSERVED = "disruptedPods", "observedGeneration"
 JOB, CRON = ("batch", "Job"), ("batch", "CronJob")
-COUNTS = ("active", "succeeded", "failed")
+PAST = ("succeeded", "failed")
+COUNTS = ("active", *PAST)
 CONTAINERS = ("containerStatuses", "initContainerStatuses")
 ENDS = (("Failed", "FailureTarget", "JobFailed"), ("Complete", "SuccessCriteriaMet", "Completed"))
 """How a job ends, what newer servers want to be told before, and the reason."""
@@ -197,22 +198,25 @@ def _contained(kind: tuple[str, str], heard: Iterable[Status]) -> dict[str, Any]
 
 
 def _job(before: Status, rows: Sequence[Told]) -> Status:
+    """What API servers take: what has ended or failed stays counted, and one that ended has begun."""
     if any(_finished(before, kind) for kind, *_ in ENDS):
         return before
     heard = [(each.member, each.status) for each in rows if each.status is not None]
     told = [status for _, status in heard]
     found = _summed(COUNTS, told)
+    found |= {field: _count(before, field) for field in PAST if _count(before, field) > _count(found, field)}
     starts = [str(each["startTime"]) for each in told if each.get("startTime")]
     begun = before.get("startTime") or (min(starts) if starts and len(starts) == len(rows) else None)
     ends = [str(each["completionTime"]) for each in told if each.get("completionTime")]
     found |= {"startTime": begun} if begun else {}
     found |= {"completionTime": max(ends)} if ends and len(ends) == len(rows) else {}
-    conditions = _ended(heard, len(rows))
+    over = "active" not in found and begun
+    conditions = _ended(heard, len(rows)) if over else []
     return {**found, **({"conditions": conditions} if conditions else {})}
 
 
 def _ended(heard: Sequence[tuple[str, Status]], whole: int) -> list[dict[str, str]]:
-    """Failed where it failed in one member, complete once it is in all."""
+    """Failed where it failed in one member and runs in none, complete once it is in all."""
     for kind, earlier, reason in ENDS:
         ended = [(member, status) for member, status in heard if _finished(status, kind)]
         if ended and (kind == "Failed" or len(ended) == whole):

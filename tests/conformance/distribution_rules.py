@@ -112,6 +112,15 @@ def _worded(vector: Vector, found: Any) -> bool:
     return distribution.same("aggregate", want, told)
 
 
+def _unended(vector: Vector, found: Any) -> bool:
+    """Nothing but that the end of a job is not told while some of it runs, or has not begun."""
+    if vector["kind"] != "aggregate" or pod.kind(vector["object"]) != union.JOB:
+        return False
+    over = "startTime" in found and not found.get("active")
+    want = {name: each for name, each in vector["want"].items() if name != "conditions"}
+    return not over and distribution.same("aggregate", want, found)
+
+
 def _many(vector: Vector, found: Any) -> bool:
     """More regions than the fewest that there may be."""
     told = vector["placement"].get("spreadConstraints") or () if vector["kind"] == "spread" else ()
@@ -149,6 +158,7 @@ RULES: Mapping[str, Callable[[Vector, Any], bool]] = {
     "digest": _digest,
     "behind": _behind,
     "words": _worded,
+    "unended": _unended,
     "many": _many,
     "beside": _beside,
     "identity": lambda _, found: _refused(found, "it would change "),

@@ -55,6 +55,20 @@ def test_the_default_policy_takes_rights_on_services_everywhere() -> None:
     assert "patch services/status." in grants(warrant.reader(told, True))
 
 
+def test_every_kind_whose_statuses_have_a_sum_is_told() -> None:
+    kinds = {
+        "Job": "batch/v1",
+        "CronJob": "batch/v1",
+        "StatefulSet": "apps/v1",
+        "Pod": "v1",
+        "Ingress": "networking.k8s.io/v1",
+    }
+    told = warrant.told([policy(*(Resources(version, kind) for kind, version in kinds.items()))], ())
+    wanted = {"jobs/status.batch", "cronjobs/status.batch", "statefulsets/status.apps", "pods/status."}
+    wanted.add("ingresses/status.networking.k8s.io")
+    assert {f"patch {each}" for each in wanted} <= grants(warrant.reader(told, True))
+
+
 def test_kinds_that_are_needed_and_kinds_that_are_defined() -> None:
     names = {"kind": "Widget", "plural": "widgetry"}
     crd = {

@@ -63,6 +63,8 @@ INSIDE = (
     "/api/v1/namespaces/{}/secrets",
     "/api/v1/namespaces/{}/configmaps",
     "/apis/apps/v1/namespaces/{}/deployments",
+    "/apis/batch/v1/namespaces/{}/jobs?propagationPolicy=Background",
+    "/apis/batch/v1/namespaces/{}/cronjobs",
     "/apis/networking.k8s.io/v1/namespaces/{}/ingresses",
     "/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers",
     "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices",
@@ -79,7 +81,8 @@ WIDE = (
     "/apis/rbac.authorization.k8s.io/v1/clusterroles?labelSelector=!kubernetes.io/bootstrapping",
     "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings?labelSelector=!kubernetes.io/bootstrapping",
 )
-"""Collections in which tests put something; definitions of resources go with their objects."""
+"""Collections in which tests put something; definitions of resources go with their objects. Jobs would wait
+for a controller that lets go of their pods."""
 
 Object = dict[str, Any]
 

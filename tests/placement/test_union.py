@@ -90,7 +90,7 @@ def test_a_job_is_complete_when_all_are_and_failed_when_one_is() -> None:
     assert half == {"active": 1, "succeeded": 1, "startTime": "2026-01-01T00:00:00Z"}
     whole = status("batch/v1", "Job", done, done)
     assert whole["conditions"][0]["type"] == "Complete" and whole["completionTime"]
-    failed = {"failed": 1, "conditions": [{"type": "Failed", "status": "True"}]}
+    failed = active | {"active": 0, "failed": 1, "conditions": [{"type": "Failed", "status": "True"}]}
     (row,) = status("batch/v1", "Job", done, failed)["conditions"]
     assert (row["type"], row["message"]) == ("Failed", "failed in m1")
     assert "conditions" not in status("batch/v1", "Job", done, None), "one has not said so"
@@ -101,6 +101,18 @@ def test_a_job_is_complete_when_all_are_and_failed_when_one_is() -> None:
     both = status("batch/v1", "Job", met, met)["conditions"]
     assert [each["type"] for each in both] == ["SuccessCriteriaMet", "Complete"]
     assert status("batch/v1", "Job", active, before=done) == done
+
+
+def test_a_job_says_nothing_that_an_api_server_refuses() -> None:
+    """An end while it runs, or of what has not begun; fewer that ended than there were."""
+    begun = "2026-01-01T00:00:00Z"
+    failed = {"failed": 2, "startTime": begun, "conditions": [{"type": "Failed", "status": "True"}]}
+    active = {"active": 1, "startTime": begun}
+    told = status("batch/v1", "Job", failed, active)
+    assert told == {"active": 1, "failed": 2, "startTime": begun}
+    assert "conditions" not in status("batch/v1", "Job", failed, {"active": 0})
+    assert "conditions" in status("batch/v1", "Job", failed, active | {"active": 0})
+    assert status("batch/v1", "Job", active, before=told) == {"active": 1, "failed": 2, "startTime": begun}
 
 
 def test_a_cron_job_ran_when_the_last_did() -> None:
