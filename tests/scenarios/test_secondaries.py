@@ -137,6 +137,7 @@ def _wholes(copies: list[secondary.Secondary]) -> Iterator[str]:
 
 
 @pytest.mark.alone
+@pytest.mark.timeout(300)
 def test_all_follow_a_thousand_health_changes_and_answer_as_we_do(
     tmp_path: Path, tool: Callable[[str], str]
 ) -> None:
