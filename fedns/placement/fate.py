@@ -5,7 +5,7 @@ choice of its member unless it is preserved, with its policy only where that one
 objects (a namespace, a definition of a kind) goes only where its policy prunes; else it is let go.
 """
 
-from collections.abc import Container
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from fedns.placement import item, marks, targets
@@ -13,6 +13,8 @@ from fedns.placement import item, marks, targets
 CONTAINERS = (("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition"))
 """What is removed together with all that is in it, whoever made that."""
 KEPT = "it stays, as nobody's copy"
+GOING = "it is being removed from the fleet: its copy waits for that"
+"""What names it may be gone before it is, and it was not let go for that."""
 
 
 class Fate(NamedTuple):
@@ -23,7 +25,7 @@ class Fate(NamedTuple):
 def of(
     what: item.Ref,
     told: marks.Told,
-    templates: Container[item.Ref],
+    templates: Mapping[item.Ref, item.Item],
     spread: targets.Spread | None,
     member: str,
 ) -> Fate:
@@ -34,6 +36,8 @@ def of(
         why, stays = "the fleet has it no more", told.preserve
     elif spread is None:
         why, stays = "no policy selects it any more", not told.prune
+        if stays and "deletionTimestamp" in item.metadata(templates[what]):
+            return Fate("refuse", (GOING,))
     else:
         why, stays = spread.stopped.get(member, "it does not go there"), told.preserve
     if not stays and (what.group, what.kind) in CONTAINERS and not told.prune:
