@@ -26,7 +26,7 @@ from fedns.placement import assignment, fate, homes, item, marks, pod
 HINT = holding.HINT
 PACE = docket.Pace(hold=1.0)
 LOOK = 0.2
-"""Seconds for which what is held back is not looked at again; never longer than news settle."""
+"""Seconds for which what is held back is not looked at again, but for what else is to go by then."""
 RATE = writer.Pace(settle=0.1, look=0.2, rate=25.0)
 NAMESPACES, DEFINITIONS = ("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition")
 SEEK = backoff.Bounds(first=2.0, most=60.0)
@@ -34,6 +34,8 @@ FIRST = (NAMESPACES, DEFINITIONS)
 """What others need, in this order."""
 
 Kind = assignment.Kind
+Looked = tuple[float, frozenset[item.Ref], frozenset[item.Ref]]
+"""When (monotonic), what was to go, and what of it waits for a word."""
 log = logging.getLogger("fedns.control.post")
 
 
@@ -60,7 +62,7 @@ class Post:
         self._assigned: assignment.Assignment | None = None
         self._number = -1
         self._versions: dict[Kind, str] = {}
-        self._looked: tuple[float, frozenset[item.Ref]] = (0.0, frozenset())
+        self._looked: Looked = (0.0, frozenset(), frozenset())
         self._holdings: dict[Kind, holding.Holding] = {}
         self._guard: guard.Guard[item.Ref] = guard.Guard()
         self._parting = parting.Parting(look, parts.config.fleet.farewell)
@@ -216,9 +218,9 @@ class Post:
 
     def allow(self) -> int:
         """What waits to be removed may go; how many."""
-        held = self._look()
+        _, _, held = self._look()
         self._guard.allow(held)
-        self._looked = (0.0, frozenset())
+        self._looked = self._look()
         self.writer.news.set()
         return len(held) + self._parting.allow()
 
@@ -227,8 +229,8 @@ class Post:
         if self._assigned is None or not all(one.settled for one in self._holdings.values()):
             return
         services, first = self._holdings.get(parting.SERVICE), not self._parting.looked
-        gone = self._gone()
-        moved = self._parting.look(gone - self._held() if gone else gone, self)
+        _, gone, held = self._looked = self._look()
+        moved = self._parting.look(gone - held, self)
         if first and services is not None:  # some may say what nobody remembers
             moved |= {what for what, there in services.there.items() if there.told.parting}
         if moved:
@@ -314,7 +316,7 @@ class Post:
         """Why an object is not removed yet."""
         if not all(one.settled for one in self._holdings.values()):
             return "not all copies here are known"
-        if what in self._held():
+        if what in self._held(what):
             return "more than half of the copies here would go: waits for a word"
         if (what.group, what.kind) == NAMESPACES and any(
             each.namespace == what.name for each in self.counts()
@@ -347,19 +349,17 @@ class Post:
         there = None if one is None else one.there.get(what)
         return "" if there is None else there.told.parting
 
-    def _held(self) -> frozenset[item.Ref]:
-        """What waits to be removed; looked at once in a while."""
-        now = time.monotonic()
-        if now - self._looked[0] > LOOK:
-            self._looked = now, self._look()
-        return self._looked[1]
+    def _held(self, what: item.Ref | None = None) -> frozenset[item.Ref]:
+        """What waits to be removed; looked at once in a while, and for one that was not to go then."""
+        one = None if what is None or what in self._looked[1] else self._holdings.get((what.group, what.kind))
+        if (one is not None and one.doubts(what)) or time.monotonic() - self._looked[0] > LOOK:
+            self._looked = self._look()
+        return self._looked[2]
 
-    def _look(self) -> frozenset[item.Ref]:
-        gone = self._gone()
-        if not gone:
-            return gone
-        holds = self._guard.holds(self._ours(), gone, time.monotonic())
-        return gone if holds else frozenset()
+    def _look(self) -> Looked:
+        now, gone = time.monotonic(), self._gone()
+        holds = bool(gone) and self._guard.holds(self._ours(), gone, now)
+        return now, gone, gone if holds else frozenset()
 
     def _gone(self) -> frozenset[item.Ref]:
         """Copies that are to be removed."""

@@ -221,6 +221,10 @@ class Holding:
         """Whether any may not be as it shall be."""
         return bool(self._suspects)
 
+    def doubts(self, what: item.Ref | None) -> bool:
+        """Whether one may not be as it shall be."""
+        return what in self._suspects
+
     def gone(self) -> frozenset[item.Ref]:
         """Copies that are to be removed."""
         found = (what for what in self._suspects if self._world.copy(what) is None)

@@ -303,6 +303,34 @@ def test_most_of_a_members_copies_go_only_when_somebody_means_it(tmp_path: Path,
     asyncio.run(run())
 
 
+def test_no_copy_goes_because_somebody_looked_just_before(tmp_path: Path, two: Two) -> None:
+    """Whatever may go is said to be going; what is held back never is."""
+    seen: set[str] = set()
+
+    async def look(depot: depots.Depot) -> None:
+        while True:
+            list(depot.dispatch.posts["one"].problems())
+            seen.update(row[0] for row in depot.states().values())
+            await asyncio.sleep(0.002)
+
+    async def run() -> None:
+        async with depots.bringing(tmp_path, two) as depot:
+            objects = [depots.config_map(f"m{at}", a="1") for at in range(6)]
+            most = depot.folder / "most.json"
+            most.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects[:4]}))
+            depots.put(depot.folder, *objects[4:], depots.policy("p", MAPS))
+            await until(lambda: [row[0] for row in depot.states().values()] == ["applied"] * 6)
+            looking = asyncio.ensure_future(look(depot))
+            most.unlink()
+            try:
+                await until(lambda: [row[0] for row in depot.states().values()].count("held") == 4, "held")
+                assert "removing" not in seen
+            finally:
+                looking.cancel()
+
+    asyncio.run(run())
+
+
 def test_namespaces_come_first_and_stay_unless_they_are_pruned(tmp_path: Path, two: Two) -> None:
     one = two["one"]
     policy = depots.policy("p", "v1/Namespace", MAPS)
@@ -457,6 +485,31 @@ def test_what_an_object_needs_goes_with_it(tmp_path: Path, two: Two) -> None:
                 lambda: set(depot.states()) == {"web", "settings"} and depot.all("one") == {"applied"}
             )
             assert not depots.get(two["one"], depots.maps("other"))
+
+    asyncio.run(run())
+
+
+def test_what_goes_from_the_fleet_takes_its_time_and_its_copy_goes_all_the_same(
+    tmp_path: Path, two: Two
+) -> None:
+    """A claim that finalizers keep outlives for a while who named it, which is all why it was copied."""
+    web = depots.deployment("web")
+    source = [{"configMapRef": {"name": "settings"}}]
+    web["spec"]["template"]["spec"]["containers"][0]["envFrom"] = source
+    settings = depots.config_map("settings")
+    going = {**settings, "metadata": {**settings["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
+
+    async def run() -> None:
+        async with depots.bringing(tmp_path, two) as depot:
+            policy = depots.policy("p", "apps/v1/Deployment", propagateDeps=True)
+            depots.put(depot.folder, web, settings, policy)
+            await until(lambda: len(depot.states()) == 2 and depot.all("one") == {"applied"})
+            depots.put(depot.folder, going)
+            depots.remove(depot.folder, web)
+            await until(lambda: not depots.get(two["one"], depots.deployments("web")))
+            await until(lambda: "is being removed from the fleet" in depot.states()["settings"][1])
+            depots.remove(depot.folder, going)
+            await until(lambda: not depots.get(two["one"], depots.maps("settings")), "its copy")
 
     asyncio.run(run())
 
