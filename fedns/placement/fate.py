@@ -2,7 +2,9 @@
 
 Law: pure, and careful: what is not known to be gone is not gone. A copy goes with its template and with the
 choice of its member unless it is preserved, with its policy only where that one prunes. What holds others'
-objects (a namespace, a definition of a kind) goes only where its policy prunes; else it is let go.
+objects (a namespace, a definition of a kind) goes only where its policy prunes; else it is let go. So is the
+account that a member makes in every namespace: another would be made at once, and tokens of pods are of the
+one that was.
 """
 
 from collections.abc import Mapping
@@ -12,6 +14,7 @@ from fedns.placement import item, marks, targets
 
 CONTAINERS = (("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition"))
 """What is removed together with all that is in it, whoever made that."""
+ACCOUNT = ("", "ServiceAccount", "default")
 KEPT = "it stays, as nobody's copy"
 GOING = "it is being removed from the fleet: its copy waits for that"
 """What names it may be gone before it is, and it was not let go for that."""
@@ -42,4 +45,6 @@ def of(
         why, stays = spread.stopped.get(member, "it does not go there"), told.preserve
     if not stays and (what.group, what.kind) in CONTAINERS and not told.prune:
         return Fate("orphan", (why, "others' objects may be in it", KEPT))
+    if not stays and (what.group, what.kind, what.name) == ACCOUNT:
+        return Fate("orphan", (why, "pods in the namespace go by it", KEPT))
     return Fate("orphan", (why, KEPT)) if stays else Fate("delete", (why,))

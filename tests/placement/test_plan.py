@@ -265,6 +265,20 @@ def test_what_is_suspended_is_not_touched() -> None:
     assert worlds.actions(made) == ["a: create Service", "b: refuse Service"]
 
 
+def test_the_account_of_every_namespace_is_let_go() -> None:
+    """Tokens of pods would end with it."""
+    text = "---\n".join(
+        f"{{apiVersion: v1, kind: ServiceAccount, metadata: {{name: {name}, namespace: prod}}}}\n"
+        for name in ("default", "robot")
+    )
+    spec = "resourceSelectors: [{apiVersion: v1, kind: ServiceAccount}]\nprune: true\nplacement: "
+    told, less = (worlds.policy(f"{spec}{{clusterAffinity: {{clusterNames: [{name}]}}}}") for name in "ab")
+    there = {"a": worlds.after(plan.made(worlds.world(text, told)), "a")}
+    for gone in (worlds.world("", told, has=there), worlds.world(text, less, has=there)):
+        found = {each.ref.name: each.action for each in plan.made(gone).steps if each.member == "a"}
+        assert found == {"default": "orphan", "robot": "delete"}
+
+
 def test_namespaces_come_first_and_go_last() -> None:
     text = worlds.SERVICE + "---\n{apiVersion: v1, kind: Namespace, metadata: {name: prod}}"
     spec = (
