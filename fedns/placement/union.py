@@ -79,7 +79,8 @@ PAST = ("succeeded", "failed")
 COUNTS = ("active", *PAST)
 CONTAINERS = ("containerStatuses", "initContainerStatuses")
 ENDS = (("Failed", "FailureTarget", "JobFailed"), ("Complete", "SuccessCriteriaMet", "Completed"))
-"""How a job ends, what newer servers want to be told before, and the reason."""
+"""How a job ends, what newer servers want to be told before (older members say nothing of it), and the
+reason."""
 WORST: dict[tuple[str, str], tuple[str, ...]] = {
     ("", "Pod"): ("Failed", "Pending", "Running", "Succeeded"),
     ("", "PersistentVolume"): ("Failed", "Pending", "Available", "Bound", "Released"),
@@ -221,8 +222,7 @@ def _ended(heard: Sequence[tuple[str, Status]], whole: int) -> list[dict[str, st
         ended = [(member, status) for member, status in heard if _finished(status, kind)]
         if ended and (kind == "Failed" or len(ended) == whole):
             words = f"{kind.lower()} in {', '.join(member for member, _ in ended)}"
-            kinds = [earlier] if all(_finished(status, earlier) for _, status in ended) else []
-            rows = ({"type": one, "status": "True", "reason": reason} for one in (*kinds, kind))
+            rows = ({"type": one, "status": "True", "reason": reason} for one in (earlier, kind))
             return [{**row, "message": words} for row in rows]
     return []
 
