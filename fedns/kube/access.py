@@ -102,16 +102,21 @@ class Keeper:
             return found
 
     async def renewed(self, refused: Access) -> Access:
-        """What holds after the server refused `refused` (401); the same if there is nothing newer."""
+        """What holds after the server refused `refused` (401); the same if there is nothing newer. What is being
+        read is waited for: whoever asked with the old one meanwhile was refused for nothing."""
         if self._access is not None and self._access is not refused:
             return self._access
-        if self._clock() - self._renewed < AGAIN:
+        if not self._busy and self._clock() - self._renewed < AGAIN:
             return refused
         return await self._renewal()
 
     def look(self) -> None:
         """Somebody knows that the files differ: the next `get` sees for itself."""
         self._looked = 0.0
+
+    @property
+    def _busy(self) -> bool:
+        return self._reading is not None and not self._reading.done()
 
     def _due(self, found: Access, now: float) -> bool:
         if found.until and now >= found.until and now - self._renewed >= RETRY:
@@ -124,7 +129,7 @@ class Keeper:
     async def _renewal(self) -> Access:
         """One reading at a time, however many wait for it and however few go on waiting: a plugin that hangs
         is not started a second time."""
-        if self._reading is None or self._reading.done():
+        if self._reading is None or not self._busy:
             self._looked = self._renewed = self._clock()
             self._reading = _aside(self.where)
         try:

@@ -235,3 +235,21 @@ def test_files_that_are_known_to_differ_are_read_before_the_next_request(tmp_pat
         assert (await keeper.get()).headers["Authorization"] == "Bearer second"
 
     asyncio.run(main())
+
+
+def test_who_was_refused_while_the_new_token_is_read_gets_the_new_one(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("first")
+
+    async def main() -> None:
+        keeper = access.Keeper(access.Where(server="http://h", token_file=str(token)))
+        first = await keeper.get()
+        certificates.put(token, b"second")
+        keeper.look()
+        reading = asyncio.ensure_future(keeper.get())
+        await asyncio.sleep(0)
+        assert await keeper.get() is first and not reading.done()
+        assert (await keeper.renewed(first)).headers["Authorization"] == "Bearer second"
+        await reading
+
+    asyncio.run(main())
