@@ -173,8 +173,17 @@ class Worker:
             return
         told = view.get(tables.SERVER), view.get(tables.SIGNING)
         if told != self._told:
+            self._told = told
             self._host.renew(client.decode(told[0]), int(time()), told[1])
-        self._stamp, self._told = stamp, told
+            self._limit(self._host.server.limits)
+        self._stamp = stamp
+
+    def _limit(self, limits: rate.Limits) -> None:
+        for limiter in self._limiters.values():
+            if limiter.limits != limits:
+                limiter.renew(limits)
+        for listener in self._udp.values():
+            listener.renew()
 
     def _tick(self) -> None:
         self._source.look()
@@ -187,19 +196,12 @@ class Worker:
         view = self._source.view()
         generation, published = view.published()
         self._cells.set("ready", int(view.get(tables.READY) is not None))
-        server = client.decode(view.get(tables.SERVER))
-        self._host.renew(server, int(time()), view.get(tables.SIGNING))
-        self._watch_limits()
+        self._heed(view)
         view.close()
+        self._host.renew(self._host.server, int(time()), self._told[1])
         self._cells.set("generation", generation)
         self._cells.set("published_us", int(published * 1e6))
-
-    def _watch_limits(self) -> None:
         for limiter in self._limiters.values():
-            if limiter.limits != self._host.server.limits:
-                limiter.renew(self._host.server.limits)
-                for listener in self._udp.values():
-                    listener.renew()
             for prefix in limiter.news()[:NEWS]:
                 _log.warning("replies are limited", extra=logs.fields(to=prefix))
 

@@ -64,10 +64,10 @@ def publish(state: Path, address: bytes = OLD, **more: bytes) -> None:
     writer.close()
 
 
-def query(name: bytes = NAME, ident: int = 7, rtype: int = 1, flags: int = 0) -> bytes:
+def query(name: bytes = NAME, ident: int = 7, rtype: int = 1, flags: int = 0, rclass: int = 1) -> bytes:
     """`flags`: of its OPT record."""
     opt = struct.pack(">BHHHHH", 0, 41, 1232, 0, flags, 0)
-    return struct.pack(">6H", ident, 0, 1, 0, 0, 1) + name + struct.pack(">HH", rtype, 1) + opt
+    return struct.pack(">6H", ident, 0, 1, 0, 0, 1) + name + struct.pack(">HH", rtype, rclass) + opt
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fedns import tables
-from fedns.dns import signing
+from fedns.dns import client, rate, signing
 from fedns.servers import counters, listen
 from tests.fakes import signed
 from tests.servers import running
@@ -136,6 +136,21 @@ def test_a_zone_is_signed_from_its_first_generation_with_keys_on(tmp_path: Path)
             reply = sock.recv(2000)
             assert reply[6:8] == b"\0\2" and first in reply
         tables.quarantine(str(tmp_path / "tables"), 1.0)
+
+
+def test_limits_hold_as_soon_as_a_worker_tells_the_settings_beside_them(tmp_path: Path) -> None:
+    limits = rate.Limits(queries=0, answers=1, slip=1, exempt=())
+    running.publish(tmp_path)
+    with _worker(tmp_path) as worker, _client(worker) as sock:
+        running.until(lambda: worker.totals().fields["ready"], "ready")
+        running.publish(tmp_path, SERVER=client.encode(client.Server(identity="here", limits=limits)))
+        sock.send(running.query(b"\2id\6server\0", rtype=16, rclass=3))
+        assert b"here" in sock.recv(2000)
+        replies = []
+        for _ in range(14):
+            sock.send(running.query())
+            replies.append(sock.recv(2000))
+        assert sum(bool(reply[2] & 2) for reply in replies) >= 10
 
 
 @pytest.mark.parametrize("keep", [0, 8192])
