@@ -55,8 +55,8 @@ def _identity(port: int) -> bytes:
 
 
 def flood(port: int, name: str, count: int, patience: float = PATIENCE) -> list[bytes]:
-    """So many questions, a batch at a time, and what came back. Whoever is cut hears of each second question at
-    least, so that a batch waits for a server that is slow."""
+    """So many questions, a batch at a time, and what came back. Whoever is cut hears of each second question
+    at least, so that a batch waits for a server that is slow."""
     replies = []
     with socket.socket(type=socket.SOCK_DGRAM) as sock:
         sock.bind((FLOODER, 0))
@@ -104,7 +104,8 @@ def test_a_flood_is_cut_and_others_are_not(tmp_path: Path) -> None:
         allowed = UNSEEN + 20 * (time.monotonic() - begun)
         whole = [reply for reply in replies if reply[3] & 15 == 3]
         cut = [reply for reply in replies if reply[2] & 2]
-        assert 20 <= len(whole) < allowed and len(cut) > (2000 - allowed) / 3, (len(whole), len(cut), allowed)
+        told = len(whole), len(cut), allowed
+        assert 20 <= len(whole) < allowed and len(cut) > (2000 - allowed) / 3, told
         assert served.answer(NAME) == ("A 192.0.2.80",)  # from 127.0.0.0/24
         metrics = served.api("/metrics")
         slipped = re.search(r'fedns_dns_limited_total{class="nxdomain",outcome="slipped"} (\d+)', metrics)
