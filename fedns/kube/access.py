@@ -102,8 +102,8 @@ class Keeper:
             return found
 
     async def renewed(self, refused: Access) -> Access:
-        """What holds after the server refused `refused` (401); the same if there is nothing newer. What is being
-        read is waited for: whoever asked with the old one meanwhile was refused for nothing."""
+        """What holds after the server refused `refused` (401); the same if there is nothing newer. What is
+        being read is waited for: whoever asked with the old one meanwhile was refused for nothing."""
         if self._access is not None and self._access is not refused:
             return self._access
         if not self._busy and self._clock() - self._renewed < AGAIN:
