@@ -56,7 +56,7 @@ class _Failed(NamedTuple):
 
 
 class Docket:
-    """`refused` is the refusal of the last write."""
+    """`refused` is the refusal of the last write, while anything that failed is still to be written."""
 
     def __init__(self, pace: Pace | None = None) -> None:
         self.pace, self.refused = pace or Pace(), ""
@@ -118,6 +118,14 @@ class Docket:
             self._until = now + min(self.pace.refused, self.pace.unsure * 2.0 ** min(self._refusals, 32))
             self.refused, self._tried[key] = str(failure), now
             self._next[key] = max(self._next[key], self._until)
+
+    def settled(self, key: informer.Key) -> None:
+        """There is nothing to write of it any more: what failed before is of no matter."""
+        if self._again.pop(key, None) is None:
+            return
+        self.forget(key)
+        if not self._again:
+            self.refused, self._until = "", 0.0
 
     def forget(self, key: informer.Key) -> None:
         for table in self._tables():

@@ -258,11 +258,13 @@ class Holding:
     def _due(self, now: float) -> docket.Looks:
         for what in tuple(self._suspects):
             step = self._step(what)
+            key = self._key(what)
             if step is None:
                 self._suspects.discard(what)
+                self._words.pop(what, None)
+                self.book.settled(key)
                 yield None
                 continue
-            key = self._key(what)
             if self._world.waits(what, step.removes):
                 continue
             if self.book.ready(key, now):

@@ -185,6 +185,7 @@ class Shelf:
             change = self.difference(key)
             if change is None:
                 self._suspects.discard(key)
+                self.book.settled(key)
                 yield None
                 continue
             moved = change.moved and not self.book.failing(key)

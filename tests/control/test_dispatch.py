@@ -282,6 +282,23 @@ def test_one_that_is_refused_stops_no_other_and_is_told_in_the_servers_words(
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("faults", [{"broken": ["m"]}, {"forbidden": ["patch:configmaps"]}])
+def test_what_was_refused_is_told_no_more_once_nothing_of_it_is_wanted(
+    tmp_path: Path, two: Two, faults: dict[str, list[str]]
+) -> None:
+    async def run() -> None:
+        async with depots.bringing(tmp_path, two) as depot:
+            depots.put(depot.folder, depots.config_map("m", a="1"), depots.policy("p", MAPS))
+            await until(lambda: depot.all("one") == {"applied"})
+            two["one"].faults(**faults)
+            depots.put(depot.folder, depots.config_map("m", a="2"))
+            await until(lambda: depot.all("one") == {"failing"} and "member one" in depot.problems())
+            depots.put(depot.folder, depots.config_map("m", a="1"))
+            await until(lambda: depot.all("one") == {"applied"} and not depot.problems(), "taken back")
+
+    asyncio.run(run())
+
+
 def test_most_of_a_members_copies_go_only_when_somebody_means_it(tmp_path: Path, two: Two) -> None:
     async def run() -> None:
         async with depots.bringing(tmp_path, two) as depot:

@@ -84,3 +84,19 @@ def test_who_wrote_one_knows_whether_it_had_failed() -> None:
     failing(book, [key], 1)
     assert book.wrote(key)
     assert not book.wrote(key)
+
+
+def test_what_need_not_be_written_any_more_has_not_failed() -> None:
+    found, book = keys(2), docket.Docket()
+    failing(book, found)
+    for key in found:
+        book.failed(key, ApiError(403, "Forbidden", "cannot patch"))
+    book.settled(found[0])
+    assert book.refused and [key for key, _ in book.lasting()] == found[1:]
+    book.settled(found[1])
+    now = time.monotonic()
+    assert not book.refused and not book.closed(now) and not [*book.lasting()]
+    assert ready(book, found, now) == 2
+    book.wrote(found[0])
+    book.settled(found[0])
+    assert not book.ready(found[0], time.monotonic()), "who was just written rests all the same"
