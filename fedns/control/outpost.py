@@ -74,24 +74,36 @@ def apart(roster: Roster) -> Mapping[str, access.Where]:
 
 
 class Held:
-    """A Lease, for one member."""
+    """A Lease, for one member. `own`: it is in the member itself."""
 
-    def __init__(self, held: writer.Held, roster: Roster, member: str) -> None:
-        self._held, self._roster, self._member = held, roster, member
+    def __init__(
+        self, held: writer.Held, roster: Roster, member: str, own: lease.Lease | None = None
+    ) -> None:
+        self._held, self._roster, self._member, self._own = held, roster, member, own
 
     @property
     def held(self) -> bool:
         return not self.lacks
 
     @property
-    def lacks(self) -> str:
-        """Why nothing is written; empty: it may be."""
+    def doubt(self) -> str:
+        """What is wrong with which cluster it is; empty: it is the right one."""
         source = self._roster.source(self._member)
         if source is None or not source.identity.uid:
             return STRANGER
-        if source.identity.foreign:
-            return FOREIGN
-        return "" if self._held.held else FOLLOWS
+        return FOREIGN if source.identity.foreign else ""
+
+    @property
+    def lacks(self) -> str:
+        """Why nothing is written; empty: it may be."""
+        return self.doubt or ("" if self._held.held else self._follows())
+
+    def _follows(self) -> str:
+        if self._own is None:
+            return FOLLOWS
+        if self._own.trouble:
+            return f"{self._own.where} there cannot be had: {self._own.trouble}"
+        return f"{self._own.holder} holds {self._own.where} there" if self._own.holder else FOLLOWS
 
 
 def _uid(roster: Roster, member: str) -> str:
@@ -112,12 +124,12 @@ class Outpost:
         if held is None:
             me = election.Election(lease.identity())
             self.own = held = lease.Lease(self.api, parts.config.fleet.namespace, name, me)
-        self.lease = Held(held, parts.roster, member)
+        self.lease = Held(held, parts.roster, member, self.own)
 
     @property
     def asked(self) -> bool:
         """Whether it may be asked what it has: by who writes, or may do so."""
-        return self.lease.held or (self.own is not None and self.lease.lacks == FOLLOWS)
+        return self.lease.held or (self.own is not None and not self.lease.doubt)
 
     async def run(self, task: writer.Writer) -> None:
         """Until cancelled."""

@@ -21,6 +21,10 @@ SAID = {
     "it is being removed, which waits for example.org/hold": "finalizer",
     'OverridePolicy shop/o: replace /data/zz "1": there is no /data/zz': "correct that policy",
     "PropagationPolicy shop/p names a member that is not known": "correct its name",
+    "Lease fedns/fedns-copies there cannot be had: 401 Unauthorized: Unauthorized": "--rotate",
+    "Lease fedns/fedns-copies there cannot be had: no answer in time": "away",
+    'Lease x/fedns-copies there cannot be had: 404 NotFound: namespaces "x" not found': "namespace",
+    "fedns-1_ab12 holds Lease fedns/fedns-copies there": "that replica",
     "": "",
     "418 Teapot: short and stout": "",
 }
