@@ -279,12 +279,12 @@ class Desk:
         known, done = self._parts.known, self._parts.turn
         found = {**known.problems, **done.problems}
         if known.awaited:
-            return found
+            return views.once(found, dispatch.SOURCE)
         found["policies"] = doubts.policies(done.snapshot, known.policies)
         found["hostnames"] = doubts.hostnames(done.snapshot, known.hostnames)
         found["dnssec"] = signatures.problems(self._parts.config.dns.dnssec, done.zones, known.zones)
         found["targets"] = doubts.orders(done.snapshot, self._parts.operator.orders)
-        return found
+        return views.once(found, dispatch.SOURCE)
 
     def _known_target(self, target: str) -> None:
         """Refuses a target that is nowhere in the fleet: a mistyped drain must not look like one."""

@@ -175,6 +175,16 @@ def states(snap: snapshot.Snapshot) -> dict[str, int]:
     return dict(counts)
 
 
+def once(by_source: Mapping[str, Iterable[Problem]], last: str) -> dict[str, tuple[Problem, ...]]:
+    """Each problem by one source: some read the same files. What only the `last` says is its own."""
+    told: set[Problem] = set()
+    made: dict[str, tuple[Problem, ...]] = {}
+    for source in sorted(by_source, key=lambda name: (name == last, name)):
+        made[source] = tuple(one for one in by_source[source] if one not in told)
+        told.update(made[source])
+    return made
+
+
 def problems(by_source: Mapping[str, Iterable[Problem]]) -> Iterator[api.Problem]:
     for source in sorted(by_source):
         for one in sorted(by_source[source]):

@@ -130,3 +130,9 @@ def test_rows_beyond_the_capacity_are_other(tmp_path: Path) -> None:
         made.served(b"r%d" % number, "m1", 200, 0.0)
     told = views.gateway(str(tmp_path)).requests
     assert len(told) == tally.ROWS and told["other", "", "other"][0] == 6
+
+
+def test_what_two_sources_read_in_one_file_is_told_once() -> None:
+    both, own = Problem("p.yaml:1", "bad"), Problem("member a", "away")
+    told = views.once({"distribution": (own, both), "fleet": (both,), "zones": ()}, "distribution")
+    assert told == {"fleet": (both,), "zones": (), "distribution": (own,)}
