@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fedns import config, fleet, tables
-from fedns.cli import whereabouts
+from fedns.cli import strangers, whereabouts
 from fedns.control import (
     annexes,
     certificates,
@@ -62,12 +62,15 @@ def found(file: str) -> Found:
     if loaded.config is None:
         return Found(list(loaded.problems))
     read = known.Known(config.world(loaded.config))
+    settings = _reachable(loaded.config)
     with tempfile.TemporaryDirectory(prefix="fedns-check-") as folder:
-        more = asyncio.run(_look(_reachable(loaded.config), read, os.path.join(folder, "members")))
+        more = asyncio.run(_look(settings, read, os.path.join(folder, "members")))
+        members = (*loaded.config.members, *more)
+        strange = asyncio.run(strangers.found(settings.fleet, members, PATIENCE))
         compiled = _compile(loaded.config, read, os.path.join(folder, "tables"), more)
     sources = (problem for each in read.problems.values() for problem in each)
     served = whereabouts.placed(compiled, loaded.config.fleet.manifests)
-    everything = (*loaded.problems, *sorted((*sources, *served, *_shown(loaded.config.dns.tls))))
+    everything = (*loaded.problems, *sorted((*sources, *served, *strange, *_shown(loaded.config.dns.tls))))
     return Found(list(dict.fromkeys(everything)), report.lines(read.said.ingresses))
 
 

@@ -141,6 +141,38 @@ def test_policies_that_distribute_are_looked_at_too(fleet: Path) -> None:
     assert f"{fleet}/fleet/propagation.yaml:1" in text and "did you mean 'resourceSelectors'?" in text
 
 
+STRANGE = """\
+apiVersion: policy.karmada.io/v1alpha1
+kind: {0}
+metadata: {{name: web, namespace: shop}}
+spec:
+  resourceSelectors: [{{apiVersion: v1, kind: Service}}]
+  {1}: {2}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        ("PropagationPolicy", "placement", "{clusterAffinity: {clusterNames: [gce-us-esat1]}}"),
+        (
+            "OverridePolicy",
+            "overrideRules",
+            "[{targetCluster: {clusterNames: [gce-us-esat1]}, "
+            "overriders: {plaintext: [{path: /a, operator: remove}]}}]",
+        ),
+    ],
+)
+def test_a_member_that_a_policy_misspells(fleet: Path, kind: str, field: str, value: str) -> None:
+    (fleet / "fleet/strange.yaml").write_text(STRANGE.format(kind, field, value))
+    code, text = check(fleet)
+    assert code == codes.PROBLEMS
+    told = f"{kind} shop/web: there is no member gce-us-esat1 (did you mean gce-us-east1?)"
+    assert f"{fleet}/fleet/strange.yaml:1: {told}" in text
+    (fleet / "fleet/strange.yaml").write_text(STRANGE.format(kind, field, value.replace("esat", "east")))
+    assert check(fleet)[0] == codes.OK
+
+
 EXPORTED = """\
 apiVersion: v1
 kind: Service
