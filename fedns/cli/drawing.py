@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-import yaml
 from rich.console import RenderableType
 from rich.text import Text
 
@@ -83,18 +82,22 @@ def _notes(
 ) -> Iterator[RenderableType]:
     """`about`: warnings are told of these objects only; None: of all."""
     yield from (Text(f"{SAID[each.severity]}: {each}", style=HUES[each.severity]) for each in problems)
-    yield from (Text(f"error: {each}", style="bold red") for each in made.errors)
+    yield from _several("error", "bold red", made.errors)
+    told = (each for each in made.warnings if about is None or any(name in str(each) for name in about))
+    yield from _several("warning", "yellow", told)
+
+
+def _several(kind: str, style: str, problems: Iterable[Problem]) -> Iterator[Text]:
+    """Of many of one policy, some."""
     rows: dict[tuple[str, str], list[Problem]] = {}
-    for each in made.warnings:
-        told = str(each)
-        if about is None or any(name in told for name in about):
-            rows.setdefault((each.where, each.what.partition(": ")[0]), []).append(each)
+    for each in problems:
+        rows.setdefault((each.where, each.what.partition(": ")[0]), []).append(each)
     for (where, what), alike in rows.items():
         few = alike if len(alike) <= ALIKE + 1 else alike[:ALIKE]
-        yield from (Text(f"warning: {each}", style="yellow") for each in few)
+        yield from (Text(f"{kind}: {each}", style=style) for each in few)
         if few is not alike:
-            more = f"warning: {where}: {what}: and {len(alike) - ALIKE} more like these (-o json has all)"
-            yield Text(more, style="yellow")
+            more = f"{kind}: {where}: {what}: and {len(alike) - ALIKE} more like these (-o json has all)"
+            yield Text(more, style=style)
 
 
 def _alike(shown: dict[str, list[plan.Step]], brief: bool) -> Iterator[tuple[list[str], list[plan.Step]]]:
@@ -160,20 +163,14 @@ def _step(step: plan.Step) -> Text:
 def _difference(step: plan.Step) -> Iterator[str]:
     after = _shown(step.after)
     if step.before is None:
-        return (f"+{line}" for line in _lines(after))
-    before = exhibit.alike(_shown(step.before), after)
-    _, _, *lines = (*difflib.unified_diff(_lines(before), _lines(after), lineterm="", n=2),) or ("", "")
+        return (f"+{line}" for line in exhibit.lines(after))
+    before = exhibit.lines(exhibit.alike(_shown(step.before), after))
+    _, _, *lines = (*difflib.unified_diff(before, exhibit.lines(after), lineterm="", n=2),) or ("", "")
     return iter(lines)
 
 
 def _shown(found: item.Item | None) -> item.Item:
     return {} if found is None else exhibit.shown(found)
-
-
-def _lines(found: item.Item) -> list[str]:
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text = yaml.dump(found, Dumper=dumper, sort_keys=False, width=1000, allow_unicode=True)
-    return str(text).splitlines()
 
 
 def _absent(absences: Iterable[plan.Absence]) -> Iterator[Text]:

@@ -240,7 +240,7 @@ class Assignment:
         sent = marks.marked(changed.item, target.policy)
         generation = item.metadata(template).get("generation") or 0
         told = (*target.why, *((elsewhere.WHY,) if lonely else ()))
-        why = (*told, *(f"{name} changes it" for name in dict.fromkeys(changed.applied)))
+        why = (*told, *(f"{name} applies" for name in dict.fromkeys(changed.applied)))
         along, overwrite = homes.along(target.policy), copies.overwrites(wanted)
         return Copy(sent, digest(sent), title, overwrite, why, generation=generation, along=along)
 

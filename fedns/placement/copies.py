@@ -61,7 +61,7 @@ def made(
         return Made("refuse", None, (str(error),), (f"{error}: {_stays(there)}",))
     doubts, beaten = changed.doubts, _beaten(wanted, changed)
     titles = {each.key: each.title for each in overrides}
-    why = [f"{titles[name]} changes it" for name in dict.fromkeys(changed.applied)]
+    why = [f"{titles[name]} applies" for name in dict.fromkeys(changed.applied)]
     sent = changed.item
     if there is None:
         sent = marks.marked(sent, wanted.policy)

@@ -131,15 +131,14 @@ def made(world: World) -> Plan:
     found.spreads.update(housed)
     templates |= {what: homes.bare(what.name) for what in housed if what not in templates}
     known = {name for each in members for name in each.names}
-    wrong = [(each, targets.unknown(each, known)) for each in world.overrides]
-    errors = [*found.errors, *(problem for _, problems in wrong for problem in problems)]
+    errors = [*found.errors, *(one for each in world.overrides for one in targets.unknown(each, known))]
     warnings = [
         *found.warnings,
         *_idle(world.overrides, templates.values()),
         *_twice([*world.policies, *world.overrides]),
         *_paused(world),
     ]
-    making = _Making(world, templates, found.spreads, [each for each, problems in wrong if problems])
+    making = _Making(world, templates, found.spreads, known)
     for cluster in clusters:
         making.cluster(cluster)
     absences = [*_absent(found.spreads), *_unselected(templates, found.spreads, written)]
@@ -149,7 +148,7 @@ def made(world: World) -> Plan:
         tuple(sorted(absences, key=lambda each: (each.ref, each.member))),
         tuple(making.losses),
         tuple(sorted({*warnings, *making.warnings})),
-        tuple(sorted({*errors})),
+        tuple(sorted({*errors, *making.errors})),
     )
 
 
@@ -168,10 +167,12 @@ def _unselected(
             yield Absence("", what, "", choice.missed(each, policies))
 
 
-def _doubt(where: str, doubt: str, overrides: Iterable[Override]) -> Problem:
-    """About an object in a member; of the policy that it names."""
+def _doubt(where: str, doubt: str, overrides: Iterable[Override], refused: bool) -> Problem:
+    """About an object in a member; of the policy that it names. One that cannot be applied is wrong."""
     title, _, what = doubt.partition(": ")
     ours = any(each.title == title for each in overrides)
+    if ours and refused:
+        return Problem(f"{title}: {where}", what, STOPS)
     return Problem.warning(f"{title}: {where}", what, STOPS) if ours else Problem.warning(where, doubt)
 
 
@@ -240,9 +241,10 @@ class _Making:
         world: World,
         templates: Mapping[item.Ref, item.Item],
         spreads: Mapping[item.Ref, targets.Spread],
-        doubtful: Sequence[Override],
+        known: Container[str],
     ) -> None:
-        self._world, self._templates, self._spreads, self._doubtful = world, templates, spreads, doubtful
+        self._world, self._templates, self._spreads, self._known = world, templates, spreads, known
+        self._doubtful = [each for each in world.overrides if targets.strangers(each, known)]
         self._made: dict[tuple[Any, ...], copies.Made] = {}
         self._totals: dict[item.Ref, dict[str, int]] = {}
         self._chosen: dict[item.Ref, list[Override]] = {}
@@ -250,6 +252,7 @@ class _Making:
         self.steps: list[Step] = []
         self.used: list[Absence] = []
         self.warnings: list[Problem] = []
+        self.errors: list[Problem] = []
         self.losses: list[Loss] = []
 
     def cluster(self, cluster: Cluster) -> None:
@@ -301,7 +304,9 @@ class _Making:
             self.warnings.append(
                 Problem.warning(f"{made.beaten.policy}: {where}", made.beaten.what, REPLICAS)
             )
-        self.warnings.extend(_doubt(where, doubt, overrides) for doubt in made.doubts)
+        for doubt in made.doubts:
+            one = _doubt(where, doubt, overrides, made.action == "refuse")
+            (self.errors if one.severity == "error" else self.warnings).append(one)
         after = there if made.action == "refuse" else made.after
         told = (*target.why, *((elsewhere.WHY,) if lonely else ()))
         why, force = (*told, *made.why), copies.overwrites(wanted)
@@ -337,7 +342,7 @@ class _Making:
         if target.policy.suspends(cluster.member.names):
             return f"{target.policy.title} is suspended"
         for each in choice.overrides(self._templates[what], self._doubtful):
-            return f"{each.title} names a member that is not known"
+            return targets.misnamed(each, targets.strangers(each, self._known))
         version = (str(self._templates[what].get("apiVersion")), what.kind)
         if version in cluster.missing:
             return f"the member does not serve {what.kind} ({version[0]})"

@@ -36,9 +36,9 @@ class Rulings:
     def __init__(self, overrides: Sequence[Override], members: Sequence[matching.Member]) -> None:
         known = {name for each in members for name in each.names}
         self._overrides = sorted(overrides, key=lambda each: each.title)
-        wrong = [(each, targets.unknown(each, known)) for each in self._overrides]
-        self._doubtful = {id(each) for each, problems in wrong if problems}
-        self.problems: tuple[Problem, ...] = tuple(one for _, rows in wrong for one in rows)
+        self._doubtful = {id(each): targets.strangers(each, known) for each in self._overrides}
+        wrong = [targets.unknown(each, known) for each in self._overrides]
+        self.problems: tuple[Problem, ...] = tuple(one for rows in wrong for one in rows)
         self._able: dict[tuple[str, str], list[Override]] = {}
         """By kind: those that may concern it."""
         self._rulings: dict[tuple[int, ...], Ruling] = {}
@@ -69,9 +69,8 @@ class Rulings:
         found = tuple(choice.overrides(template, self._able[kind]))
         key = tuple(map(id, found))
         if key not in self._rulings:
-            named = [each.title for each in found if id(each) in self._doubtful]
-            stopped = f"{named[0]} names a member that is not known" if named else ""
-            self._rulings[key] = Ruling(found, stopped)
+            named = (targets.misnamed(each, self._doubtful[id(each)]) for each in found)
+            self._rulings[key] = Ruling(found, next(filter(None, named), ""))
         return self._rulings[key]
 
 

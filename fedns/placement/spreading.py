@@ -4,13 +4,15 @@ Law: pure. Members that have the object come first, then those with most room, t
 several zones counts in each. Fewer groups than asked for is no placement at all.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from fedns.model.propagation import Spread
 from fedns.placement import matching
 
 Members = Sequence[matching.Member]
+NAMED = 5
+"""Groups that are named at most."""
 
 
 class Need(NamedTuple):
@@ -49,7 +51,7 @@ def taken(
         groups = dict(list(found.items())[: each.most or None])
         within = {name for names in groups.values() for name in names}
         out = [one.name for one in ranked if one.name not in within and one.name not in left]
-        left |= dict.fromkeys(out, f"{each.most} of {what} are taken already")
+        left |= dict.fromkeys(out, _full(what, each.most, groups))
         ranked = [one for one in ranked if one.name in within]
     return _limited(ranked, spread, (groups, need), left)
 
@@ -71,7 +73,8 @@ def _limited(
         if each.most and len(ranked) > each.most:
             turns = _turns(ranked, groups)
             chosen = turns[: each.most] if groups else _roomy(turns, each.most, need)
-            left |= {one.name: f"{each.most} are taken already" for one in ranked if one.name not in chosen}
+            full = _full("cluster", each.most, sorted(chosen))
+            left |= {one.name: full for one in ranked if one.name not in chosen}
             ranked = [one for one in ranked if one.name in chosen]
     return Taken(tuple(ranked), left)
 
@@ -120,6 +123,12 @@ def _groups(member: matching.Member, spread: Spread) -> tuple[str, ...]:
         return tuple(filter(None, [member.labels.get(spread.label)]))
     fields = {"provider": (member.provider,), "region": (member.region,), "zone": member.zones}
     return tuple(filter(None, fields.get(spread.field, ())))
+
+
+def _full(what: str, most: int, by: Collection[str]) -> str:
+    """Why there is no place for one more."""
+    names = f", filled by {', '.join(by)}" if len(by) <= NAMED else ""
+    return f"`maxGroups` of {what} is {most}{names}"
 
 
 def _number(count: int, what: str) -> str:

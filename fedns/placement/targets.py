@@ -5,7 +5,7 @@ name must not empty a cluster. What an object cannot do without goes where it go
 """
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from fedns.errors import Problem
@@ -14,6 +14,8 @@ from fedns.placement import choice, companions, item, legacy, matching, schedule
 
 NEAR = 0.75
 """So alike are the names of kinds of which one may be meant by the other; Secret and Service are not."""
+NAMED = 20
+"""Members that are named of many."""
 WAITS = "what is there stays as it is until then"
 NOTHING = "the fleet has no such object yet; if it never will, take the selector out"
 
@@ -56,8 +58,8 @@ class Rules:
     def __init__(self, policies: Sequence[Propagation], members: Sequence[matching.Member]) -> None:
         known = {name for each in members for name in each.names}
         self._members = members
+        self._wrong = {each.title: strangers(each, known) for each in policies}
         self.errors = [problem for each in policies for problem in unknown(each, known)]
-        self._wrong = {problem.where for problem in self.errors}
         self.errors += [Problem(each.title, _waits(each), WAITS) for each in policies if each.lacks]
         self._kinds: dict[tuple[str, str], list[Propagation]] = {}
         for policy in policies:
@@ -69,14 +71,15 @@ class Rules:
         able = self._kinds.get((str(each.get("apiVersion")), str(each.get("kind"))))
         return choice.policy(each, able) if able else None
 
-    def wrong(self, policy: Propagation) -> bool:
-        """Whether it names a member that nobody knows."""
-        return policy.title in self._wrong
+    def wrong(self, policy: Propagation) -> str:
+        """What it says of members that nobody knows; empty: it names none."""
+        return misnamed(policy, self._wrong.get(policy.title, ()))
 
     def decided(self, each: item.Item, chosen: choice.Chosen, load: schedule.Load) -> Decided:
         what, policy = item.ref(each), chosen.policy
-        if self.wrong(policy):
-            return Decided(Spread({}, {}, policy.title, f"{policy.title} names a member that is not known"))
+        wrong = self.wrong(policy)
+        if wrong:
+            return Decided(Spread({}, {}, policy.title, wrong))
         if policy.lacks:
             return Decided(Spread({}, {}, policy.title, f"{policy.title}: {_waits(policy)}"))
         where = f"{policy.title}: {what}"
@@ -179,7 +182,8 @@ def _idle(templates: Mapping[item.Ref, item.Item], policies: Sequence[Propagatio
 
 def idle(policy: Propagation, selector: Resources, templates: Mapping[item.Ref, item.Item]) -> Problem:
     """A selector that selects nothing."""
-    named = selector.name or ("those labels" if selector.labels else "any name")
+    labelled = "; ".join(map(matching.shown, selector.labels or ()))
+    named = selector.name or (f"with the labels {labelled}" if labelled else "any name")
     what = f"its selector of {selector.kind} {named} ({selector.api_version}) matches nothing"
     return Problem.warning(
         policy.title, what, _spaceless(policy, selector, templates) or _meant(selector, templates)
@@ -216,15 +220,30 @@ def _meant(selector: Resources, templates: Mapping[item.Ref, item.Item]) -> str:
     return f"did you mean {meant[0]}?" if meant else NOTHING
 
 
-def unknown(policy: Propagation | Override, known: set[str]) -> list[Problem]:
+def strangers(policy: Propagation | Override, known: Container[str]) -> tuple[str, ...]:
     """Members that a policy names and that do not exist."""
+    named = dict.fromkeys(name for each in _clusters(policy) for name in (*each.names, *each.exclude))
+    return tuple(name for name in named if name not in known)
+
+
+def misnamed(policy: Propagation | Override, names: Sequence[str]) -> str:
+    """What is said of an object that stays as it is because of them; empty: of none."""
+    return f"{policy.title} names a member that is not known: {', '.join(names)}" if names else ""
+
+
+def unknown(policy: Propagation | Override, known: set[str]) -> list[Problem]:
+    """The same as problems."""
     found = []
-    for name in dict.fromkeys(name for each in _clusters(policy) for name in (*each.names, *each.exclude)):
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known)) or 'none'}"
-            found.append(Problem(policy.title, f"there is no member {name}", hint))
+    for name in strangers(policy, known):
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {_few(known) or 'none'}"
+        found.append(Problem(policy.title, f"there is no member {name}", hint))
     return found
+
+
+def _few(names: Collection[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(sorted(names)[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _waits(policy: Propagation) -> str:

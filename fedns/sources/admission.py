@@ -39,15 +39,19 @@ def propagation(found: values.Propagation, preempts: bool) -> None:
     _spread(found.placement.spread)
     for group in found.placement.affinities:
         sound = len(group.name) <= GROUP
-        objects.require(sound, f"an affinityName has at most {GROUP} characters", "clusterAffinities")
+        objects.require(
+            sound,
+            f"an affinityName has at most {GROUP} characters",
+            "placement.clusterAffinities[...].affinityName",
+        )
         clusters(group.clusters)
     for weight in found.placement.division.weights if found.placement.division else ():
         clusters(weight.clusters)
     for each in found.placement.tolerations:
         known = f"an effect is one of {', '.join(filter(None, EFFECTS))}, or none for all"
-        objects.require(each.effect in EFFECTS, known, "clusterTolerations[...].effect")
+        objects.require(each.effect in EFFECTS, known, "placement.clusterTolerations[...].effect")
         plain = each.operator == "Equal" or not each.value
-        objects.require(plain, "Exists goes without a value", "clusterTolerations[...].value")
+        objects.require(plain, "Exists goes without a value", "placement.clusterTolerations[...].value")
     exact = not preempts or all(each.name for each in found.resources)
     objects.require(exact, "`preemption: Always` goes with selectors by name", "resourceSelectors")
 
@@ -68,9 +72,9 @@ def clusters(told: values.Clusters) -> None:
     """WrongShape: no such condition on members."""
     for each in told.fields:
         objects.require(
-            each.key in FIELDS, f"a field is one of {', '.join(FIELDS)}, not `{each.key}`", "fieldSelector"
+            each.key in FIELDS, f"a field is one of {', '.join(FIELDS)}, not `{each.key}`", ".fieldSelector"
         )
-        objects.require(each.operator in ("In", "NotIn"), "a field is In or NotIn values", "fieldSelector")
+        objects.require(each.operator in ("In", "NotIn"), "a field is In or NotIn values", ".fieldSelector")
 
 
 def pointer(path: str, field: str) -> None:
@@ -85,7 +89,7 @@ def pointer(path: str, field: str) -> None:
 def maps(told: tuple[values.MapChange, ...]) -> None:
     """WrongShape: no API server takes such a label or annotation."""
     for each in told:
-        field = f"{each.field}Overrider[...].value"
+        field = f".{each.field}Overrider[...].value"
         for key, value in each.value:
             fits = KEY.fullmatch(key if each.field == "labels" else key.lower())
             objects.require(bool(fits), f"`{key}` is no key of {each.field}", field)

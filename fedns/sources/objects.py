@@ -52,7 +52,8 @@ class Kind(Struct, frozen=True):
 
 
 def require(good: bool, what: str, field: str) -> None:
-    """WrongShape that names a field of `spec`, unless all is well."""
+    """WrongShape that names a field of `spec`, unless all is well; one that begins with a dot is somewhere
+    below it (as JSONPath has it: `$.spec..field`)."""
     if not good:
         raise WrongShape(f"{what} - at `$.spec.{field}`")
 

@@ -115,16 +115,16 @@ def _rule(told: _Rule) -> values.Rule:
 
 def _image(told: _Image) -> values.ImageChange:
     valued = bool(told.value) or told.operator in UNVALUED
-    objects.require(valued, f"{told.operator} goes with a value", "imageOverrider[...].value")
+    objects.require(valued, f"{told.operator} goes with a value", ".imageOverrider[...].value")
     path = told.predicate.path if told.predicate else ""
-    objects.require(bool(path) or not told.predicate, "it has a path", "imageOverrider[...].predicate")
-    admission.pointer(path, "imageOverrider[...].predicate.path")
+    objects.require(bool(path) or not told.predicate, "it has a path", ".imageOverrider[...].predicate")
+    admission.pointer(path, ".imageOverrider[...].predicate.path")
     return values.ImageChange(told.component, told.operator, told.value, path)
 
 
 def _lists(field: Literal["command", "args"], told: list[_List] | None) -> tuple[values.ListChange, ...]:
     for each in told or ():
-        objects.require(each.operator != "replace", "add or remove", f"{field}Overrider[...].operator")
+        objects.require(each.operator != "replace", "add or remove", f".{field}Overrider[...].operator")
     return tuple(
         values.ListChange(field, each.container_name, each.operator, tuple(each.value or ()))
         for each in told or ()
@@ -139,8 +139,8 @@ def _maps(field: Literal["labels", "annotations"], told: list[_Map] | None) -> t
 
 def _text(told: _Field) -> values.TextChange:
     one = (told.json is None) != (told.yaml is None)
-    objects.require(one, "either json or yaml", "fieldOverrider")
-    admission.pointer(told.field_path, "fieldOverrider[...].fieldPath")
+    objects.require(one, "either json or yaml", ".fieldOverrider")
+    admission.pointer(told.field_path, ".fieldOverrider[...].fieldPath")
     below = told.yaml if told.json is None else told.json
     patches = tuple(_patch(each, each.sub_path, "fieldOverrider") for each in below or ())
     return values.TextChange(told.field_path, "yaml" if told.json is None else "json", patches)
@@ -152,8 +152,8 @@ def _patch(told: _Patch | _Below, path: str, field: str) -> values.Patch:
     hint = (
         f"{told.operator} goes with a value (of a null that an API server has dropped, `remove` is the word)"
     )
-    objects.require(valued, hint, f"{field}[...].value")
-    admission.pointer(path, f"{field}[...].{'path' if field == 'plaintext' else 'subPath'}")
+    objects.require(valued, hint, f".{field}[...].value")
+    admission.pointer(path, f".{field}[...].{'path' if field == 'plaintext' else 'subPath'}")
     return values.Patch(told.operator, path, None if told.value is UNSET else objects.plain(told.value))
 
 

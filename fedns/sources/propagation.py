@@ -30,6 +30,7 @@ NEAR = 0.85
 TWICE = f"it is there in several dialects or spellings; the first is used (in the order {', '.join(GROUPS)})"
 Pairs = dict[str, str]
 PRIORITIES = 1 << 31
+WEIGHTS = "placement.replicaScheduling.weightPreference.staticWeightList[...].weight"
 
 
 class _Requirement(Struct, forbid_unknown_fields=True):
@@ -216,7 +217,9 @@ def _placement(told: _Placement) -> tuple[values.Placement, list[str]]:
         values.Affinity(clusters(each), each.affinity_name) for each in told.cluster_affinities or ()
     )
     names = [each.name for each in groups]
-    objects.require(len(set(names)) == len(names), "each has a name of its own", "clusterAffinities")
+    objects.require(
+        len(set(names)) == len(names), "each has a name of its own", "placement.clusterAffinities"
+    )
     one = values.Affinity(clusters(told.cluster_affinity or Clusters()))
     doubts = ["`workloadAffinity` has no effect: it is not known here"] if told.workload_affinity else []
     if any(each.toleration_seconds is not None for each in told.cluster_tolerations or ()):
@@ -243,21 +246,23 @@ def _division(told: _Scheduling) -> values.Division | None:
         values.Weight(clusters(each.target_cluster), each.weight) for each in weights.static_weight_list or ()
     )
     hint = "a weight is at least 1; a member that is to get nothing is left out"
-    objects.require(all(each.weight >= 1 for each in static), hint, "staticWeightList")
+    objects.require(all(each.weight >= 1 for each in static), hint, WEIGHTS)
     return values.Division(told.replica_division_preference, static, bool(weights.dynamic_weight))
 
 
 def _spread(told: _Spread) -> values.Spread:
     one = not (told.spread_by_field and told.spread_by_label)
-    objects.require(one, "one of spreadByField and spreadByLabel", "spreadConstraints")
+    objects.require(one, "one of spreadByField and spreadByLabel", "placement.spreadConstraints")
     sound = told.min_groups >= 0 and (not told.max_groups or told.max_groups >= told.min_groups)
-    objects.require(sound, "minGroups is at most maxGroups", "spreadConstraints")
+    objects.require(sound, "minGroups is at most maxGroups", "placement.spreadConstraints")
     field = told.spread_by_field or ("" if told.spread_by_label else "cluster")
     return values.Spread(field, told.spread_by_label, told.min_groups or 1, told.max_groups)
 
 
 def _toleration(told: _Toleration) -> values.Toleration:
-    objects.require(bool(told.key) or told.operator == "Exists", "a key, or Exists", "clusterTolerations")
+    objects.require(
+        bool(told.key) or told.operator == "Exists", "a key, or Exists", "placement.clusterTolerations"
+    )
     return values.Toleration(told.key, told.operator or "Equal", told.value, told.effect)
 
 
@@ -290,7 +295,7 @@ def clusters(told: Clusters) -> values.Clusters:
     return values.Clusters(
         labels=requirements(told.label_selector) if told.label_selector else (),
         fields=tuple(_requirement(each) for each in fields or ()),
-        names=_names(told, "clusterNames"),
+        names=_names(told, ".clusterNames"),
         exclude=tuple(told.exclude or ()),
     )
 
@@ -312,7 +317,7 @@ def _requirement(told: _Requirement) -> values.Requirement:
     found = values.Requirement(told.key, told.operator, tuple(told.values or ()))
     valued = found.operator in ("In", "NotIn")
     objects.require(
-        valued == bool(found.values), f"{found.operator} goes with its values", "matchExpressions"
+        valued == bool(found.values), f"{found.operator} goes with its values", ".matchExpressions"
     )
     return found
 

@@ -147,6 +147,31 @@ def test_an_update_is_a_difference_and_a_patch(home: Path) -> None:
     assert "+  - port: 81" in said()
 
 
+TEXT = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: conf, namespace: prod}
+data:
+  conf: "first;\\n\\tsecond;  \\n\\n third: '3' # 3\\n"
+  last: "no\\nend"
+  list: "- one\\n\\n"
+  own: "\\ue000text9\\ue000"
+"""
+
+
+def test_of_a_text_of_many_lines_the_line_that_differs_is_shown(home: Path) -> None:
+    (home / "fleet" / "policy.yaml").write_text(POLICY.replace("kind: Service", "kind: ConfigMap"))
+    (home / "fleet" / "web.yaml").write_text(TEXT)
+    made = [line[6:] for line in said().splitlines()]
+    at = made.index("+data:")
+    assert made[at + 1 : at + 3] == ["+  conf: |", "+    first;"]
+    assert "+     third: '3' # 3" in made and "+  last: |-" in made and "+    end" in made
+    carry_out(home)
+    (home / "fleet" / "web.yaml").write_text(TEXT.replace("third: '3'", "third: '4'"))
+    changed = [line for line in said().splitlines() if line[6:7] in ("-", "+")]
+    assert [line[6:] for line in changed] == ["-     third: '3' # 3", "+     third: '4' # 3"]
+
+
 def test_more_than_half_gone_needs_to_be_meant(home: Path) -> None:
     carry_out(home)
     (home / "fleet" / "web.yaml").unlink()
@@ -196,10 +221,13 @@ def test_warnings_name_the_line_of_the_policy_and_what_to_do(home: Path) -> None
 
 def test_an_override_that_cannot_be_applied_is_told_with_its_line(home: Path) -> None:
     (home / "fleet" / "over.yaml").write_text(OVERRIDE)
-    shown = said()
+    shown = said(code=codes.PROBLEMS)
     where = "fleet/over.yaml:1: OverridePolicy prod/fewer: Service prod/web in a: "
     assert f"{where}replace /spec/replicas 1: " in shown and "correct the policy; other objects" in shown
-    assert "1 refused" in shown
+    assert "1 refused" in shown and shown.startswith("error: ")
+    many = (worlds.SERVICE.replace("name: web", f"name: w{at}") for at in range(9))
+    (home / "fleet" / "web.yaml").write_text("---".join(many))
+    assert said(code=codes.PROBLEMS).count("error: ") == 4, "three, and how many more"
 
 
 def test_an_override_that_beats_the_schedule_is_named(home: Path) -> None:

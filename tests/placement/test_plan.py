@@ -159,6 +159,9 @@ def test_a_member_that_nobody_knows_is_an_error_and_everything_stays() -> None:
     told = worlds.everything("placement: {clusterAffinity: {clusterNames: [aa, b]}}")
     made = plan.made(worlds.world(worlds.SERVICE, told, has=copies()))
     assert worlds.said(made.errors) == "PropagationPolicy prod/web: there is no member aa (did you mean a?)"
+    assert {each.why for each in made.absences} == {
+        "PropagationPolicy prod/web names a member that is not known: aa"
+    }
     assert worlds.actions(made) == ["a: refuse Service", "b: refuse Service"]
 
 
@@ -222,7 +225,7 @@ def test_one_override_that_cannot_be_applied_stops_one_object_in_one_member() ->
         "b: refuse Deployment",
     ]
     assert "OverridePolicy prod/web: Deployment prod/web in b: remove /spec/paused" in worlds.said(
-        made.warnings
+        made.errors
     )
 
 

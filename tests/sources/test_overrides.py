@@ -120,7 +120,7 @@ def test_keys_and_words_that_api_servers_take() -> None:
         ("overriders: {annotationsOverrider: [{operator: add, value: {a/b/c: d}}]}", "no key of annotations"),
         (
             "overriders: {fieldOverrider: [{fieldPath: /a, yaml: [{subPath: /b, operator: add}]}]}",
-            "`remove` is the word) - at `$.spec.fieldOverrider[...].value`",
+            "`remove` is the word) - at `$.spec..fieldOverrider[...].value`",
         ),
         ("overriders: {plaintext: [{path: /a, operator: move, from: /b}]}", "(known: add, remove, replace)"),
         ("overriders: {plaintext: [{path: /a, operator: test, value: 1}]}", "(known: add, remove, replace)"),
