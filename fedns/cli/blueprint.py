@@ -44,7 +44,7 @@ def show(settings: config.Config, asked: Asked, manner: Manner) -> int:
             output.out.print(each)
     for loss in () if json else made.dangers:
         said = f"{loss.member} would lose {loss.gone} of the {loss.ours} objects it has from us"
-        output.complain(f"{said}: if that is meant, say --yes-really")
+        output.complain(said if sure else f"{said}: if that is meant, say --yes-really")
     missing = [*_missing(found, asked.scope)]
     for each in missing:
         output.complain(each)

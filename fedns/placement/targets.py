@@ -182,9 +182,10 @@ def _idle(templates: Mapping[item.Ref, item.Item], policies: Sequence[Propagatio
 
 def idle(policy: Propagation, selector: Resources, templates: Mapping[item.Ref, item.Item]) -> Problem:
     """A selector that selects nothing."""
-    labelled = "; ".join(map(matching.shown, selector.labels or ()))
-    named = selector.name or (f"with the labels {labelled}" if labelled else "any name")
-    what = f"its selector of {selector.kind} {named} ({selector.api_version}) matches nothing"
+    labels = "; ".join(map(matching.shown, selector.labels or ()))
+    named = f"{selector.kind} {selector.name}" if selector.name else f"any {selector.kind}"
+    named += f" with the labels {labels}" if labels and not selector.name else ""
+    what = f"its selector of {named} ({selector.api_version}) matches nothing"
     return Problem.warning(
         policy.title, what, _spaceless(policy, selector, templates) or _meant(selector, templates)
     )

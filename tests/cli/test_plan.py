@@ -175,8 +175,10 @@ def test_of_a_text_of_many_lines_the_line_that_differs_is_shown(home: Path) -> N
 def test_more_than_half_gone_needs_to_be_meant(home: Path) -> None:
     carry_out(home)
     (home / "fleet" / "web.yaml").unlink()
-    assert "a would lose 1 of the 1 objects it has from us" in said(code=codes.PROBLEMS)
-    assert "- delete Service prod/web" in said("--yes-really")
+    lost = "a would lose 1 of the 1 objects it has from us"
+    assert f"{lost}: if that is meant, say --yes-really" in said(code=codes.PROBLEMS)
+    meant = said("--yes-really")
+    assert "- delete Service prod/web" in meant and lost in meant and "if that is meant" not in meant
     assert told("--yes-really")["losses"][0] == {"member": "a", "gone": 1, "ours": 1, "dangerous": True}
 
 
@@ -217,6 +219,12 @@ def test_warnings_name_the_line_of_the_policy_and_what_to_do(home: Path) -> None
     (home / "fleet" / "policy.yaml").write_text(f"# two of them\n{POLICY}---{other}")
     assert "fleet/policy.yaml:10: PropagationPolicy prod/other: its selector of Service wb (v1)" in said()
     assert "matches nothing (did you mean web?)" in said()
+    (home / "fleet" / "web.yaml").unlink()
+    assert "its selector of any Service (v1) matches nothing" in said()
+    (home / "fleet" / "policy.yaml").write_text(
+        POLICY.replace("kind: Service", "kind: Service, labelSelector: {matchLabels: {app: web}}")
+    )
+    assert "its selector of any Service with the labels app In web (v1) matches nothing" in said()
 
 
 def test_an_override_that_cannot_be_applied_is_told_with_its_line(home: Path) -> None:
