@@ -23,6 +23,7 @@ WORST = ("failing", "held", "stopped", "drifted", "waiting", "removing", "leavin
 STYLES = {"failing": "red", "held": "red", "stopped": "yellow", "drifted": "yellow", "applied": "green"}
 COUNTED = ("applied", "drifted", "failing")
 """States with a column; the others are told in words."""
+UNFIT = ", and not ready there: its own status says so"
 
 SOURCE = "distribution"
 
@@ -158,6 +159,7 @@ def _one(one: View, away: str, now: float) -> Iterator[Text]:
     age = f" for {output.span(now - one['since'])}" if one["since"] else ""
     made = Text(f"  {'+' if one['state'] == 'applied' else '!'} {one['member']}: ")
     made.append(one["state"], style=STYLES.get(one["state"], "")).append(age)
+    made.append(UNFIT if one.get("ready") is False else "", style="yellow")
     made.append(f": {one['what']}" if one["what"] else "")
     yield made
     if away:

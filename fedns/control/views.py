@@ -302,7 +302,7 @@ def reasons(rows: Iterable[census.Reason], place: Callable[[str], str]) -> Itera
             yield api.Whereabouts(*row, state="", what="", since=None)
         else:
             state, words = stand.row.state, stand.row.words
-            yield api.Whereabouts(*row, state, words, stand.since, advice.of(words))
+            yield api.Whereabouts(*row, state, words, stand.since, advice.of(words), stand.row.fit)
 
 
 def portions(rows: Iterable[tuple[str, str, Mapping[str, int]]]) -> Iterator[api.Portion]:

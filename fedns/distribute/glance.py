@@ -22,6 +22,8 @@ class There(NamedTuple):
     replicas: int | None
     generation: int
     status: Any = None
+    fit: bool | None = None
+    """Whether it does what it is to do, by its own status; None: its kind does not tell."""
     unjudged: str = ""
     """Its version, where a write was on its way: it is not the same as what comes later, and is judged."""
 

@@ -16,7 +16,7 @@ from fedns.errors import Problem
 from fedns.kube import client, informer, kinds
 from fedns.kube.failure import ApiError, Failure
 from fedns.kube.resource import Resource
-from fedns.placement import assignment, item, marks, merging, pod
+from fedns.placement import assignment, fitness, item, marks, merging, pod
 
 SELECTOR = f"{marks.LABEL}=true"
 HINT = advice.RIGHTS
@@ -53,12 +53,14 @@ class _Flight(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One copy as people are told of it."""
+    """One copy as people are told of it. `fit`: whether one that is applied does what it is to do, by its
+    own status; None: nobody knows."""
 
     what: item.Ref
     state: State
     policy: str
     words: str = ""
+    fit: bool | None = None
 
 
 class Holding:
@@ -247,7 +249,7 @@ class Holding:
             return Row(what, "stopped", copy.policy, copy.stopped)
         token = self._token(what, copy)
         if there is not None and there.settled == token:
-            return Row(what, "applied", copy.policy)
+            return Row(what, "applied", copy.policy, fit=there.fit)
         if words:
             return Row(what, "failing", copy.policy, words)
         if there is not None and there.last == token:
@@ -327,6 +329,7 @@ class Holding:
             item.at(found, "spec", pod.REPLICAS.get((what.group, what.kind), "")),
             copy.generation if copy is not None and settled else 0,
             glance.status(found) if self.subject.told else None,
+            fitness.fit(found),
             str(meta.get("resourceVersion", "")) if flies else "",
         )
 

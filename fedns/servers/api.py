@@ -145,7 +145,8 @@ class Portion(Struct, frozen=True):
 class Whereabouts(Struct, frozen=True):
     """An object of the fleet and one member (empty: no member gets it). `place`: the file:line of its policy;
     `why` it goes there, or the first condition that stopped it; `state` (empty: no copy is to be there),
-    `what`, `since` and `hint` of its copy."""
+    `what`, `since` and `hint` of its copy. `ready`: whether one that is applied does what it is to do, by its
+    own status (null: not known, or its kind has none)."""
 
     kind: str
     object: str
@@ -157,6 +158,7 @@ class Whereabouts(Struct, frozen=True):
     what: str
     since: float | None
     hint: str = ""
+    ready: bool | None = None
 
 
 class Consent(Struct, frozen=True, forbid_unknown_fields=True):

@@ -92,6 +92,7 @@ def test_one_object_everywhere() -> None:
             "hint": "do",
         },
         {**base, **none, "member": "c", "why": ["it is none of a, b"]},
+        {**base, **none, "member": "d", "why": [], "state": "applied", "ready": False},
         {**base, **none, "object": "prod/x", "policy": "", "member": "", "why": ["no policy selects it"]},
     ]
     assert (
@@ -106,6 +107,7 @@ ConfigMap prod/m
       hint: do
       it selects it by kind
   - c: it does not go there: it is none of a, b
+  + d: applied, and not ready there: its own status says so
 ConfigMap prod/x
   it goes nowhere: no policy selects it"""
     )

@@ -60,6 +60,27 @@ def test_a_service_with_a_policy_is_brought_kept_and_removed(tmp_path: Path, two
     asyncio.run(run())
 
 
+def test_a_copy_that_is_applied_and_not_ready_there_is_told_as_such(tmp_path: Path, two: Two) -> None:
+    async def run() -> None:
+        async with depots.bringing(tmp_path, two) as depot:
+            told = depots.policy("p", "apps/v1/Deployment", MAPS, members=("one",))
+            depots.put(depot.folder, depots.deployment("web"), depots.config_map("m"), told)
+
+            def fit(name: str) -> object:
+                stands = (one.stand for one in depot.dispatch.reasons(lambda what: what.name == name))
+                rows = [one.row for one in stands if one is not None]
+                return [(row.state, row.fit) for row in rows]
+
+            await until(lambda: fit("web") == [("applied", False)] and fit("m") == [("applied", None)])
+            there = depots.get(two["one"], depots.deployments("web"))
+            able = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), 2)
+            status = {**able, "observedGeneration": there["metadata"]["generation"]}
+            two["one"].put(there | {"status": status})
+            await until(lambda: fit("web") == [("applied", True)])
+
+    asyncio.run(run())
+
+
 def test_a_member_that_has_not_said_which_cluster_it_is_is_told_of_with_what_it_waits_for(
     tmp_path: Path, two: Two
 ) -> None:
