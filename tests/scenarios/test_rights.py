@@ -272,6 +272,7 @@ def named_in(text: str, verb: str, plurals: list[str]) -> list[str]:
     return [each for each in plurals if f'cannot {verb} resource "{each}"' not in text]
 
 
+@pytest.mark.timeout(300)
 def test_without_any_one_of_them_something_fails_and_is_told(stage: Stage) -> None:
     hub, one = stage.farm.fleet, stage.farm.one
     hub.put(*workload("web"))
