@@ -85,7 +85,8 @@ class Member:
         self.feeds = tuple(self._feed(kind, pace) for kind in self._kinds)
         self._pending: list[tuple[informer.Key, Any]] = []
         self._touched: cluster.Touched = frozenset()
-        self._begun = self._whole = False
+        self._begun = self._whole = self._settled = self._decided = False
+        """`_settled`, `_decided`: of what was taken in; a feed may know more by now."""
         self._second: dict[informer.Informer, int] = {}
         """Feeds that are listed again because the guard holds something, and their lists before."""
         self._second_at = 0.0
@@ -185,6 +186,8 @@ class Member:
     async def _take(self) -> None:
         """What the feeds said, into the cluster."""
         changes, self._pending = self._pending, []
+        self._settled = all(feed.settled for feed in self.feeds)
+        self._decided = all(feed.synced_at for feed, kind in self._rows if kind.decides)
         self._touch(self._ledger.cluster.listed(self._sliced()))
         for at in range(0, len(changes), BLOCK):
             touched = self._ledger.cluster.update(self._scope.update(changes[at : at + BLOCK]))
@@ -204,10 +207,8 @@ class Member:
         """Publishes what differs, if there is anything to be said yet."""
         first, book = not self._begun, self._ledger
         verdict, confirmed = self.reach.verdict, self._confirmed()
-        settled = all(feed.settled for feed in self.feeds)
-        decided = all(feed.synced_at for feed, kind in self._rows if kind.decides)
-        whole = self._whole or (settled and decided)
-        if first and not settled and not late and verdict != "unreachable":
+        whole = self._whole or (self._settled and self._decided)
+        if first and not self._settled and not late and verdict != "unreachable":
             return
         news = book.reach(verdict, time.time())
         book.read_at, stale = max(book.read_at, confirmed), confirmed - book.read_at > manifests.SWEEP_S / 2

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -75,6 +76,30 @@ def test_the_first_word_is_whole(server: kubecluster.Cluster, tmp_path: Path, ab
     assert shard.addresses == ("192.0.2.1",)
     assert shard.readiness is not None and shard.readiness[0].ready == 1
     assert problems(listener) == ""
+
+
+def test_the_first_word_is_whole_where_the_machine_is_slow(
+    server: kubecluster.Cluster, tmp_path: Path
+) -> None:
+    """Much comes at once then: one list is told while another is taken in."""
+    for each in map(str, range(200)):
+        server.put(kubecluster.service(each, "192.0.2.1"), kubecluster.endpoints(each, "r1-a"))
+    pace = random.Random(0)
+
+    def slow() -> kubernetes.Member:
+        loop = asyncio.get_running_loop()
+
+        def busy() -> None:
+            time.sleep(pace.uniform(0.0, 0.01))
+            loop.call_soon(busy)
+
+        loop.call_soon(busy)
+        return member(server, tmp_path)
+
+    for _ in range(10):
+        found = asking.beside(slow, MemberChange, nothing)
+        shards = found.all(MemberChange)[0].facts.shards
+        assert len(shards) == 201 and all(each.readiness for each in shards.values())
 
 
 def test_changes_touch_what_they_are_about(server: kubecluster.Cluster, tmp_path: Path) -> None:
