@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fedns import logs
+from fedns.distribute import glance
 from fedns.kube import apply, client
 from fedns.kube.failure import ApiError, Failure
 from fedns.kube.resource import Resource
@@ -95,7 +96,7 @@ class Delivery(NamedTuple):
         sent, force = copy.item, False
         if not self.known or self.scaled:
             there = await self._look(api)
-            if there is not None and not marks.ours(there) and copy.along:
+            if there is not None and (_going(there) if marks.ours(there) else copy.along):
                 return there
             if there is not None and not marks.ours(there):
                 force = self._taking(there, copy)
@@ -203,6 +204,11 @@ def _older(theirs: Rows, ours: Rows) -> bool:
     """Whether what they own is what they set before we applied it last: it has been ours since."""
     since = max((str(row.get("time") or "") for row in ours), default="")
     return bool(theirs) and all("" < str(row.get("time") or "") < since for row in theirs)
+
+
+def _going(there: item.Item) -> bool:
+    """Whether it is being removed: by now that is the member's own matter."""
+    return bool(glance.going(item.metadata(there)))
 
 
 def _owns(there: item.Item, field: str) -> bool:
