@@ -99,7 +99,7 @@ def test_of_two_replicas_one_writes_and_the_other_follows(fleet: fleets.Fleet, t
         hub.put(depots.config_map("m", at="2"))
         for cluster in (farm.one, farm.two):
             world.until(lambda cluster=cluster: copies.copied(cluster) == {"m": "2"}, "brought by the other")
-        assert copies.state(second, "ConfigMap m") == "applied"
+        world.until(lambda: copies.state(second, "ConfigMap m") == "applied", "it knows")
 
 
 def test_what_was_brought_before_is_found_again_though_nobody_remembers_it(fleet: fleets.Fleet) -> None:

@@ -55,6 +55,12 @@ def accepted(farm: clusters.Farm) -> str:
     return str(found.get("Accepted", ""))
 
 
+def whole(member: dict[str, Any]) -> bool:
+    """Whether its status is that of one whose objects are all read."""
+    status = member["status"]
+    return status.get("services") == 1 and {one["status"] for one in status["conditions"]} == {"True"}
+
+
 def shown(farm: clusters.Farm, root: Path, kind: str) -> list[str]:
     """The first row of `kubectl get`, as words."""
     kubeconfig = farm.fleet.kubeconfig(root / "admin.kubeconfig")
@@ -73,6 +79,7 @@ def test_how_members_fare_is_shown_by_kubectl(farmed: clusters.Farm, tmp_path: P
         row = ["two", "True", version, "asia-east1"]
         world.until(lambda: shown(farm, tmp_path, "mcl")[:4] == row, "ready")
         world.until(lambda: accepted(farm) == "True", "accepted")
+        world.until(lambda: whole(farm.fleet.get(two)), "all that there is to tell of it")
         written = farm.fleet.get(two)["metadata"]["resourceVersion"]
         bad = {"min": "9s", "max": "8s"}
         farm.fleet.put(fleets.policy(ttl=bad))

@@ -61,7 +61,7 @@ def test_what_an_api_server_does_for_a_while_is_made_good_afterwards(
             made_good(fleet.farm, name)
             if fault.after:
                 waited(way.writes(begun))
-        assert copies.states(served)["ConfigMap m0"] == ("applied", "")
+        world.until(lambda: copies.states(served)["ConfigMap m0"] == ("applied", ""), "it knows")
         assert one.get(theirs)["metadata"]["resourceVersion"] == version
 
 

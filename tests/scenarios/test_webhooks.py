@@ -109,7 +109,9 @@ def test_what_a_webhook_makes_of_a_copy_is_not_fought_over(hub: hubs.Hub, judge:
     for each in (web, told):
         hub.until(each, "applied")
     judge.changed["webbed"] = [more, *judge.changed["webbed"]]
+    before = len(writes(audit, web))
     hubs.edit(hub.one, web, {"metadata": {"annotations": {"theirs": "y"}}})
+    world.until(lambda: len(writes(audit, web)) > before, "put right, as far as we are asked")
     hub.until(web, "applied")
     quiet(audit, web, told)
     found = hub.one.get(web)
@@ -124,7 +126,8 @@ def test_what_a_webhook_makes_of_a_copy_is_not_fought_over(hub: hubs.Hub, judge:
     hub.until(web, "applied")
     copies.restarted(hub.served, hub.farm)
     world.until(lambda: hub.served.up() and hub.served.api("/api/v1/status")["writer"]["held"], "it writes")
-    hub.until(web, "applied")
+    for each in (web, told):
+        hub.until(each, "applied")
     before = len(writes(audit, told))
     quiet(audit, web, told)
     assert before <= 2, "once anew after a restart"

@@ -155,5 +155,6 @@ def test_a_real_api_server_takes_statuses_and_the_lease(tmp_path: Path, farm: cl
         assert conditions(farm.fleet.get(policy))["Accepted"]["lastTransitionTime"] == since
         farm.fleet.put({**policy, "spec": {**policy["spec"], "ttl": {"min": "9s", "max": "8s"}}})
         world.until(lambda: told() == ("False", 3), "what cannot be meant")
-        assert writer(served)["written"] == 3 and writer(served)["failed"] == 0
+        world.until(lambda: writer(served)["written"] == 3, "three replies have come")
+        assert writer(served)["failed"] == 0
     assert not farm.fleet.get(lease)["spec"].get("holderIdentity")
