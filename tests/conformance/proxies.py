@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.bench.serving import free_port
 from tests.servers import running
 
 AT_ONCE = 100
@@ -88,8 +89,7 @@ PEERS = ("envoy", "haproxy", "nginx")
 @contextmanager
 def serving(name: str, program: str, home: Path, backend: int) -> Iterator[int]:
     """The port of a peer that sends all requests to a port of loopback."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     config = home / f"{name}.conf"
     if name == "envoy":
         config.write_text(_envoy(port, backend))

@@ -309,7 +309,8 @@ class Cluster(Process):
         return found
 
     def _audited(self, who: str) -> list[Object]:
-        told = [json.loads(line) for line in self.audit.read_text().splitlines()[self._old :]]
+        whole, _, _ = self.audit.read_text().rpartition("\n")  # the last line may be written just now
+        told = [json.loads(line) for line in whole.splitlines()[self._old :]]
         return [one for one in told if who in one["user"].get("username", "")]
 
     def clear(self) -> None:
