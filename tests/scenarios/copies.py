@@ -4,7 +4,6 @@ copies, and what the audit logs of API servers say of who wrote them.
 Law: a write counts whoever it came from, and whatever became of it; Leases are no copies.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -166,10 +165,7 @@ class Audit:
 
     def writes(self) -> list[Write]:
         """All since, in the order in which they came; of copies only."""
-        with self._path.open("rb") as file:
-            file.seek(self._from)
-            rows = [json.loads(line) for line in file if line.endswith(b"\n")]
-        return sorted(_write(row) for row in rows if _counts(row))
+        return sorted(_write(row) for row in clusters.audited(self._path, self._from) if _counts(row))
 
 
 def _counts(row: Object) -> bool:

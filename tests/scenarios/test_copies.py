@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 
 from fedns.control import outpost
+from fedns.distribute import docket
 from tests.control import depots
 from tests.envtest import clusters
 from tests.scenarios import copies, fleets, world
+
+AGAIN = docket.Pace().few + world.LONG
+"""Seconds until what fails alone is tried again, whatever the others took meanwhile; and what that takes."""
 
 
 @pytest.fixture
@@ -80,7 +84,7 @@ def test_a_kind_that_is_defined_later_and_refusals_that_stop_nobody(fleet: fleet
             world.until(lambda cluster=cluster: copies.served_there(cluster, widget), "defined and brought")
         world.until(lambda: copies.state(served, "Widget w") == "applied", "applied")
         two.delete(copies.webhook())
-        world.until(lambda: copies.state(served, "ConfigMap m", "two") == "applied", "tried again")
+        world.until(lambda: copies.state(served, "ConfigMap m", "two") == "applied", "tried again", AGAIN)
 
 
 def test_of_two_replicas_one_writes_and_the_other_follows(fleet: fleets.Fleet, tmp_path: Path) -> None:
