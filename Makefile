@@ -21,7 +21,7 @@ REQUESTS ?= 300
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core run test check fmt golden scenario kills conformance envtest fuzz bench bench-dns bench-walk peers helm bench-converge bench-scale bench-fleet bench-distribute bench-flood bench-inside bench-decide bench-gateway bench-failover clean
+.PHONY: help setup core run test check fmt golden scenario kills conformance envtest fuzz bench bench-dns bench-walk peers helm bench-converge bench-scale bench-fleet bench-distribute bench-plan bench-flood bench-inside bench-decide bench-gateway bench-failover clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,7 +78,7 @@ fuzz: setup  ## Bounded fuzzing of packets, manifests, zone files, configuration
 	$(BIN)/python tests/fuzz/fuzz_requests.py $(MESSAGES)
 	$(BIN)/python tests/fuzz/fuzz_answers.py $(MESSAGES)
 
-bench: bench-dns bench-walk bench-gateway bench-converge bench-scale bench-fleet bench-distribute bench-flood  ## Every benchmark
+bench: bench-dns bench-walk bench-gateway bench-converge bench-scale bench-fleet bench-distribute bench-plan bench-flood  ## Every benchmark
 
 bench-dns: setup peers  ## Answers per CPU-second beside Knot, NSD, BIND, gdnsd, CoreDNS; SCENARIO="mix tcp", QUICK=1
 	$(BIN)/python tests/bench/bench_dns.py $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(QUICK),--quick)
@@ -111,6 +111,9 @@ bench-fleet: setup  ## First sync, memory and events of 10, 30 and 100 API serve
 
 bench-distribute: setup  ## 1,000 objects brought to 50 API servers: at first, after a change, and when idle; QUICK=1
 	$(BIN)/python tests/bench/bench_distribute.py $(if $(QUICK),--quick) $(if $(DIRECTORY),--directory) $(if $(BESIDE),--beside)
+
+bench-plan: setup  ## What `fedns plan` costs for 1,000 objects in 50 members: nothing there, all there, one changed; QUICK=1
+	$(BIN)/python tests/bench/bench_plan.py $(if $(QUICK),--quick)
 
 bench-inside: setup  ## The cluster domain of 20 members x 10,000 services: its table, a change, hits and misses
 	$(BIN)/python tests/bench/bench_inside.py

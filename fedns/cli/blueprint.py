@@ -15,7 +15,7 @@ from fedns.cli import codes, consent, drawing, exhibit, output, prospect, scope
 from fedns.cli.drawing import Asked as Asked
 from fedns.errors import Problem
 from fedns.kube.failure import Failure
-from fedns.placement import item, naming, plan
+from fedns.placement import copies, item, naming, plan
 
 
 class Manner(NamedTuple):
@@ -96,7 +96,9 @@ class _Views:
 
     def row(self, step: plan.Step) -> dict[str, Any]:
         before, after = self._shown(step.before), self._shown(step.after)
-        same = step.before is step.after or not (before and after)
+        if step.before is not None and step.stands is not None:
+            after = exhibit.shown(copies.written(step.before, step.stands))
+        same = (step.before is step.after and step.stands is None) or not (before and after)
         patch = [] if same else jsonpatch.make_patch(before, after).patch
         return {
             "member": step.member,

@@ -15,7 +15,7 @@ from msgspec import structs
 from fedns import config, fleet
 from fedns.cli import examine, tolls
 from fedns.control import doors, known, wallet
-from fedns.distribute import holding, holdings, joining, warrant
+from fedns.distribute import holding, holdings, joining, pool, warrant
 from fedns.errors import Problem
 from fedns.kube import client
 from fedns.kube.failure import Failure
@@ -56,8 +56,16 @@ class _Prospect(NamedTuple):
 def planned(settings: config.Config, server: bool = False) -> Planned:
     """The plan; with `server` as the members' API servers would carry it out, their refusals being steps too.
     OSError, Failure: what the fleet has cannot be read."""
+    found: list[
+        Planned
+    ] = []  # asyncio writes out what a task returns when it ends: for a plan, whole seconds
+
+    async def work(folder: str) -> None:
+        found.append(await _planned(settings, server, folder))
+
     with tempfile.TemporaryDirectory(prefix="fedns-plan-") as folder:
-        return asyncio.run(_planned(settings, server, folder))
+        asyncio.run(work(folder))
+    return found[0]
 
 
 async def _planned(settings: config.Config, server: bool, folder: str) -> Planned:
@@ -92,11 +100,13 @@ async def _registered(settings: config.Config, problems: list[Problem], folder: 
 
 
 class _Found(NamedTuple):
-    """`problems` grow as members are read; `home`: the UID of the fleet's cluster, empty: it is in none."""
+    """`problems` grow as members are read; `home`: the UID of the fleet's cluster, empty: it is in none;
+    `parts`: of what members have."""
 
     policies: Sequence[Propagation]
     problems: list[Problem]
     home: str
+    parts: pool.Pool
 
 
 async def _prospect(
@@ -107,7 +117,10 @@ async def _prospect(
     told = structs.replace(told, policies=(*told.policies, *fleet.builtin(settings.fleet)))
     world = plan.World(told.items, told.policies, told.overrides, whole=told.whole, kinds=asked)
     problems.extend(told.problems)
-    kinds, found = _kinds(told), _Found(told.policies, problems, await _home(settings.fleet, gate))
+    kinds, found = (
+        _kinds(told),
+        _Found(told.policies, problems, await _home(settings.fleet, gate), pool.Pool()),
+    )
     clusters = await asyncio.gather(*(_cluster(each, kinds, found, gate) for each in members))
     world = structs.replace(world, clusters=[cluster for cluster, _ in clusters])
     served = {each.member.name: known for each, known in clusters}
@@ -175,7 +188,7 @@ async def _cluster(
             return plan.Cluster(_placed(who, told.items), _by_ref(told.items), told.whole), {}
         async with _talking(client.Client(where, gate)) as api:
             who = fleet.seen(member, bool(found.home) and await joining.identity(api) == found.home)
-            held = await holdings.held(api, kinds)
+            held = await holdings.held(api, kinds, found.parts)
     except (OSError, Failure) as error:
         problems.append(Problem(f"member {member.name}", f"cannot be read: {error}"))
         return plan.Cluster(who), {}

@@ -347,6 +347,8 @@ class Holding:
             return token
         scaled = token.endswith(SCALED)
         sent = assignment.without_replicas(copy.item) if scaled else copy.item
+        if merging.stands(found, sent):
+            return token
         return token if merging.tidy(merging.merged(found, sent)) == merging.tidy(found) else b""
 
     def _whole(self, found: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from fedns.distribute import pool
 from fedns.kube import apply, client
 from fedns.kube.failure import ApiError
 from fedns.kube.resource import Resource
@@ -33,15 +34,16 @@ class Holding(NamedTuple):
     known: Mapping[Version, Resource]
 
 
-async def held(api: client.Client, kinds: Iterable[Version]) -> Holding:
-    """All objects of these kinds. Failure."""
+async def held(api: client.Client, kinds: Iterable[Version], shared: pool.Pool | None = None) -> Holding:
+    """All objects of these kinds; with `shared`, parts that other clusters have too are the same. Failure."""
+    parts = shared or pool.Pool()
     wanted = sorted(set(kinds))
     known = await served(api, wanted)
     refused: dict[Version, str] = {}
     made = Holding([], frozenset(wanted) - known.keys(), refused, known)
     for version, resource in known.items():
         try:
-            found = await _listed(api, resource)
+            found = await _listed(api, resource, parts)
         except ApiError as error:
             if error.status not in (FORBIDDEN, UNKNOWN, NOT_ALLOWED):
                 raise
@@ -87,22 +89,23 @@ async def _rows(api: client.Client, version: str) -> dict[str, Any]:
     return {row["kind"]: row for row in rows if "/" not in row["name"]}
 
 
-async def _listed(api: client.Client, resource: Resource) -> list[dict[str, Any]]:
+async def _listed(api: client.Client, resource: Resource, parts: pool.Pool) -> list[dict[str, Any]]:
     try:
-        return await _pages(api, resource, {"limit": PAGE})
+        return await _pages(api, resource, {"limit": PAGE}, parts)
     except ApiError as error:
         if error.status != GONE:
             raise
-        return await _pages(api, resource, {})
+        return await _pages(api, resource, {}, parts)
 
 
-async def _pages(api: client.Client, resource: Resource, query: Mapping[str, str]) -> list[dict[str, Any]]:
+async def _pages(
+    api: client.Client, resource: Resource, query: Mapping[str, str], parts: pool.Pool
+) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     more = dict(query)
     while True:
-        told = client.decoded(_object, await api.get(resource.path(), more))
-        found.extend(told.get("items") or ())
-        again = (told.get("metadata") or {}).get("continue")
+        items, again = parts.page(await api.get(resource.path(), more))
+        found.extend(items)
         if not again:
             return found
         more = {**query, "continue": again}

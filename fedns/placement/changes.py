@@ -4,7 +4,7 @@ Law: pure. Who an object is never changes. One change that cannot be made makes 
 for that member, and for no other.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from fedns.model.propagation import ImageChange, ListChange, MapChange, Override, Patch, Rule, TextChange
@@ -46,14 +46,6 @@ def overridden(found: item.Item, overrides: Iterable[Override], member: matching
         doubts[known:] = [f"{override.title}: {each}" for each in doubts[known:]]
         scaler = override.title if pod.replicas(made) != before else scaler
     return Changed(made, tuple(applied), tuple(dict.fromkeys(doubts)), scaler)
-
-
-def ruling(overrides: Iterable[Override], member: matching.Member) -> Iterator[tuple[str, int]]:
-    """The rules that are for a member."""
-    for each in overrides:
-        for at, rule in enumerate(each.rules):
-            if matching.selects(member, rule.clusters):
-                yield each.title, at
 
 
 def _same(before: item.Item, after: item.Item, override: Override) -> None:

@@ -8,7 +8,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from fedns.model.propagation import Override, Propagation
-from fedns.placement import changes, item, marks, matching, merging, pod, retention, shares, template
+from fedns.placement import (
+    changes,
+    item,
+    marks,
+    matching,
+    merging,
+    owned,
+    pod,
+    retention,
+    shares,
+    template,
+)
 
 Action = Literal["create", "update", "delete", "orphan", "refuse", "keep"]
 CONFLICT = "work.karmada.io/conflict-resolution"
@@ -34,55 +45,84 @@ class Beaten(NamedTuple):
     what: str
 
 
-class Made(NamedTuple):
-    """The step to be taken: `after` is the object as it will be, and `why` tells of each change; `doubts`
-    are for people, and `beaten` too. `sent` is what is applied for it."""
+class Ready(NamedTuple):
+    """The object as members with the same rules get it: `bare`, and `sent` with our marks. `refused`: why it
+    cannot be made; `doubts` are for people, and `beaten` too."""
 
-    action: Action
-    after: dict[str, Any] | None
+    bare: item.Item
+    sent: item.Item
     why: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
-    sent: dict[str, Any] | None = None
     beaten: Beaten | None = None
+    refused: str = ""
+    overwrite: bool = False
+
+
+class Made(NamedTuple):
+    """The step to be taken: `after` is the object as it will be, and `why` tells of each change; `doubts`
+    are for people, and `beaten` too. `sent` is what is applied for it; `stands`: what need not be."""
+
+    action: Action
+    after: item.Item | None
+    why: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    sent: item.Item | None = None
+    beaten: Beaten | None = None
+    stands: item.Item | None = None
+
+
+def ready(wanted: Wanted, member: matching.Member, overrides: Sequence[Override]) -> Ready:
+    """With the member's share, and the overrides that are for it."""
+    overwrite = overwrites(wanted)
+    try:
+        changed = changes.overridden(revised(wanted, member), overrides, member)
+    except changes.Impossible as error:
+        return Ready({}, {}, refused=str(error), overwrite=overwrite)
+    titles = {each.key: each.title for each in overrides}
+    why = tuple(f"{titles[name]} applies" for name in dict.fromkeys(changed.applied))
+    sent = marks.marked(changed.item, wanted.policy)
+    return Ready(changed.item, sent, why, changed.doubts, _beaten(wanted, changed), "", overwrite)
 
 
 def made(
-    wanted: Wanted,
-    member: matching.Member,
-    overrides: Sequence[Override],
+    found: Ready,
     there: item.Item | None,
     scaled: bool = False,
+    seen: dict[tuple[int, ...], bool] | None = None,
 ) -> Made:
-    """What is to be done; `scaled`: an autoscaler in the member has the object's replicas."""
-    copy = revised(wanted, member)
-    try:
-        changed = changes.overridden(copy, overrides, member)
-    except changes.Impossible as error:
-        return Made("refuse", None, (str(error),), (f"{error}: {_stays(there)}",))
-    doubts, beaten = changed.doubts, _beaten(wanted, changed)
-    titles = {each.key: each.title for each in overrides}
-    why = [f"{titles[name]} applies" for name in dict.fromkeys(changed.applied)]
-    sent = changed.item
+    """What is to be done; `scaled`: an autoscaler in the member has the object's replicas. `seen`: of
+    parts, as `owned.Seen` has it."""
+    if found.refused:
+        return Made("refuse", None, (found.refused,), (f"{found.refused}: {_stays(there)}",))
+    why, doubts, beaten = found.why, found.doubts, found.beaten
     if there is None:
-        sent = marks.marked(sent, wanted.policy)
-        return Made("create", sent, tuple(why), doubts, sent, beaten)
+        return Made("create", found.sent, why, doubts, found.sent, beaten)
+    bare, sent = found.bare, found.sent
     if scaled and _replicas(there) is not None:
-        sent = pod.revised(sent, _replicas(there) or 0)
-        why.append("its replicas are its autoscaler's")
+        bare, sent = (pod.revised(each, _replicas(there) or 0) for each in (bare, sent))
+        why = (*why, "its replicas are its autoscaler's")
     fixed = _immutable(sent, there)
     if fixed:
         return Made("refuse", None, (*why, fixed), (fixed,))
-    sent = retention.kept(sent, there)
-    now = merging.tidy(there)
-    if not marks.ours(there) and not overwrites(wanted) and not equal(there, sent):
+    ours = marks.ours(there)
+    if not ours and not found.overwrite and not equal(there, retention.kept(bare, there)):
         taken = "it is there already, other than it is to be, and not ours"
         return Made("refuse", None, (*why, taken), (f"{taken} (conflictResolution: Overwrite takes it)",))
-    sent = marks.marked(sent, wanted.policy)
-    after: dict[str, Any] = merging.tidy(merging.merged(_fresh(there), sent))
-    if after == now:
-        return Made("keep", after, tuple(why), doubts, beaten=beaten)
-    adopted = () if marks.ours(there) else ("it is there already, and becomes ours",)
+    sent = retention.kept(sent, there)
+    parts = None if seen is None else owned.Seen(seen, found.sent)
+    if ours and not marks.stray(there, sent) and merging.stands(there, sent, parts):
+        return Made("keep", there, why, doubts, beaten=beaten, stands=sent)
+    after = written(there, sent)
+    if after == merging.tidy(there):
+        return Made("keep", there, why, doubts, beaten=beaten, stands=sent)
+    adopted = () if ours else ("it is there already, and becomes ours",)
     return Made("update", after, (*why, *adopted), doubts, sent, beaten)
+
+
+def written(there: item.Item, sent: item.Item) -> dict[str, Any]:
+    """What is there after `sent` was applied."""
+    after: dict[str, Any] = merging.tidy(merging.merged(_fresh(there), sent))
+    return after
 
 
 def equal(there: item.Item, sent: item.Item) -> bool:

@@ -56,12 +56,17 @@ class Ref(NamedTuple):
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
+def group(item: Item) -> str:
+    """Of its kind, without the version."""
+    whose, slash, _ = str(item.get("apiVersion") or "").partition("/")
+    return whose if slash else ""
+
+
 def ref(item: Item) -> Ref:
-    group, slash, _ = str(item.get("apiVersion") or "").partition("/")
     kind, meta = str(item.get("kind") or ""), metadata(item)
-    group = group if slash else ""
-    namespace = str(meta.get("namespace") or "") or _home(group, kind)
-    return Ref(group, kind, "" if _clusterwide(group, kind) else namespace, str(meta.get("name") or ""))
+    whose = group(item)
+    namespace = str(meta.get("namespace") or "") or _home(whose, kind)
+    return Ref(whose, kind, "" if _clusterwide(whose, kind) else namespace, str(meta.get("name") or ""))
 
 
 def _ours(group: str) -> bool:

@@ -32,9 +32,10 @@ def told(found: item.Item) -> Told:
 
 def ours(found: item.Item) -> bool:
     """Whether a copy is one of ours: it says so, and we are among those who wrote it, if that is told."""
+    if item.labels(found).get(LABEL) != "true":
+        return False
     rows = item.several(found, "metadata", "managedFields")
-    wrote = any(row.get("manager") == item.MANAGER for row in rows)
-    return item.labels(found).get(LABEL) == "true" and (wrote or not rows)
+    return not rows or any(row.get("manager") == item.MANAGER for row in rows)
 
 
 def preserved(found: item.Item) -> bool:
@@ -62,6 +63,12 @@ def marked(made: dict[str, Any], by: Propagation) -> dict[str, Any]:
     if by.prune:
         item.put(made, "true", "metadata", "annotations", PRUNE)
     return made
+
+
+def stray(there: item.Item, sent: item.Item) -> bool:
+    """Whether a copy has one of our marks that is not sent any more."""
+    told, wanted = item.annotations(there), item.annotations(sent)
+    return any(note in told and note not in wanted for note in NOTES)
 
 
 def unmarked(found: item.Item) -> dict[str, Any]:

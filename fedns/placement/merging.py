@@ -4,13 +4,13 @@ Law: pure. What is sent wins; what is not sent stays, unless it was ours alone b
 have a key are merged by it, in the kinds of Kubernetes itself; every other list is replaced whole.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fedns.placement import item, quantity
+from fedns.placement import item, owned, quantity
 
-KEYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+Keyed = Mapping[str, tuple[tuple[str, ...], ...]]
+KEYS: Keyed = {
     "containers": (("name",),),
     "initContainers": (("name",),),
     "ephemeralContainers": (("name",),),
@@ -24,9 +24,6 @@ KEYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "ports": (("containerPort", "protocol"), ("port", "protocol")),
 }
 """By field: what tells the items of its list apart; of several the first that every item has."""
-DEFAULTS = {"protocol": "TCP"}
-
-
 PLAIN = frozenset(
     (
         "labels",
@@ -45,7 +42,7 @@ PLAIN = frozenset(
 
 def tidy(found: Any) -> Any:
     """The same without nulls, empty lists and empty plain maps: API servers do not keep them."""
-    if isinstance(found, Mapping):
+    if isinstance(found, dict):
         rows = {key: tidy(value) for key, value in found.items()}
         return {key: value for key, value in rows.items() if not _nothing(key, value)}
     return [tidy(each) for each in found] if isinstance(found, list) else found
@@ -57,20 +54,23 @@ def _nothing(field: str, value: Any) -> bool:
 
 def merged(there: item.Item, sent: item.Item) -> dict[str, Any]:
     """The object in the member after `sent` was applied."""
-    known = item.ref(sent).group
-    keyed = KEYS if "." not in known or known.endswith(".k8s.io") else {}
-    managers = item.several(there, "metadata", "managedFields")
-    own = [each.get("fieldsV1") for each in managers if each.get("manager") == item.MANAGER]
-    others = [each.get("fieldsV1") for each in managers if each.get("manager") != item.MANAGER]
+    keyed = keys(sent)
+    own, others = owned.rows(there)
     made = item.own(there)
     for fields in own:
-        _release(made, sent, fields, others)
+        owned.release(made, sent, fields, others)
     over: dict[str, Any] = _over(made, sent, keyed, "")
     return over
 
 
-def _over(there: Any, sent: Any, keyed: Mapping[str, Any], field: str) -> Any:
-    if isinstance(there, dict) and isinstance(sent, Mapping):
+def keys(sent: item.Item) -> Keyed:
+    """The lists of its kind that are merged, and by what."""
+    group = item.group(sent)
+    return KEYS if "." not in group or group.endswith(".k8s.io") else {}
+
+
+def _over(there: Any, sent: Any, keyed: Keyed, field: str) -> Any:
+    if isinstance(there, dict) and isinstance(sent, dict):
         made = dict(there)
         for key, value in sent.items():
             if not keyed or not _spelt(field, key) or not quantity.same(there.get(key), value):
@@ -87,7 +87,7 @@ def _spelt(field: str, key: str) -> bool:
     return field in quantity.MAPS or (key in quantity.FIELDS and field not in PLAIN)
 
 
-def _list(there: list[Any], sent: list[Any], key: tuple[str, ...], keyed: Mapping[str, Any]) -> list[Any]:
+def _list(there: list[Any], sent: list[Any], key: tuple[str, ...], keyed: Keyed) -> list[Any]:
     wanted = {_key(each, key): each for each in sent}
     kept = [
         _over(each, wanted.pop(_key(each, key)), keyed, "") if _key(each, key) in wanted else each
@@ -98,57 +98,58 @@ def _list(there: list[Any], sent: list[Any], key: tuple[str, ...], keyed: Mappin
 
 def _has(items: Sequence[Any], key: tuple[str, ...]) -> bool:
     return all(
-        isinstance(each, Mapping) and all(isinstance(value, str | int) for value in _key(each, key))
+        isinstance(each, dict) and all(isinstance(value, str | int) for value in _key(each, key))
         for each in items
     )
 
 
 def _key(found: Mapping[str, Any], key: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple(found.get(name, DEFAULTS.get(name)) for name in key)
+    return tuple(found.get(name, owned.DEFAULTS.get(name)) for name in key)
 
 
-def _release(made: Any, sent: Any, fields: Any, others: Sequence[Any]) -> None:
-    """Removes from `made` what `fields` has as ours, is not sent, and is nobody else's."""
-    for step, below in fields.items() if isinstance(fields, dict) else ():
-        if step == ".":
-            continue
-        shared = [each[step] for each in others if isinstance(each, dict) and step in each]
-        at = _place(made, step)
-        if at is None:
-            continue
-        told, value = _value(sent, step), made[at]
-        if below and isinstance(value, dict | list):
-            _release(value, told if told is not None else type(value)(), below, shared)
-        if told is None and not shared and (not below or "." in below or not value):
-            del made[at]
-
-
-def _place(made: Any, step: str) -> Any:
-    """The key or the index in `made` that a step of managed fields means; None: it is not there."""
-    kind, _, name = step.partition(":")
-    if kind == "f":
-        return name if isinstance(made, dict) and name in made else None
-    if kind == "k" and isinstance(made, list):
-        wanted = _read(name)
-        return next((at for at, each in enumerate(made) if _agrees(each, wanted)), None)
-    if kind == "v" and isinstance(made, list):
-        return next((at for at, each in enumerate(made) if each == _read(name)), None)
-    return None
-
-
-def _read(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
-
-
-def _value(sent: Any, step: str) -> Any:
-    at = _place(sent, step)
-    return None if at is None else sent[at]
-
-
-def _agrees(found: Any, wanted: Any) -> bool:
-    if not isinstance(found, Mapping) or not isinstance(wanted, Mapping):
+def stands(there: item.Item, sent: item.Item, seen: owned.Seen | None = None) -> bool:
+    """Whether surely nothing changes when `sent` is applied; otherwise `merged` tells. No copy is made for
+    that. `seen`: where parts of both may have been looked at before."""
+    own, others = owned.rows(there)
+    if any(owned.releases(there, sent, fields, others, seen) for fields in own):
         return False
-    return all(found.get(name, DEFAULTS.get(name)) == value for name, value in wanted.items())
+    keyed = keys(sent)
+    for name, value in sent.items():
+        if name == "metadata" and isinstance(value, dict):
+            about, below = item.metadata(there), seen and owned.Seen(seen.table, seen.sent.get(name) or {})
+            if not all(_alike(about.get(one), each, one, keyed, below) for one, each in value.items()):
+                return False
+        elif not _alike(there.get(name), value, name, keyed, seen):
+            return False
+    return True
+
+
+def _alike(there: Any, sent: Any, field: str, keyed: Keyed, seen: owned.Seen | None) -> bool:
+    if seen is None or not isinstance(there, dict | list) or sent is not seen.sent.get(field):
+        return _covered(there, sent, keyed, field)
+    key = (id(there), id(sent))
+    if key not in seen.table:
+        seen.table[key] = _covered(there, sent, keyed, field)
+    return seen.table[key]
+
+
+def _covered(there: Any, sent: Any, keyed: Keyed, field: str) -> bool:
+    """Whether `_over` leaves what is there, but for what `tidy` takes out."""
+    if isinstance(there, dict) and isinstance(sent, dict):
+        return all(_kept(there, key, value, keyed, field) for key, value in sent.items())
+    if isinstance(there, list) and isinstance(sent, list) and field in keyed:
+        key = next((row for row in keyed[field] if _has(there, row) and _has(sent, row)), None)
+        if key is not None:
+            rows = {_key(each, key): each for each in there}
+            mine = ((rows.get(_key(each, key)), each) for each in sent)
+            whole = len(rows) == len(there)
+            return whole and all(old is not None and _covered(old, each, keyed, "") for old, each in mine)
+    return bool(there == sent or tidy(there) == tidy(sent))
+
+
+def _kept(there: dict[str, Any], key: str, value: Any, keyed: Keyed, field: str) -> bool:
+    if key not in there:
+        return _nothing(key, tidy(value))
+    if _covered(there[key], value, keyed, key):
+        return True
+    return bool(keyed) and _spelt(field, key) and quantity.same(there[key], value)

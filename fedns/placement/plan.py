@@ -12,7 +12,6 @@ from msgspec import Struct
 from fedns.errors import Problem
 from fedns.model.propagation import Override, Propagation
 from fedns.placement import (
-    changes,
     choice,
     copies,
     defaults,
@@ -24,6 +23,7 @@ from fedns.placement import (
     matching,
     pod,
     room,
+    rulings,
     schedule,
     targets,
 )
@@ -57,7 +57,7 @@ class World(Struct, frozen=True):
 
 class Step(Struct, frozen=True):
     """One object in one member: as it is (None: it is not there) and as it will be. `sent` is applied for
-    that, with `force` from whoever else has it."""
+    that, with `force` from whoever else has it; of what is kept, `stands` says all that we have a say in."""
 
     member: str
     ref: item.Ref
@@ -68,6 +68,7 @@ class Step(Struct, frozen=True):
     after: item.Item | None = None
     sent: item.Item | None = None
     force: bool = False
+    stands: item.Item | None = None
 
 
 class Absence(Struct, frozen=True):
@@ -113,7 +114,7 @@ STOPS = "correct the policy; other objects and members go on"
 REPLICAS = "if that is not meant, take the replicas out of the override"
 USED = "it is there already, and is used as it is"
 UNREAD = "not all of the fleet can be read: it may be there"
-FIRST = (("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition"))
+FIRST = {("", "Namespace"): 0, ("apiextensions.k8s.io", "CustomResourceDefinition"): 1}
 """What other objects need to be there before them; removed last."""
 
 
@@ -122,7 +123,7 @@ def made(world: World) -> Plan:
     templates = {item.ref(each): each for each in sorted(world.templates, key=_named)}
     clusters = sorted(world.clusters, key=lambda each: each.member.name)
     members = [each.member for each in clusters]
-    nodes = {each.member.name: room.free((each.items or {}).values()) for each in clusters}
+    nodes = {each.member.name: room.free(_room(each)) for each in clusters}
     loads = {what: _load(each, clusters, nodes) for what, each in templates.items()}
     written = [each for each in world.policies if not each.builtin]
     policies = choice.awaited(defaults.sure(_sorted(world.policies), world.whole), world.overrides)
@@ -130,15 +131,15 @@ def made(world: World) -> Plan:
     housed = homes.found(found.spreads, policies, templates, members)
     found.spreads.update(housed)
     templates |= {what: homes.bare(what.name) for what in housed if what not in templates}
-    known = {name for each in members for name in each.names}
-    errors = [*found.errors, *(one for each in world.overrides for one in targets.unknown(each, known))]
+    told = rulings.Rulings(world.overrides, members)
+    errors = [*found.errors, *told.problems]
     warnings = [
         *found.warnings,
         *_idle(world.overrides, templates.values()),
         *_twice([*world.policies, *world.overrides]),
         *_paused(world),
     ]
-    making = _Making(world, templates, found.spreads, known)
+    making = _Making(world, templates, found.spreads, told)
     for cluster in clusters:
         making.cluster(cluster)
     absences = [*_absent(found.spreads), *_unselected(templates, found.spreads, written)]
@@ -199,6 +200,11 @@ def _named(each: item.Item) -> tuple[item.Ref, str]:
     return item.ref(each), str(each.get("apiVersion"))
 
 
+def _room(cluster: Cluster) -> Iterator[item.Item]:
+    """What tells how much room a member has."""
+    return (each for what, each in (cluster.items or {}).items() if what[:2] in room.KINDS)
+
+
 def _load(
     template: item.Item, clusters: Iterable[Cluster], nodes: Mapping[str, room.Nodes | None]
 ) -> schedule.Load:
@@ -219,7 +225,7 @@ def _idle(overrides: Iterable[Override], templates: Iterable[item.Item]) -> Iter
 
 def _order(step: Step) -> tuple[str, bool, int, item.Ref]:
     """By member; deletions after all else, and in the opposite order."""
-    early = FIRST.index((step.ref.group, step.ref.kind)) if (step.ref.group, step.ref.kind) in FIRST else 9
+    early = FIRST.get(step.ref[:2], 9)
     gone = step.action == "delete"
     return step.member, gone, -early if gone else early, step.ref
 
@@ -241,13 +247,12 @@ class _Making:
         world: World,
         templates: Mapping[item.Ref, item.Item],
         spreads: Mapping[item.Ref, targets.Spread],
-        known: Container[str],
+        told: rulings.Rulings,
     ) -> None:
-        self._world, self._templates, self._spreads, self._known = world, templates, spreads, known
-        self._doubtful = [each for each in world.overrides if targets.strangers(each, known)]
-        self._made: dict[tuple[Any, ...], copies.Made] = {}
+        self._world, self._templates, self._spreads, self._rulings = world, templates, spreads, told
+        self._made: dict[item.Ref, dict[Any, copies.Ready]] = {}
+        self._seen: dict[tuple[int, ...], bool] = {}
         self._totals: dict[item.Ref, dict[str, int]] = {}
-        self._chosen: dict[item.Ref, list[Override]] = {}
         self._lonely = elsewhere.found(spreads, templates)
         self.steps: list[Step] = []
         self.used: list[Absence] = []
@@ -292,36 +297,37 @@ class _Making:
             self.steps.append(Step(name, what, "refuse", title, (*target.why, stopped), there, there))
             return
         lonely = name in self._lonely.get(what, ())
-        template = elsewhere.marked(self._templates[what]) if lonely else self._templates[what]
-        wanted = copies.Wanted(template, target.policy, target.replicas, self._total(what))
-        overrides = self._overrides(what)
-        if there is None:
-            made = self._fresh(what, wanted, cluster.member, overrides)
-        else:
-            made = copies.made(wanted, cluster.member, overrides, there, scaled)
+        found = self._ready(what, cluster.member, target, lonely)
+        made = copies.made(found, there, scaled, self._seen)
         where = f"{what} in {name}"
         if made.beaten:
             self.warnings.append(
                 Problem.warning(f"{made.beaten.policy}: {where}", made.beaten.what, REPLICAS)
             )
+        overrides = self._ruling(what).overrides
         for doubt in made.doubts:
             one = _doubt(where, doubt, overrides, made.action == "refuse")
             (self.errors if one.severity == "error" else self.warnings).append(one)
         after = there if made.action == "refuse" else made.after
-        told = (*target.why, *((elsewhere.WHY,) if lonely else ()))
-        why, force = (*told, *made.why), copies.overwrites(wanted)
-        self.steps.append(Step(name, what, made.action, title, why, there, after, made.sent, force))
+        why = (*target.why, *((elsewhere.WHY,) if lonely else ()), *made.why)
+        step = Step(
+            name, what, made.action, title, why, there, after, made.sent, found.overwrite, made.stands
+        )
+        self.steps.append(step)
 
-    def _fresh(
-        self, what: item.Ref, wanted: copies.Wanted, member: matching.Member, overrides: Sequence[Override]
-    ) -> copies.Made:
-        """One that is not there yet: many members get the same."""
+    def _ready(
+        self, what: item.Ref, member: matching.Member, target: targets.Target, lonely: bool
+    ) -> copies.Ready:
+        """As many members get it."""
+        ruling, policy = self._ruling(what), target.policy
         own = member.name if what.kind == "Job" else ""
-        lonely = wanted.found is not self._templates[what]
-        key = (what, wanted.replicas, wanted.policy.title, own, lonely, *changes.ruling(overrides, member))
-        if key not in self._made:
-            self._made[key] = copies.made(wanted, member, overrides, None)
-        return self._made[key]
+        key = (target.replicas, policy.title, own, lonely, ruling.rules(member))
+        made = self._made.setdefault(what, {})
+        if key not in made:
+            template = elsewhere.marked(self._templates[what]) if lonely else self._templates[what]
+            wanted = copies.Wanted(template, policy, target.replicas, self._total(what))
+            made[key] = copies.ready(wanted, member, ruling.overrides)
+        return made[key]
 
     def _total(self, what: item.Ref) -> Mapping[str, int]:
         """The replicas of an object by member."""
@@ -332,17 +338,15 @@ class _Making:
             }
         return self._totals[what]
 
-    def _overrides(self, what: item.Ref) -> Sequence[Override]:
-        if what not in self._chosen:
-            self._chosen[what] = choice.overrides(self._templates[what], self._world.overrides)
-        return self._chosen[what]
+    def _ruling(self, what: item.Ref) -> rulings.Ruling:
+        return self._rulings.of(what, self._templates[what])
 
     def _stopped(self, what: item.Ref, target: targets.Target, cluster: Cluster) -> str:
         """Why an object is not touched in a member; empty: it may be."""
         if target.policy.suspends(cluster.member.names):
             return f"{target.policy.title} is suspended"
-        for each in choice.overrides(self._templates[what], self._doubtful):
-            return targets.misnamed(each, targets.strangers(each, self._known))
+        if self._ruling(what).stopped:
+            return self._ruling(what).stopped
         version = (str(self._templates[what].get("apiVersion")), what.kind)
         if version in cluster.missing:
             return f"the member does not serve {what.kind} ({version[0]})"

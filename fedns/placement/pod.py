@@ -37,8 +37,7 @@ OVERRIDDEN: Mapping[str, tuple[str, ...]] = {
 
 
 def kind(found: item.Item) -> tuple[str, str]:
-    what = item.ref(found)
-    return what.group, what.kind
+    return item.group(found), str(found.get("kind") or "")
 
 
 def spec(found: item.Item) -> Any:

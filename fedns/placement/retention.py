@@ -18,16 +18,19 @@ MANAGED = {
 KEPT = ("resourceVersion", "finalizers", "ownerReferences")
 
 
-def kept(wanted: item.Item, there: item.Item) -> dict[str, Any]:
-    """What is wanted, with the fields that its kind leaves to the member."""
-    made = item.own(wanted)
+def kept(wanted: item.Item, there: item.Item) -> item.Item:
+    """What is wanted, with the fields that its kind leaves to the member: itself, where it leaves none."""
     rule = RULES.get(pod.kind(wanted))
-    if rule:
-        rule(made, there)
+    if rule is None or (rule is _scaled and item.labels(wanted).get(RETAIN_REPLICAS) != "true"):
+        return wanted
+    made = dict(wanted)
+    if isinstance(made.get("spec"), dict):
+        made["spec"] = item.own(made["spec"])  # elsewhere no rule changes anything deeper
+    rule(made, there)
     return made
 
 
-def retained(wanted: item.Item, there: item.Item) -> dict[str, Any]:
+def retained(wanted: item.Item, there: item.Item) -> item.Item:
     """What replaces what is there: what is wanted, with all that the member keeps."""
     made = item.own(wanted)
     for field in KEPT:
@@ -64,10 +67,10 @@ def _service(made: dict[str, Any], there: item.Item) -> None:
 def _account(made: dict[str, Any], there: item.Item) -> None:
     for field in ("secrets", "imagePullSecrets"):
         rows = item.several(made, field)
-        own = {item.at(each, "name") for each in rows}
-        more: dict[Any, dict[str, Any]] = {}
+        own = {str(item.at(each, "name")) for each in rows}
+        more: dict[str, dict[str, Any]] = {}
         for each in item.several(there, field):
-            more.setdefault(item.at(each, "name"), each)
+            more.setdefault(str(item.at(each, "name")), each)
         added = [each for name, each in more.items() if name not in own]
         if added:
             made[field] = [*rows, *added]
@@ -106,8 +109,9 @@ def _take(made: dict[str, Any], there: Any, field: str) -> None:
 
 
 def _scaled(made: dict[str, Any], there: item.Item) -> None:
-    told, field = item.labels(made).get(RETAIN_REPLICAS), pod.REPLICAS[pod.kind(made)]
-    if told == "true" and item.at(there, "spec", field) is not None:
+    """Of what is labelled so."""
+    field = pod.REPLICAS[pod.kind(made)]
+    if item.at(there, "spec", field) is not None:
         item.put(made, item.at(there, "spec", field), "spec", field)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from fedns.placement import item, pod, quantity
 
+KINDS = (("", "Node"), ("", "Pod"))
 PODS = "pods"
 DONE = ("Succeeded", "Failed")
 

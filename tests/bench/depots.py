@@ -2,7 +2,8 @@
 
 Law: what is applied is kept as it came, with what an API server adds to it (uid, version, owners of fields).
 Nobody else writes but controllers, which tell a status soon after. A line with a mark is answered by when
-each member had the object that bears it; `count` by what they have, and how often they were written to.
+each member had the object that bears it; `count` by what they have, and how often they were written to;
+`have FILE` gives them what stands in it, as if it had been brought long ago.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import wares
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.fakes import kubeapi_apply, kubeapi_kinds
+from tests.fakes import kubeapi_apply, kubeapi_kinds, kubeapi_rules
 
 GROUPS = ("v1", "apps/v1", "discovery.k8s.io/v1", "networking.k8s.io/v1", "autoscaling/v2")
 GROUPS += ("apiextensions.k8s.io/v1", "coordination.k8s.io/v1")
@@ -101,6 +102,21 @@ class Depot(apiservers.Member):
             status = _status(found.value, self.number, len(self.kept))
             self.keep(place, found._replace(value={**found.value, "status": status}))
 
+    def have(self, place: Place, value: Mapping[str, Any], at: int) -> None:
+        """A copy that is there for long: what this cluster alone says in it is there too."""
+        meta, kind = dict(value["metadata"]), value["kind"]
+        when = f"2026-11-{1 + self.number % 28:02d}T08:{at // 60 % 60:02d}:{at % 60:02d}Z"
+        meta["managedFields"] = [{**row, "time": when} for row in meta["managedFields"]]
+        found = {**value, "metadata": meta}
+        if kind == "Service":
+            own = f"10.{self.number}.{at >> 8 & 255}.{at & 255}"
+            port = 30000 + (at * 7 + self.number) % 2768
+            ports = [{**each, "nodePort": port} for each in value["spec"]["ports"]]
+            found["spec"] = {**value["spec"], "clusterIP": own, "clusterIPs": [own], "ports": ports}
+        if kind in ("Service", "Deployment"):
+            found["status"] = _status(value, self.number, at)
+        self.keep(place, Kept(found, True))
+
     def seek(self, value: Mapping[str, Any]) -> None:
         mark = (value["metadata"].get("annotations") or {}).get(wares.MARK)
         if mark:
@@ -136,6 +152,23 @@ class Owners:
 
 
 OWNERS = Owners()
+
+
+def endowed(members: Mapping[int, Depot], path: str) -> int:
+    """All have what a file says, an object a line and who has it; how many objects there are."""
+    lines = Path(path).read_bytes().splitlines()
+    for at, line in enumerate(lines):
+        told = _json.decode(line)
+        value = told["object"]
+        kinds = kubeapi_kinds.SERVED[value["apiVersion"]].items()
+        plural, kind = next((name, one) for name, one in kinds if one.name == value["kind"])
+        rows = OWNERS.of(line, value, kind)
+        value = kubeapi_rules.settled(kind, None, value, "")
+        value["metadata"]["managedFields"] = rows
+        place = (plural, value["metadata"].get("namespace", ""), value["metadata"]["name"])
+        for number in told["members"]:
+            members[number].have(place, value, at)
+    return len(lines)
 
 
 class Asked(NamedTuple):
@@ -302,6 +335,8 @@ async def obey(
         told: Any
         if order == "count":
             told = {number: (one.copies, one.writes, one.leased) for number, one in members.items()}
+        elif order.startswith("have "):
+            told = endowed(members, order.removeprefix("have "))
         else:
             told = [one.seen.get(order) for one in members.values()]
         writer.write(json.dumps(told).encode() + b"\n")

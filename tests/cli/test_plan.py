@@ -2,6 +2,8 @@
 
 import base64
 import json
+import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fedns.cli import codes, main
-from fedns.placement import template
+from fedns.placement import item, template
 from tests.fakes import kubecluster
 from tests.placement import worlds
 
@@ -136,6 +138,21 @@ def test_namespaces_and_the_default_policy_tell_why(home: Path) -> None:
     shown = said()
     assert "+ create Namespace prod" in shown and "Service prod/web goes there" in shown
     assert "the default policy takes it: a federated Service that no policy selects" in shown
+
+
+def test_nobody_writes_out_what_is_not_shown(home: Path) -> None:
+    written: list[object] = []
+
+    def watch(frame: types.FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is item.Ref.__repr__.__code__:
+            written.append(frame.f_locals)
+
+    sys.setprofile(watch)
+    try:
+        shown = said()
+    finally:
+        sys.setprofile(None)
+    assert "+ create Service" in shown and not written
 
 
 def test_an_update_is_a_difference_and_a_patch(home: Path) -> None:
