@@ -38,6 +38,8 @@ TOLD = 500
 """Characters of a plugin's last words that are told."""
 AGAIN = 2.0
 """Seconds between two renewals because of 401: a revoked user must not start a plugin per request."""
+AGENT = "fedns"
+"""How requests call us."""
 
 log = logging.getLogger("fedns.kube.access")
 

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from fedns import connector
-from fedns.kube import access
+from fedns.kube import access, pulse
 from fedns.kube.failure import ApiError, Failure, Unreachable
 from fedns.kube.resource import Resource
 
@@ -32,7 +32,6 @@ LINE = 16 << 20
 AT_ONCE = 20
 """Lists in flight at start, over all clusters."""
 KEEPALIVE = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
-AGENT = "fedns"
 SYSTEM = "/api/v1/namespaces/kube-system"
 """Its UID is that of the cluster."""
 
@@ -85,6 +84,7 @@ class Client:
         self._recognized: access.Access | None = None
         self._keeper = access.Keeper(where)
         self._session: aiohttp.ClientSession | None = None
+        self._pulse = pulse.Pulse()
 
     async def get(self, path: str, query: Query = NOTHING, patience: float = ANSWER) -> bytes:
         """The body of a reply. Failure."""
@@ -126,9 +126,16 @@ class Client:
         """Failure, unless the server says that it is ready within `patience` seconds."""
         try:
             async with asyncio.timeout(patience):
-                await self.get("/readyz")
+                if not await self._beats():
+                    await self.get(pulse.PATH)
         except TimeoutError:
-            raise Unreachable(f"/readyz: no answer within {patience:g} s") from None
+            raise Unreachable(f"{pulse.PATH}: no answer within {patience:g} s") from None
+
+    async def _beats(self) -> bool:
+        with _world():
+            found = await self._keeper.get()
+            await self._recognize(found)
+            return await self._pulse.beats(found)
 
     def renew(self) -> None:
         """The files with our credentials differ: they are read before the next request."""
@@ -136,6 +143,7 @@ class Client:
 
     async def close(self) -> None:
         """No connection is left, whether or not the server still answers."""
+        self._pulse.close()
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -185,7 +193,7 @@ class Client:
         if self._session is None:
             ways = connector.Connector(socket_factory=_socket)
             self._session = aiohttp.ClientSession(
-                connector=ways, headers={"User-Agent": AGENT}, read_bufsize=1 << 18, trust_env=False
+                connector=ways, headers={"User-Agent": access.AGENT}, read_bufsize=1 << 18, trust_env=False
             )
         headers = {**found.headers, **options.get("headers", {})}
         return await self._session.request(
