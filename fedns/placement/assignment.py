@@ -106,9 +106,11 @@ class Assignment:
         old, new = before.fleet, self.fleet
         other = {what for what, each in new.templates.items() if old.templates.get(what) is not each}
         moved |= other | (old.templates.keys() - new.templates.keys())
+        yield
         moved |= self._follow(before, {what.namespace or what.name for what in moved})
+        yield
         every = {**{what: homes.bare(what.name) for what in self._homes}, **new.templates}
-        changed = frozenset(moved | self._rulings.follow(before._rulings, every))
+        changed = frozenset(moved | (yield from self._rulings.follow(before._rulings, every)))
         self._made = {what: made for what, made in before._made.items() if what not in changed}
         self._rulings.keep(before._rulings, changed)
         if (old.whole, old.unheard) == (new.whole, new.unheard):

@@ -59,6 +59,7 @@ class Chart:
         vague = [what for what, told in self._vague.items() if _touches(told, other)]
         for what in (*other, *(what for what in vague if what not in other)):
             self._need(what)
+            yield
         for what in self._around(other, vague, before):
             self._join(what)
             yield

@@ -3,7 +3,7 @@
 Law: pure. Objects with the same overrides have one ruling, so that members are looked at once for all.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 
 from fedns.errors import Problem
 from fedns.model.propagation import Override
@@ -50,13 +50,20 @@ class Rulings:
             found = self._known[what] = self._found(template)
         return found
 
-    def follow(self, before: "Rulings", templates: Mapping[item.Ref, item.Item]) -> set[item.Ref]:
-        """The objects for which something else is said than before."""
+    def follow(
+        self, before: "Rulings", templates: Mapping[item.Ref, item.Item]
+    ) -> Generator[None, None, set[item.Ref]]:
+        """The objects for which something else is said than before, found object by object."""
         changed = chart.differing(before._overrides, self._overrides)
         if not changed and len(before._overrides) == len(self._overrides):
             self._overrides, self._doubtful = before._overrides, before._doubtful
             self._able, self._rulings = before._able, before._rulings
-        return {what for what, each in templates.items() if choice.overrides(each, changed)}
+        found = set()
+        for what, each in templates.items() if changed else ():
+            if choice.overrides(each, changed):
+                found.add(what)
+            yield
+        return found
 
     def keep(self, before: "Rulings", changed: Collection[item.Ref]) -> None:
         """What was known of all others is known."""

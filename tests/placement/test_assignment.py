@@ -3,9 +3,11 @@
 import random
 
 import pytest
+from msgspec import structs
 
 from fedns.model.propagation import Affinity, Clusters, Placement, Propagation, Resources
 from fedns.placement import assignment, item, matching, schedule
+from tests.placement import worlds
 
 MEMBERS = [matching.Member(name) for name in ("a", "b", "c")]
 SERVICES = Resources("v1", "Service")
@@ -76,3 +78,16 @@ def test_step_by_step_comes_to_the_same_as_at_once(seed: int) -> None:
         now = fleet(*templates.values())
         made = assignment.Assignment(now, MEMBERS, {}, made)
         assert told(made) == told(assignment.Assignment(now, MEMBERS, {}))
+
+
+def test_another_override_is_looked_at_object_by_object() -> None:
+    """So that who has thousands of objects can do something else in between."""
+    templates = [service(f"s-{number}") for number in range(50)]
+    before = assignment.Assignment(fleet(*templates), MEMBERS, {})
+    override = worlds.override(
+        "overriders: {labelsOverrider: [{operator: add, value: {x: y}}]}", namespace="n"
+    )
+    now = structs.replace(before.fleet, overrides=(override,))
+    after = assignment.Assignment(now, MEMBERS, {}, before, at_once=False)
+    assert sum(1 for _ in after.steps()) >= len(templates)
+    assert after.changed == before.refs()
