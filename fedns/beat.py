@@ -25,3 +25,45 @@ async def sleep(seconds: float) -> None:
 def timeout(seconds: float) -> asyncio.Timeout:
     now = asyncio.get_running_loop().time()
     return asyncio.timeout_at(now + pause(seconds, now))
+
+
+class News:
+    """Something that one task waits for, again and again and for so long at most: as an event, but nothing is
+    cancelled, nor raised, where there is none. `times`: how often there was some."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self._there = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def is_set(self) -> bool:
+        return self._there
+
+    def set(self) -> None:
+        self.times += 1
+        self._there = True
+        if self._waiter is not None:
+            _wake(self._waiter)
+
+    def clear(self) -> None:
+        self._there = False
+
+    async def wait(self, seconds: float) -> bool:
+        """Whether there is any, by the beat that is nearest to the end at the latest."""
+        if self._there:
+            return True
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        self._waiter = loop.create_future()
+        end = loop.call_at(now + pause(seconds, now), _wake, self._waiter)
+        try:
+            await self._waiter
+        finally:
+            end.cancel()
+            self._waiter = None
+        return self._there
+
+
+def _wake(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -43,3 +43,24 @@ def test_nobody_wakes_before_the_beat() -> None:
 
     asyncio.run(all_of_them())
     assert all(end >= wanted - 0.01 for wanted, end in found), found
+
+
+def test_news_ends_a_wait_at_once_and_the_beat_ends_it_without() -> None:
+    async def run() -> None:
+        news, loop = beat.News(), asyncio.get_running_loop()
+        assert not await news.wait(0.02) and not news.is_set()
+        loop.call_later(0.05, news.set)
+        begun = loop.time()
+        assert await news.wait(60.0) and loop.time() - begun < 30.0
+        assert await news.wait(60.0) and news.times == 1, "until it is cleared"
+        news.clear()
+        end = loop.time() + beat.pause(beat.BEAT, loop.time())
+        assert not await news.wait(beat.BEAT) and loop.time() >= end - 0.01
+        waiting = asyncio.ensure_future(news.wait(60.0))
+        await asyncio.sleep(0.02)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        news.set()
+        assert await news.wait(60.0) and news.times == 2
+
+    asyncio.run(run())

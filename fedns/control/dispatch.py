@@ -10,14 +10,15 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Protocol
 
 import msgspec
 from msgspec import structs
 
 from fedns import beat, fleet, logs
-from fedns.control import census, outpost, parting, post, reports, vacancy
+from fedns.control import census, gists, outpost, parting, post, reports, vacancy
 from fedns.distribute import holding, writer
 from fedns.errors import Problem
 from fedns.kube import client
@@ -30,6 +31,8 @@ LOOK = 1.0
 """Seconds between two looks at who is a member; what the fleet has is heard at once."""
 COUNT = 3
 """So many looks for a count of all, and for one at what is wrong."""
+PART = 20
+"""Objects of which all members are asked at a time what they have."""
 SLICE = 0.005
 """Seconds after which everything else in this process has its turn."""
 MOVED = 1000
@@ -86,6 +89,10 @@ class Dispatch:
         self._vacancies: dict[str, vacancy.Vacancy] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._problems: tuple[Problem, ...] | None = None
+        self._gists = gists.Gists()
+        self._met: tuple[object, ...] = ()
+        """All by which it was judged who is a member."""
+        self._recalled: tuple[object, ...] = ()
         self._reports: reports.Reports | None = None
         if held is not None and fleet_api is not None:
             self._reports = reports.Reports(fleet_api, held, lambda: self.assignment, self._said)
@@ -140,11 +147,12 @@ class Dispatch:
         try:
             while True:
                 self._follow()
-                await _patiently(self._part())
+                await _patiently(self._part(self._gists.look(self.posts)))
                 self._recall()
                 for task in filter(asyncio.Task.done, (*always, *self._tasks.values())):
                     task.result()
                 if look % COUNT == 0:
+                    await _patiently(self._gists.asked(self.posts))
                     self._remember()
                     self._tell(publish)
                     await _patiently(self.census.looks(self._places, time.time()))
@@ -158,9 +166,9 @@ class Dispatch:
                 self._end(name)
             await asyncio.gather(*always, return_exceptions=True)
 
-    def _part(self) -> Iterator[None]:
+    def _part(self, names: Iterable[str]) -> Iterator[None]:
         """Who leaves first, member by member."""
-        for one in tuple(self.posts.values()):
+        for one in [self.posts[name] for name in names]:
             one.part()
             yield
 
@@ -170,6 +178,10 @@ class Dispatch:
 
     def _follow(self) -> None:
         """Takes up who is a member by now."""
+        seen = outpost.seen(self._parts)
+        if seen == self._met:
+            return
+        self._met = seen
         wanted = outpost.apart(self._parts.roster)
         for name in [name for name, one in self.posts.items() if wanted.get(name) != one.outpost.where]:
             self._end(name)
@@ -178,12 +190,10 @@ class Dispatch:
         for name, one in self.posts.items():
             if name in self._parts.known.members:
                 one.reach(self._parts.known.members[name].api)
-            one.attend()
         members = tuple(sorted(self._seen(), key=lambda each: each.name))
         if members != self._members:
             self._stale, self._members = True, members
             self._news.set()
-
         self._vacancies = {
             name: self._vacant(name) for name in self._parts.roster.members.keys() - self.posts
         }
@@ -232,6 +242,7 @@ class Dispatch:
             for one in tuple(self.posts.values()):
                 await _patiently(one.taking(self.assignment, self._number))
             self._recall()
+            await _patiently(self._gists.asked(self.posts))
             self._remember()
 
     async def _assign(self) -> None:
@@ -243,24 +254,28 @@ class Dispatch:
             frozenset((version.rpartition("/")[0], kind) for version, kind in told.unheard),
             told.whole,
         )
+        await _patiently(self._weigh())
         before = self.assignment if self._number else None
-        made = assignment.Assignment(said, self._members, self._weighed(), before, at_once=False)
+        made = assignment.Assignment(said, self._members, self._loads, before, at_once=False)
         await _patiently(made.steps())
         self.assignment, self._number, self._heard = made, self._number + 1, told.looked
         if self._reports is not None:
             self._reports.follow()
 
-    def _weighed(self) -> assignment.Loads:
-        """What members have; only what moved is looked at."""
+    def _weigh(self) -> Iterator[None]:
+        """Takes up what members have; only what moved is looked at."""
         moved, self._moved = self._moved, set()
-        fresh = assignment.loads({name: one.counts(moved) for name, one in self.posts.items()})
+        fresh: dict[item.Ref, schedule.Load] = {}
+        rows = iter(moved)
+        while some := tuple(islice(rows, PART)):
+            fresh.update(assignment.loads({name: one.counts(some) for name, one in self.posts.items()}))
+            yield
         if moved:
             kept = {what: load for what, load in self._loads.items() if what not in moved}
             self._loads = {
                 **kept,
                 **{what: _same(self._loads.get(what), load) for what, load in fresh.items()},
             }
-        return self._loads
 
     def _said(self, what: item.Ref) -> Iterator[union.Told]:
         """What the members that get an object say of it."""
@@ -288,7 +303,7 @@ class Dispatch:
 
     def _remember(self) -> None:
         """Keeps on disk of which kinds members have copies; those of members that left stay."""
-        found = {**self._kinds, **{name: sorted(one.kinds()) for name, one in self.posts.items()}}
+        found = {**self._kinds, **{name: one.kinds for name, one in self._gists.told.items()}}
         found = {name: kinds for name, kinds in found.items() if kinds}
         if found == self._kinds and not self._unkept:
             return
@@ -305,6 +320,10 @@ class Dispatch:
     def _recall(self) -> None:
         """Takes up copies of before, of kinds that nobody names; not before what the fleet has of them is
         asked for, or they would count as gone from there."""
+        recalled = self._heard, [(name, one.relics) for name, one in self.posts.items()]
+        if recalled == self._recalled:
+            return
+        self._recalled = recalled
         found = {name: one.relics.kinds for name, one in self.posts.items() if one.relics is not None}
         relics = frozenset(kind for kinds in found.values() for kind in kinds)
         if not relics <= self._relics:
@@ -324,7 +343,7 @@ class Dispatch:
 
     def _tell(self, publish: change.Publish) -> None:
         if self._reports is not None:
-            self._reports.look([name for name, one in self.posts.items() if not one.heard()])
+            self._reports.look([name for name, one in self._gists.told.items() if not one.heard])
         planned = templates.located((*self.assignment.problems, *self.census.problems()), self._told.places)
         found = tuple(sorted({*self._told.problems, *planned, *self._found()}))
         if found != self._problems:
@@ -336,12 +355,12 @@ class Dispatch:
             yield Problem(
                 self._path, f"of which kinds members have copies is not kept: {self._unkept}", UNKEPT
             )
-        for one in self.posts.values():
-            yield from one.problems()
+        for one in self._gists.told.values():
+            yield from one.problems
         if self._reports is not None:
             yield from self._reports.problems()
-        for name, told in self._parts.roster.members.items():
-            if fleet.where(told) is None and self.assignment.gives(name):
+        for name, empty in self._vacancies.items():
+            if not empty.reached and self.assignment.gives(name):
                 hint = "write where its API server is"
                 yield Problem(f"member {name}", vacancy.DIRECTORY, hint)
 

@@ -14,6 +14,7 @@ from fedns.control import known
 from fedns.distribute import writer
 from fedns.errors import Problem
 from fedns.kube import access, client, election, lease
+from fedns.model import facts
 from fedns.sources import identity
 
 STRANGER = "nothing is brought there before its API server has said which cluster it is"
@@ -53,6 +54,16 @@ def reached(roster: Roster) -> Mapping[str, access.Where]:
     """The members that are API servers."""
     found = ((name, fleet.where(told)) for name, told in roster.members.items())
     return {name: where for name, where in found if where is not None}
+
+
+def seen(parts: Parts) -> tuple[object, ...]:
+    """All by which it is judged who is a member, where, and what it is like."""
+    told = ((name, one, _uid(parts.roster, name)) for name, one in parts.roster.members.items())
+    return parts.roster.home, [(row, _like(parts.known.members.get(row[0]))) for row in told]
+
+
+def _like(says: facts.MemberFacts | None) -> tuple[object, ...]:
+    return () if says is None else (says.region, says.zones, says.api)
 
 
 def home(parts: Parts, name: str) -> bool:
@@ -141,7 +152,12 @@ class Outpost:
         finally:
             await self.api.close()
 
+    @property
+    def refused(self) -> str:
+        """Why its own Lease is not given to it; empty: it is, or there is none."""
+        return f"{self.own.where}: {self.own.refused}" if self.own is not None and self.own.refused else ""
+
     def problems(self, hint: str) -> Iterator[Problem]:
         """What keeps it from its Lease."""
-        if self.own is not None and self.own.refused:
-            yield Problem(str(self.where), f"{self.own.where}: {self.own.refused}", hint)
+        if self.refused:
+            yield Problem(str(self.where), self.refused, hint)

@@ -71,6 +71,11 @@ class Parting:
         self._ends: dict[item.Ref, float] = {}
         self._stuck: dict[item.Ref, str] = {}
 
+    @property
+    def busy(self) -> bool:
+        """Whether time alone may change what is said, or what stays."""
+        return bool(self.said or self._moving) or not self.looked
+
     def look(self, gone: Iterable[item.Ref], copies: Copies) -> set[item.Ref]:
         """Judges anew what is to go; those that are to say something else, or may go by now."""
         self.looked = True

@@ -50,7 +50,7 @@ class Post:
         look: parting.Look | None = None,
     ) -> None:
         self.member, self.outpost = member, outpost.Outpost(parts, member, held, rights.COPIES)
-        self.news: Callable[[item.Ref], None] = _nobody
+        self.news: Callable[[item.Ref], None] = lambda _: None
         """Told of copies that may stand otherwise."""
         self.moves = 1
         """Grows with whatever may stand otherwise."""
@@ -67,7 +67,7 @@ class Post:
         self._guard: guard.Guard[item.Ref] = guard.Guard()
         self._parting = parting.Parting(look, parts.config.fleet.farewell)
         self._spaces = spaces.Spaces(self._spaced, HINT)
-        self._scalers = scalers.Scalers(self._scaled, HINT)
+        self._scalers = scalers.Scalers(lambda what: self._touch((what,)), HINT)
         self._shelves: list[writer.Shelf] = [self._spaces]
         self._needed, self._away = asyncio.Event(), False
         self._attended: tuple[str, ...] = ()
@@ -114,6 +114,7 @@ class Post:
         if named.keys() - self._versions.keys():
             self._versions = {**named, **self._versions}
             self._stock()
+            self.moves += 1
 
     def kinds(self) -> set[tuple[str, str]]:
         """Kinds (apiVersion and kind) of which it has, or may have, copies."""
@@ -149,6 +150,16 @@ class Post:
         self._touch(touched)
         self.moves += 1
         self.writer.news.set()
+
+    @property
+    def mark(self) -> tuple[object, ...]:
+        """Another one where anything may stand otherwise."""
+        return self.outpost.lease.lacks, self.outpost.refused, self._blind, self.moves, self.writer.stirs
+
+    @property
+    def doubted(self) -> bool:
+        """Whether time alone may change how copies stand."""
+        return self._parting.busy or any(one.doubted for one in self._holdings.values())
 
     def attend(self) -> None:
         """Takes note of what keeps many copies from being written, or does no more: people are told."""
@@ -251,10 +262,8 @@ class Post:
 
     def heard(self, what: item.Ref | None = None) -> bool:
         """Whether it is known what the member says of a copy (of all of which statuses are told)."""
-        kinds = [
-            one for one in self._holdings.values() if one.subject.told and (what is None or one.has(what))
-        ]
-        return all(one.settled for one in kinds)
+        told = (one for one in self._holdings.values() if one.subject.told)
+        return all(one.settled for one in told if what is None or one.has(what))
 
     def refs(self) -> Iterable[item.Ref]:
         return [what for what in self._copies if self.copy(what) is not None]
@@ -363,8 +372,7 @@ class Post:
 
     def _gone(self) -> frozenset[item.Ref]:
         """Copies that are to be removed."""
-        found: frozenset[item.Ref] = frozenset()
-        return found.union(*(one.gone() for one in self._holdings.values() if one.doubted))
+        return frozenset[item.Ref]().union(*(one.gone() for one in self._holdings.values() if one.doubted))
 
     def _ours(self) -> int:
         """How many copies there are that somebody asked for."""
@@ -380,9 +388,7 @@ class Post:
         if self._holdings:
             self._needed.set()
         order = sorted(self._holdings, key=lambda kind: (FIRST.index(kind) if kind in FIRST else 9, kind))
-        scaling: tuple[writer.Shelf, ...] = (
-            (self._scalers,) if any(kind in pod.REPLICAS for kind in order) else ()
-        )
+        scaling = [self._scalers] if any(kind in pod.REPLICAS for kind in order) else []
         self._shelves[:] = [self._spaces, *scaling, *(self._holdings[kind] for kind in order)]
 
     def _spaced(self, space: str) -> None:
@@ -391,10 +397,3 @@ class Post:
         self._touch(found)
         for one in self._holdings.values():
             one.hurry([what for what in found if one.has(what)])
-
-    def _scaled(self, what: item.Ref) -> None:
-        self._touch((what,))
-
-
-def _nobody(what: item.Ref) -> None:
-    """Nobody wants to know."""

@@ -20,6 +20,10 @@ class Lookout:
         self._plural, self._hint = plural, hint
         self._feed: informer.Informer | None = None
 
+    @property
+    def doubted(self) -> bool:
+        return False
+
     def due(self, now: float) -> docket.Looks:
         return iter(())
 

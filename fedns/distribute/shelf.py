@@ -126,6 +126,11 @@ class Shelf:
             if key in self._live:
                 self._suspects.add(key)
 
+    @property
+    def doubted(self) -> bool:
+        """Whether any may differ: any at all, where nobody tells which."""
+        return bool(self._suspects if self._chapter.told else self._live)
+
     def due(self, now: float) -> docket.Looks:
         if self._feed is None or not self._feed.synced_at or self.book.closed(now):
             return iter(())

@@ -121,6 +121,11 @@ class Stock:
         found = self._there.get((self.resource.kind, space, name))
         return found is not None and found.ours
 
+    @property
+    def doubted(self) -> bool:
+        """Whether objects of any service may differ."""
+        return bool(self._suspects)
+
     def due(self, now: float) -> docket.Looks:
         if self._feed is None or not self._feed.synced_at or self.book.closed(now):
             return iter(())

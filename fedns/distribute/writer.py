@@ -6,7 +6,6 @@ holds up anybody else.
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import Counter
@@ -57,6 +56,10 @@ class Shelf(Protocol):
 
     book: docket.Docket
 
+    @property
+    def doubted(self) -> bool:
+        """Whether any may not be as it shall be: time alone may make it due."""
+
     def open(self, api: client.Client, news: Callable[[], None]) -> informer.Informer: ...
 
     def close(self) -> None: ...
@@ -78,13 +81,19 @@ class Writer:
     def __init__(
         self, api: client.Client, lease: Held, shelves: Sequence[Shelf], pace: Pace | None = None
     ) -> None:
-        self.news = asyncio.Event()
+        self.news = beat.News()
         """To be set when something may be judged otherwise."""
         self.outcomes: Counter[str] = Counter()
         self._api, self._lease, self._shelves, self._pace = api, lease, shelves, pace or Pace()
         """`shelves` may change at any time."""
         self._alone = 0.0
         """Until when the server asked to be left alone."""
+        self._turns = 0
+
+    @property
+    def stirs(self) -> int:
+        """Grows with whatever may be told otherwise of what is written here."""
+        return self.news.times + self._turns
 
     async def run(self) -> None:
         """Until cancelled; idle while another process holds the Lease."""
@@ -113,9 +122,13 @@ class Writer:
             await asyncio.gather(*open.values(), return_exceptions=True)
             for each in open:
                 each.close()
+            self._turns += 1
 
     def _follow(self, open: "dict[Shelf, asyncio.Task[None]]") -> None:
         """Opens shelves that are new, and closes those that are no more."""
+        if len(open) == len(self._shelves) and all(each in open for each in self._shelves):
+            return
+        self._turns += 1
         for each in [one for one in open if one not in self._shelves]:
             open.pop(each).cancel()
             each.close()
@@ -125,13 +138,12 @@ class Writer:
 
     async def _look(self) -> None:
         """Waits for news, and until it has settled; writes what is due. Without any, what time made due."""
-        with contextlib.suppress(TimeoutError):
-            async with beat.timeout(self._pace.sweep):
-                await self.news.wait()
-        heard = self.news.is_set()
+        heard = await self.news.wait(self._pace.sweep)
         if heard:
             self.news.clear()
             await asyncio.sleep(self._pace.settle)
+        elif not any(each.doubted for each in self._shelves):
+            return
         if await self._pass() or heard:
             await asyncio.sleep(self._pace.look)
 
@@ -165,9 +177,11 @@ class Writer:
         else:
             self.outcomes["removed" if told.removes else "written"] += 1
             where.wrote(key, there)
+            self._turns += 1
 
     def _failed(self, where: Shelf, key: informer.Key, failure: Failure) -> None:
         self.outcomes["failed"] += 1
+        self._turns += 1
         if isinstance(failure, ApiError) and failure.status in BUSY:
             self._alone = time.monotonic() + min(failure.retry_after, ALONE)
         where.failed(key, failure)
