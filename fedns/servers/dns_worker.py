@@ -179,10 +179,10 @@ class Worker:
         self._stamp = stamp
 
     def _limit(self, limits: rate.Limits) -> None:
-        for limiter in self._limiters.values():
-            if limiter.limits != limits:
-                limiter.renew(limits)
-        for listener in self._udp.values():
+        other = [limiter for limiter in self._limiters.values() if limiter.limits != limits]
+        for limiter in other:
+            limiter.renew(limits)
+        for listener in self._udp.values() if other else ():
             listener.renew()
 
     def _tick(self) -> None:
